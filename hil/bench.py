@@ -1,0 +1,123 @@
+"""What stands on the bench: instruments in their roles, loads, wiring, ceiling, damage limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from hil.device import DeviceProfile
+from hil.errors import ConfigurationError
+from hil.exact import Exact
+
+ROLES = ("stimulator", "ammeter", "voltmeter", "oscilloscope", "load", "supply", "cutoff")
+"""Every role that a suite may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstrumentEntry:
+    """One instrument of the bench file."""
+
+    role: str
+    """One of ROLES."""
+    driver: str
+    """Name of the driver, as `keysight-34465a`."""
+    resource: str
+    """VISA resource name."""
+    manufacturer: str
+    """Expected first field of *IDN?."""
+    model: str
+    """Expected second field of *IDN?."""
+    serial: str = ""
+    """Expected serial number; empty accepts any."""
+    certificate: str = ""
+    """Calibration certificate; empty means none."""
+    due: date | None = None
+    """Day after which the calibration has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadEntry:
+    """One position of the switched load."""
+
+    name: str
+    """As tests write it: `2k`, `skin`, `open`, `short`, `bleed`."""
+    channel: int
+    """Channel of the switch card."""
+    series: Exact
+    """Series resistance; the whole resistance of a plain resistor."""
+    parallel: Exact | None = None
+    """Resistance beside the capacitance, of a skin network."""
+    capacitance: Exact | None = None
+    """Capacitance of a skin network."""
+
+    @property
+    def resistance(self) -> Exact:
+        """Direct-current resistance."""
+        if self.parallel is None:
+            return self.series
+        return Exact(self.series.base + self.parallel.base, "ohm")
+
+
+@dataclass(frozen=True)
+class BenchDescription:
+    """The bench as described; what it really is, identities and pre-flight must show."""
+
+    name: str
+    """For the report."""
+    instruments: Mapping[str, InstrumentEntry]
+    """Role to instrument."""
+    loads: Mapping[str, LoadEntry]
+    """Position name to load; `open` is always possible and needs no entry."""
+    wiring: Mapping[str, str]
+    """Node of each instrument, shunt side, poles, bonds, sign convention."""
+    shunt: Exact
+    """Resistance of the shunt under the oscilloscope."""
+    ceiling: Exact
+    """Current at which the bench trips: above every requirement, below the damage limit."""
+    damage_current: Exact
+    """Current that damages the bench."""
+    damage_voltage: Exact
+    """Voltage that damages the bench."""
+    bleed: str = "bleed"
+    """Load position that discharges the output."""
+    clock_scale: float = 1.0
+    """Bench seconds per wall second of a served simulated bench; 1 on hardware."""
+    text: str = field(default="", repr=False)
+    """The file as read; goes into the plan."""
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """Roles that the bench fills."""
+        return frozenset(self.instruments)
+
+
+def check(bench: BenchDescription, profile: DeviceProfile) -> None:
+    """Refuse a bench that could not judge the device, or that the device could destroy.
+
+    Raises:
+        ConfigurationError: names each problem.
+    """
+    problems = []
+    if not profile["output.trip"] < bench.ceiling:
+        problems.append(
+            f"limits.ceiling = {bench.ceiling} must lie above the device's own trip, "
+            f"output.trip = {profile['output.trip']}, else that trip cannot be tested"
+        )
+    if not bench.ceiling < bench.damage_current:
+        problems.append(
+            f"limits.ceiling = {bench.ceiling} must lie below limits.damage_current = "
+            f"{bench.damage_current}"
+        )
+    if not profile["output.compliance"] < bench.damage_voltage:
+        problems.append(
+            f"limits.damage_voltage = {bench.damage_voltage} must lie above output.compliance = "
+            f"{profile['output.compliance']}"
+        )
+    if bench.bleed not in bench.loads:
+        problems.append(f"loads: the bleed load {bench.bleed!r} has no entry")
+    channels = [load.channel for load in bench.loads.values()]
+    if len(set(channels)) != len(channels):
+        problems.append("loads: two positions share a channel")
+    if problems:
+        raise ConfigurationError("; ".join(problems))

@@ -1,0 +1,263 @@
+"""What the maker declares of a device, held against its class.
+
+A device class names every figure that a profile gives, its dimension and the range beyond which no
+device of the class can be meant; these bounds live here, outside every profile, so that `40 mA`
+typed for `4.0 mA` is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import pairwise
+
+from hil.errors import ConfigurationError
+from hil.exact import Dimension, Exact
+from hil.requirement import Knowledge
+
+
+class Polarity(Enum):
+    """Sign of the active electrode against the dispersive one: the sign of the drug's ion."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+
+    @property
+    def sign(self) -> int:
+        """+1 or -1."""
+        return 1 if self is Polarity.POSITIVE else -1
+
+    @property
+    def opposite(self) -> Polarity:
+        """The other polarity."""
+        return Polarity.NEGATIVE if self is Polarity.POSITIVE else Polarity.POSITIVE
+
+
+class State(Enum):
+    """States of a stimulator, as every driver reports them."""
+
+    IDLE = "idle"
+    RAMP_UP = "ramp up"
+    HOLD = "hold"
+    PAUSED = "paused"
+    RAMP_DOWN = "ramp down"
+    DONE = "done"
+    FAULT = "fault"
+
+    @property
+    def delivers(self) -> bool:
+        """Whether current is meant to flow."""
+        return self in {State.RAMP_UP, State.HOLD, State.RAMP_DOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a class allows for one figure."""
+
+    floor: Exact
+    """Smallest value that can be meant, inclusive."""
+    ceiling: Exact
+    """Largest value that can be meant, inclusive."""
+    meaning: str
+    """What the figure is, for the commented starter and for messages."""
+
+    @property
+    def dimension(self) -> Dimension:
+        """Kind of quantity."""
+        return self.floor.dimension
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceClass:
+    """A kind of stimulator and the bounds of its figures."""
+
+    name: str
+    """As written in a profile: `class = "iontophoresis"`."""
+    bounds: Mapping[str, Bound]
+    """Figure, as `output.setpoint_max`, to its bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One declared figure with its provenance."""
+
+    value: Exact
+    """As declared."""
+    source: str
+    """Document, section, edition."""
+    why: str
+    """Why this value, in a sentence."""
+    status: Knowledge
+    """How well it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """How the device is spoken to; data, so that a new SCPI stimulator needs no code."""
+
+    commands: Mapping[str, str]
+    """Action to message; `{}` takes the value."""
+    units: Mapping[str, str]
+    """Value to the unit in which the device writes it, as current = "mA"."""
+    states: Mapping[str, State]
+    """The device's word for a state to ours."""
+    polarities: Mapping[Polarity, str]
+    """Our polarity to the device's word."""
+
+
+@dataclass(frozen=True)
+class DeviceProfile:
+    """One device under test."""
+
+    manufacturer: str
+    """First field of its identity."""
+    model: str
+    """Second field of its identity."""
+    device_class: DeviceClass
+    """Class with its bounds."""
+    figures: Mapping[str, Figure]
+    """Every figure of the class."""
+    wire: Wire
+    """Command table."""
+    polarity: Polarity = Polarity.POSITIVE
+    """Polarity of the default treatment."""
+    channels: tuple[str, ...] = ("1",)
+    """Output channels; more than one for dual devices."""
+    requirements: tuple[str, ...] = ()
+    """Files of the maker's own requirements."""
+    text: str = field(default="", repr=False)
+    """The file as read; goes into the plan."""
+
+    def __getitem__(self, name: str) -> Exact:
+        """Return the figure of that name; KeyError names the known ones."""
+        if name not in self.figures:
+            raise KeyError(
+                f"{name!r} is no figure of this profile; it has {', '.join(self.figures)}"
+            )
+        return self.figures[name].value
+
+    def si(self, name: str) -> float:
+        """Return a figure as a float in SI, for physics and drivers; never for a decision."""
+        return float(self[name].base)
+
+
+def _bound(low: str, high: str, meaning: str) -> Bound:
+    return Bound(Exact.parse(low), Exact.parse(high), meaning)
+
+
+IONTOPHORESIS = DeviceClass(
+    "iontophoresis",
+    {
+        "output.setpoint_min": _bound("0.01 mA", "1 mA", "smallest current that can be set"),
+        "output.setpoint_max": _bound("0.1 mA", "5 mA", "largest current that can be set"),
+        "output.setpoint_step": _bound("0.001 mA", "1 mA", "resolution of the setting"),
+        "output.accuracy_relative": _bound("0.1 %", "20 %", "accuracy, share of the setting"),
+        "output.accuracy_absolute": _bound("0.001 mA", "0.2 mA", "accuracy, whichever is larger"),
+        "output.overshoot_relative": _bound("0.1 %", "10 %", "overshoot, share of the setting"),
+        "output.overshoot_absolute": _bound("0.001 mA", "0.2 mA", "overshoot, whichever is larger"),
+        "output.software_limit": _bound("0.1 mA", "6 mA", "current that no setting may exceed"),
+        "output.trip": _bound("0.1 mA", "6 mA", "current at which independent hardware trips"),
+        "output.trip_time": _bound("0.1 ms", "100 ms", "time within which it trips"),
+        "output.compliance": _bound("5 V", "100 V", "largest output voltage"),
+        "output.load_min": _bound("100 ohm", "5 kohm", "smallest declared load"),
+        "output.load_max": _bound("1 kohm", "500 kohm", "largest declared load"),
+        "output.standby": _bound("0.1 uA", "50 uA", "d.c. current with the output off"),
+        "output.off_voltage": _bound(
+            "1 mV", "2 V", "terminal voltage below which it counts as off"
+        ),
+        "ramp.up_time": _bound("1 s", "300 s", "time from zero to the setting"),
+        "ramp.down_time": _bound("1 s", "60 s", "time from the setting to zero at a normal stop"),
+        "ramp.up_slope": _bound("0.01 mA/s", "1 mA/s", "largest slope while ramping up"),
+        "ramp.down_slope": _bound("0.01 mA/s", "5 mA/s", "largest slope while ramping down"),
+        "ramp.step": _bound("0.001 mA", "0.5 mA", "largest sudden change while ramping"),
+        "polarity.dwell": _bound("0.1 s", "60 s", "time at zero between opposite polarities"),
+        "protection.open_resistance": _bound("10 kohm", "2 Mohm", "load that must count as open"),
+        "protection.open_time": _bound("1 ms", "1 s", "time to detect an open load"),
+        "protection.stop_share": _bound("1 %", "50 %", "share of the current left after stop_time"),
+        "protection.stop_time": _bound("1 ms", "1 s", "time of a fault stop to that share"),
+        "protection.off_current": _bound("0.1 uA", "50 uA", "current that counts as off"),
+        "protection.off_time": _bound("10 ms", "5 s", "time of a fault stop to off_current"),
+        "protection.reconnect_time": _bound(
+            "0.1 s", "60 s", "time to keep off after a reconnection"
+        ),
+        "dose.maximum": _bound("1 mA*min", "200 mA*min", "largest dose that can be set"),
+        "dose.accuracy": _bound("0.1 %", "20 %", "error of the claimed dose, share of the dose"),
+        "dose.accuracy_absolute": _bound("0.001 mA*min", "1 mA*min", "whichever is larger"),
+    },
+)
+"""Devices of this class reach 4 mA, about 80 V and 160 mA*min; the ceilings leave some room."""
+
+CLASSES = {IONTOPHORESIS.name: IONTOPHORESIS}
+
+
+def check(profile: DeviceProfile) -> None:
+    """Refuse a profile that leaves its class or contradicts itself.
+
+    Raises:
+        ConfigurationError: names every contradiction, the figures and what would be consistent.
+    """
+    problems = [*_outside_class(profile)]
+    if not problems:
+        problems = [*_contradictions(profile)]
+    if problems:
+        raise ConfigurationError("; ".join(problems))
+
+
+def _outside_class(profile: DeviceProfile) -> list[str]:
+    bounds = profile.device_class.bounds
+    problems = [
+        f"{name}: missing; {bounds[name].meaning}" for name in bounds.keys() - profile.figures
+    ]
+    for name, figure in profile.figures.items():
+        if name not in bounds:
+            problems.append(f"{name}: unknown; allowed: {', '.join(bounds)}")
+            continue
+        bound, value = bounds[name], figure.value
+        if value.dimension is not bound.dimension:
+            problems.append(
+                f"{name}: {value} is a {value.dimension.name.lower()}; "
+                f"a {bound.dimension.name.lower()} belongs here"
+            )
+        elif not value.base.is_finite() or not bound.floor <= value <= bound.ceiling:
+            problems.append(
+                f"{name}: {value} lies outside {bound.floor} to {bound.ceiling}, "
+                f"the range of class {profile.device_class.name}"
+            )
+    return sorted(problems)
+
+
+def _contradictions(profile: DeviceProfile) -> list[str]:
+    problems = []
+
+    def ordered(*names: str) -> None:
+        for low, high in pairwise(names):
+            if profile[low] > profile[high]:
+                problems.append(f"{low} = {profile[low]} exceeds {high} = {profile[high]}")
+
+    def slow_enough(time: str, slope: str) -> None:
+        steepest = profile["output.setpoint_max"].base / profile[time].base
+        if steepest > profile[slope].base:
+            needed = profile["output.setpoint_max"].base / profile[slope].base
+            problems.append(
+                f"{time} = {profile[time]} makes {steepest * 1000:.3g} mA/s at "
+                f"{profile['output.setpoint_max']}, above {slope} = {profile[slope]}; "
+                f"it needs at least {needed:.3g} s"
+            )
+
+    ordered("output.setpoint_min", "output.setpoint_max", "output.software_limit", "output.trip")
+    ordered("output.setpoint_step", "output.setpoint_max")
+    ordered("output.load_min", "output.load_max", "protection.open_resistance")
+    ordered("protection.stop_time", "protection.off_time")
+    ordered("protection.off_current", "output.setpoint_min")
+    slow_enough("ramp.up_time", "ramp.up_slope")
+    slow_enough("ramp.down_time", "ramp.down_slope")
+    accuracy = profile["output.accuracy_absolute"].base
+    relative = profile["output.accuracy_relative"].base * profile["output.setpoint_max"].base
+    reach = profile["output.setpoint_max"].base + max(accuracy, relative)
+    if reach > profile["output.software_limit"].base:
+        problems.append(
+            f"output.software_limit = {profile['output.software_limit']} lies inside the accuracy "
+            f"of output.setpoint_max: it must be at least {reach * 1000:.4g} mA"
+        )
+    return problems

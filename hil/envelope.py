@@ -1,0 +1,40 @@
+"""What a test may command; checked before anything is sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hil.device import DeviceProfile
+from hil.errors import LimitExceeded
+from hil.exact import Dimension, Exact
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Bounds on commands, not on what the device then does."""
+
+    max_current: Exact
+    """Largest setting that may be commanded."""
+
+    @classmethod
+    def of(cls, profile: DeviceProfile) -> Envelope:
+        """The whole declared range of the device."""
+        return cls(profile["output.setpoint_max"])
+
+    def narrowed(self, max_current: Exact) -> Envelope:
+        """A smaller envelope; raises LimitExceeded if it would be a larger one."""
+        if max_current.require(Dimension.CURRENT) > self.max_current:
+            raise LimitExceeded(
+                f"an envelope of {max_current} was asked for; "
+                f"the device declares {self.max_current}"
+            )
+        return Envelope(max_current)
+
+    def admit(self, current: Exact) -> Exact:
+        """Return a setting that may be sent; raises LimitExceeded otherwise, nothing is sent."""
+        current.require(Dimension.CURRENT)
+        if not current.base.is_finite() or current.base <= 0:
+            raise LimitExceeded(f"{current} was commanded; a positive, finite current is allowed")
+        if current > self.max_current:
+            raise LimitExceeded(f"{current} was commanded; the envelope ends at {self.max_current}")
+        return current

@@ -1,0 +1,147 @@
+"""A measured value with its uncertainty budget: named components, correlated by shared id.
+
+Two measurements that share a component id share its cause: in a difference it cancels, in a sum
+it adds linearly. Components without a common id combine as root sum of squares (GUM, 5.1/5.2).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from enum import Enum
+
+from hil.exact import Dimension, Exact
+
+COVERAGE = 2
+"""Coverage factor k of an expanded uncertainty (about 95 % for a normal distribution)."""
+
+
+class Calibration(Enum):
+    """Whether the instruments behind a value may be relied on at the time of measurement."""
+
+    VALID = "valid"
+    """Within its due date, or simulated: a simulated instrument has a declared accuracy."""
+    EXPIRED = "expired"
+    """Due date passed; a PASS becomes INCONCLUSIVE."""
+    UNKNOWN = "unknown"
+    """No calibration record; treated as expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One cause of uncertainty."""
+
+    id: str
+    """Cause, as `ammeter.gain[10 mA]`; equal ids are fully correlated."""
+    u: float
+    """Standard uncertainty of the cause, >= 0, in the unit of the measured value."""
+    sensitivity: float = 1.0
+    """Signed factor with which the cause acts on the value."""
+    dof: float = math.inf
+    """Degrees of freedom; infinite for a data-sheet figure."""
+
+    @property
+    def contribution(self) -> float:
+        """Signed contribution to the value's standard uncertainty."""
+        return self.sensitivity * self.u
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A value that a requirement may be judged by."""
+
+    value: Decimal
+    """Corrected value in the SI unit of `dimension`; NaN or infinite after an overload."""
+    dimension: Dimension
+    """Kind of quantity."""
+    components: tuple[Component, ...] = ()
+    """Uncertainty budget; empty only for a count or a truth."""
+    instruments: tuple[str, ...] = ()
+    """Serial numbers of the instruments that the value rests on."""
+    calibration: Calibration = Calibration.UNKNOWN
+    """Worst calibration state among them."""
+    captures: tuple[str, ...] = ()
+    """SHA-256 of each capture that the value was computed from."""
+    raw: Decimal | None = None
+    """Uncorrected extreme in SI, for an extremum; always printed beside the corrected value."""
+    censored: bool = False
+    """The true value is at least `value`: the record ended before the event it waits for."""
+    note: str = ""
+    """How the value was obtained, in one line for the report."""
+
+    @property
+    def u(self) -> float:
+        """Combined standard uncertainty in SI; correlated components added before squaring."""
+        sums: dict[str, float] = {}
+        for part in self.components:
+            sums[part.id] = sums.get(part.id, 0.0) + part.contribution
+        return math.sqrt(math.fsum(c * c for c in sums.values()))
+
+    @property
+    def expanded(self) -> Decimal:
+        """Expanded uncertainty U = 2 u in SI; NaN if any component is not finite."""
+        return Decimal(repr(COVERAGE * self.u))
+
+    @property
+    def exact(self) -> Exact:
+        """The value alone, as an exact quantity in SI."""
+        return Exact(self.value, self.dimension.value)
+
+    def __neg__(self) -> Measurement:
+        return replace(self, value=-self.value, components=_scaled(self.components, -1.0), raw=None)
+
+    def __abs__(self) -> Measurement:
+        return -self if self.value < 0 else self
+
+    def __sub__(self, other: Measurement | Exact) -> Measurement:
+        return self + (-other if isinstance(other, Measurement) else _negated(other))
+
+    def __add__(self, other: Measurement | Exact) -> Measurement:
+        if isinstance(other, Exact):
+            return replace(self, value=self.value + other.require(self.dimension).base, raw=None)
+        other.exact.require(self.dimension)
+        return replace(
+            self,
+            value=self.value + other.value,
+            components=self.components + other.components,
+            instruments=_union(self.instruments, other.instruments),
+            calibration=poorer(self.calibration, other.calibration),
+            captures=_union(self.captures, other.captures),
+            raw=None,
+        )
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.dimension.value} (U = {self.expanded:.2g}, k = {COVERAGE})"
+
+
+_POORER = (Calibration.UNKNOWN, Calibration.EXPIRED, Calibration.VALID)
+
+
+def poorer(*states: Calibration) -> Calibration:
+    """Return the least reliable of several calibration states; of none, UNKNOWN."""
+    return min(states, key=_POORER.index, default=Calibration.UNKNOWN)
+
+
+def truth(holds: bool, note: str, *, captures: Iterable[str] = ()) -> Measurement:
+    """A yes or no read from the device or from a capture, for a boolean requirement."""
+    return Measurement(
+        Decimal(int(holds)),
+        Dimension.TRUTH,
+        calibration=Calibration.VALID,
+        captures=tuple(captures),
+        note=note,
+    )
+
+
+def _scaled(components: tuple[Component, ...], factor: float) -> tuple[Component, ...]:
+    return tuple(replace(part, sensitivity=part.sensitivity * factor) for part in components)
+
+
+def _negated(value: Exact) -> Exact:
+    return Exact(-value.magnitude, value.unit)
+
+
+def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(first + second))

@@ -1,0 +1,195 @@
+"""The ports of the core: what the bench asks of an instrument, whoever made it.
+
+Every driver method blocks no longer than it must, raises BenchError when the world is wrong and
+never decides anything. `serial` is the serial number from the instrument's identity.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hil.capture import Accuracy, Capture
+from hil.device import Polarity, State
+from hil.exact import Dimension
+from hil.units import Quantity
+
+
+class Clock(Protocol):
+    """Bench time: virtual on the in-process bench, wall time elsewhere."""
+
+    def now(self) -> float:
+        """Bench time in s, monotonic."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let bench time pass."""
+        ...
+
+
+class Identified(Protocol):
+    """Whatever answers *IDN?."""
+
+    @property
+    def serial(self) -> str:
+        """Serial number; starts with SIM- on a simulated instrument."""
+        ...
+
+    def errors(self) -> list[str]:
+        """Read and empty the error queue."""
+        ...
+
+    def close(self) -> None:
+        """Close the session; never changes the instrument's state."""
+        ...
+
+
+class Stimulator(Identified, Protocol):
+    """The device under test."""
+
+    def configure(self, current: Quantity, polarity: Polarity, dose: Quantity | None) -> None:
+        """Set current, polarity and dose limit (None: the largest); nothing is energised."""
+        ...
+
+    def set_current(self, current: Quantity) -> None:
+        """Change the setting, also while delivering."""
+        ...
+
+    def set_polarity(self, polarity: Polarity) -> None:
+        """Ask for a polarity, also while delivering (the device may refuse: read `errors`)."""
+        ...
+
+    def start(self) -> None:
+        """Begin a treatment: ramp up, then hold. Energises the output."""
+        ...
+
+    def pause(self) -> None:
+        """Ramp down and keep the dose account."""
+        ...
+
+    def resume(self) -> None:
+        """Ramp up again. Energises the output."""
+        ...
+
+    def stop(self) -> None:
+        """Normal stop with ramp-down; write-only, exempt from poisoning."""
+        ...
+
+    def abort(self) -> None:
+        """Stop at once; write-only, exempt from poisoning."""
+        ...
+
+    def acknowledge(self) -> None:
+        """Clear a latched fault, as an operator would; must not energise."""
+        ...
+
+    def state(self) -> State:
+        """State that the device reports."""
+        ...
+
+    def fault(self) -> str:
+        """Fault code that the device reports; empty for none."""
+        ...
+
+    def claimed_current(self) -> Quantity:
+        """Current that the device believes to deliver, in A."""
+        ...
+
+    def claimed_charge(self) -> Quantity:
+        """Charge that the device believes to have delivered in this treatment."""
+        ...
+
+    def impedance(self) -> Quantity:
+        """Load impedance that the device reports, in ohm."""
+        ...
+
+    def self_test(self) -> bool:
+        """Run *TST?; True if it passed."""
+        ...
+
+    def provoke(self, text: str) -> None:
+        """Send text that no driver would send, as it is."""
+        ...
+
+
+class Multimeter(Identified, Protocol):
+    """A digital multimeter: single readings, and a recorder of equidistant samples."""
+
+    def read(self, dimension: Dimension, full_scale: float) -> tuple[Quantity, Accuracy]:
+        """One reading in a fixed range that holds `full_scale` (SI); infinite on overload."""
+        ...
+
+    def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
+        """Begin to sample at `rate` per second in a fixed range; earlier samples are dropped."""
+        ...
+
+    def drain(self) -> int:
+        """Fetch what was sampled so far, before the memory is full; return its count."""
+        ...
+
+    def stop_recording(self) -> Capture:
+        """End sampling, fetch the rest, return all since the start, with lost stretches as gaps."""
+        ...
+
+
+class Oscilloscope(Identified, Protocol):
+    """Voltage over time across the shunt, at a time resolution that a multimeter lacks."""
+
+    def arm(self, *, level: float, span: float, full_scale: float, slope: str = "NEG") -> None:
+        """Arm one acquisition: trigger level in V, time span in s, vertical full scale in V."""
+        ...
+
+    def fetch(self) -> Capture | None:
+        """Return the acquisition, or None while it has not triggered."""
+        ...
+
+
+class ElectrodeLoad(Identified, Protocol):
+    """Switched load in place of electrodes and skin."""
+
+    def select(self, channel: int | None) -> None:
+        """Connect one position; None opens the load."""
+        ...
+
+    def selected(self) -> int | None:
+        """Position that is connected now."""
+        ...
+
+
+class Supply(Identified, Protocol):
+    """Supply of the device under test."""
+
+    def on(self, voltage: Quantity, current_limit: Quantity) -> None:
+        """Switch on."""
+        ...
+
+    def off(self) -> None:
+        """Switch off."""
+        ...
+
+    def is_on(self) -> bool:
+        """Whether the output is on."""
+        ...
+
+    def output_voltage(self) -> Quantity:
+        """Measured output voltage."""
+        ...
+
+
+class Cutoff(Identified, Protocol):
+    """Relay that opens both poles between device and load; de-energised means open."""
+
+    def close_relay(self, epoch: int) -> None:
+        """Close under a fencing epoch; an epoch that is not newer than the last trip is refused."""
+        ...
+
+    def renew(self, seconds: float) -> None:
+        """Keep closed for that long from now; without renewal the relay opens by itself."""
+        ...
+
+    def open_relay(self) -> None:
+        """Open now; write-only, exempt from poisoning."""
+        ...
+
+    def is_closed(self) -> bool:
+        """State of the contacts, read back."""
+        ...

@@ -1,0 +1,1 @@
+"""What a run leaves behind: the evidence, and the views on it."""
