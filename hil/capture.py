@@ -74,8 +74,12 @@ class Capture:
     """(first sample, count) of each stretch that was lost; its samples are NaN."""
 
     def __post_init__(self) -> None:
-        if self.samples.ndim != 1 or self.interval <= 0:
+        if self.samples.ndim != 1 or not 0 < self.interval < math.inf:
             raise UsageError("a capture is one row of samples with a positive interval")
+        for first, count in self.gaps:
+            lost = self.samples[first : first + count]
+            if first < 0 or lost.size != count or not np.isnan(lost).all():
+                raise UsageError(f"the samples of gap ({first}, {count}) must be NaN, and exist")
         self.samples.flags.writeable = False
 
     @cached_property

@@ -5,12 +5,15 @@ Pure and total: whatever is missing from the journal counts against the run, nev
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from hil.errors import UsageError
 from hil.journal import (
+    AbortBody,
+    DocumentBody,
     EndBody,
     InstrumentBody,
     JudgementBody,
@@ -18,10 +21,12 @@ from hil.journal import (
     Record,
     RequirementBody,
     RunBody,
+    TestEndBody,
 )
 from hil.verdict import ExitCode, Verdict, exit_code, worst
 
 _ORDER = list(Verdict)
+_OUTCOMES = ["error", "failed", "skipped", "passed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,14 @@ class Conclusion:
     """Bodies of kind `record`."""
     safe_states: tuple[Mapping[str, Any], ...]
     """Bodies of kind `safe_state`."""
+    documents: tuple[DocumentBody, ...]
+    """Configuration files: of the plan, then those of kind `document`."""
+    plugins: tuple[str, ...]
+    """Plugins that were loaded in the runner."""
+    collection_errors: tuple[str, ...]
+    """What could not be collected."""
+    aborts: tuple[AbortBody, ...]
+    """Why the run ended early; empty if it did not."""
 
     @property
     def complies(self) -> bool:
@@ -134,6 +147,10 @@ def conclude(journal: Iterable[Record]) -> Conclusion:
         head=records[-1].hash,
         records=tuple(_bodies(records, "record")),
         safe_states=tuple(_bodies(records, "safe_state")),
+        documents=(plan["device"], plan["bench"], *_bodies(records, "document")),
+        plugins=_listed(records, "plugins"),
+        collection_errors=_listed(records, "errors"),
+        aborts=tuple(_bodies(records, "abort")),
     )
 
 
@@ -141,20 +158,30 @@ def _bodies(records: Iterable[Record], kind: str) -> list[Any]:
     return [record.body for record in records if record.kind == kind]
 
 
+def _listed(records: Iterable[Record], key: str) -> tuple[str, ...]:
+    return tuple(entry for body in _bodies(records, "collected") for entry in body[key])
+
+
 def _tests(records: list[Record]) -> tuple[TestRow, ...]:
     begun = {r.body["test"]: r.utc for r in records if r.kind == "test_begin"}
-    ended = {body["test"]: body for body in _bodies(records, "test_end")}
+    ended = _ends(records)
     judged: dict[tuple[str, str], list[Verdict]] = {}
     for body in _bodies(records, "judgement"):
         key = (body["test"], body["requirement"])
         judged.setdefault(key, []).append(Verdict(body["verdict"]))
+    failing = {Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE}
+    broken = {test for (test, _), verdicts in judged.items() if failing & {*verdicts}}
     rows = []
     for collected in _bodies(records, "collected"):
         for item in collected["items"]:
             test = item["test"]
             end = ended.get(test)
             verdicts = {
-                req: _pair(judged.get((test, req), []), end["outcome"] if end else "")
+                req: _pair(
+                    judged.get((test, req), []),
+                    end["outcome"] if end else "",
+                    explained=test in broken,
+                )
                 for req in item["requirements"]
             }
             rows.append(
@@ -172,14 +199,38 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
     return tuple(rows)
 
 
-def _pair(judged: list[Verdict], outcome: str) -> Verdict:
-    """Verdict of one test on one requirement; only a positive end leaves a PASS a PASS."""
+def _ends(records: list[Record]) -> dict[str, TestEndBody]:
+    """End of each test; of a test that ran again the worst, and none if one run of it had none."""
+    begins = Counter(r.body["test"] for r in records if r.kind == "test_begin")
+    ends: dict[str, list[TestEndBody]] = {}
+    for body in _bodies(records, "test_end"):
+        ends.setdefault(body["test"], []).append(body)
+    return {
+        test: min(bodies, key=lambda body: _badness(body["outcome"]))
+        for test, bodies in ends.items()
+        if len(bodies) >= begins[test]
+    }
+
+
+def _badness(outcome: str) -> int:
+    return _OUTCOMES.index(outcome) if outcome in _OUTCOMES else -1
+
+
+def _pair(judged: list[Verdict], outcome: str, *, explained: bool) -> Verdict:
+    """Verdict of one test on one requirement; only a positive end leaves a PASS a PASS.
+
+    Args:
+        judged: its judgements by this test.
+        outcome: how the test ended.
+        explained: a judgement of the test is FAIL, ERROR or INCONCLUSIVE: it failed by that.
+    """
     verdict = worst(judged)
-    if outcome == "error" or (outcome == "failed" and verdict is Verdict.PASS):
-        return worst([verdict, Verdict.ERROR])
-    if outcome == "" or (outcome == "skipped" and verdict is not Verdict.NOT_EVALUATED):
-        return worst([verdict, Verdict.NO_VERDICT])
-    return verdict
+    if outcome == "passed" or (outcome == "failed" and (explained or not judged)):
+        return verdict
+    if outcome == "skipped" and verdict in {Verdict.NOT_EVALUATED, Verdict.NOT_APPLICABLE}:
+        return verdict
+    missing = Verdict.ERROR if outcome in {"error", "failed"} else Verdict.NO_VERDICT
+    return worst([verdict, missing])
 
 
 def _requirement_row(
@@ -188,7 +239,10 @@ def _requirement_row(
     name = requirement["id"]
     mine = tuple(body for body in judgements if body["requirement"] == name)
     planned = [test for test in tests if name in test.by_requirement]
-    verdict = worst([test.by_requirement[name] for test in planned])
+    named = {test.test for test in planned}
+    strays = [Verdict(body["verdict"]) for body in mine if body["test"] not in named]
+    # A judgement by a test that was not planned for it, as of the bench ceiling, only worsens.
+    verdict = worst([worst(test.by_requirement[name] for test in planned), *strays])
     decisive = min(mine, key=_severity, default=None)
     return RequirementRow(
         requirement,
@@ -208,11 +262,11 @@ def _severity(body: JudgementBody) -> tuple[int, float]:
 def _remark(
     name: str, verdict: Verdict, decisive: JudgementBody | None, planned: list[TestRow]
 ) -> str:
+    if decisive is not None and Verdict(decisive["verdict"]) is verdict:
+        return decisive["reason"]
     if not planned:
         return "no test was collected for it"
     culprits = [test for test in planned if test.by_requirement[name] is verdict]
-    if decisive is not None and Verdict(decisive["verdict"]) is verdict:
-        return decisive["reason"]
     first = culprits[0]
     if verdict is Verdict.NO_VERDICT and not first.outcome:
         return f"{first.test} never {'ended' if first.begun else 'started'}"
@@ -223,16 +277,16 @@ def _remark(
 def _outcome(
     rows: tuple[RequirementRow, ...], records: list[Record], *, complete: bool
 ) -> tuple[ExitCode, list[str]]:
-    unsafe = [b for b in _bodies(records, "safe_state") if not b["confirmed"]]
+    unsafe = _unconfirmed(records)
     if unsafe:
-        return ExitCode.UNSAFE, [f"SAFE STATE UNCONFIRMED: {unsafe[-1]['reason']}"]
-    aborts = _bodies(records, "abort")
-    if aborts:
-        last = aborts[-1]
-        if not last["energised"]:
-            return ExitCode.BENCH_BEFORE_OUTPUT, [last["cause"]]
-        code = ExitCode.ABORTED_OFF if last["off_confirmed"] else ExitCode.UNSAFE
-        return code, [f"aborted: {last['cause']}"]
+        return ExitCode.UNSAFE, [f"SAFE STATE UNCONFIRMED: {why}" for why in unsafe]
+    refused = [body["cause"] for body in _bodies(records, "refused")]
+    if refused:
+        return ExitCode.USAGE, refused
+    causes = [f"aborted: {body['cause']}" for body in _bodies(records, "abort")]
+    if causes:
+        energised = any(r.kind == "armed" or r.body.get("energised") for r in records)
+        return ExitCode.ABORTED_OFF if energised else ExitCode.BENCH_BEFORE_OUTPUT, causes
     reasons = [
         f"{row.requirement['id']} {row.verdict.value}: {row.remark}"
         for row in rows
@@ -242,13 +296,36 @@ def _outcome(
         {row.requirement["id"]: row.verdict for row in rows},
         {r.requirement["id"]: r.requirement["subject"] for r in rows if r.requirement["mandatory"]},
     )
+    errors = _listed(records, "errors")
+    reasons += [f"could not be collected: {error}" for error in errors]
+    stopped = [b["pytest_exit"] for b in _bodies(records, "end") if b["pytest_exit"] != 0]
+    reasons += [f"pytest ended with exit code {exit_}" for exit_ in stopped]
+    if (errors or stopped) and code is ExitCode.COMPLIES:
+        code = ExitCode.OTHER_VERDICT
     if not complete:
         reasons.insert(0, "the runner did not end by itself")
         code = ExitCode.OTHER_VERDICT
-        doors = [r.kind for r in records if r.kind in {"armed", "safe_state"}]
-        if doors[-1:] == ["armed"]:
-            reasons.insert(
-                0, "SAFE STATE UNCONFIRMED: the runner was lost while the bench was armed"
-            )
-            code = ExitCode.UNSAFE
+    if code is not ExitCode.COMPLIES and not reasons:
+        reasons = ["no mandatory requirement was shown"]
     return code, [] if code is ExitCode.COMPLIES else reasons
+
+
+def _unconfirmed(records: list[Record]) -> list[str]:
+    """Why off is not proven: at any end, or because an arming has none."""
+    why = []
+    armed = False
+    for record in records:
+        body = record.body
+        if record.kind == "armed":
+            armed = True
+        elif record.kind == "safe_state":
+            armed = False
+            if not body["confirmed"]:
+                why.append(body["reason"] or "no reason was given")
+        elif record.kind == "abort":
+            armed = armed and not body["off_confirmed"]
+            if body["energised"] and not body["off_confirmed"]:
+                why.append(f"aborted: {body['cause']}")
+    if armed:
+        why.append("the bench was armed and off was never proven: the runner was lost")
+    return why

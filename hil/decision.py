@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hil.exact import Dimension, Exact
+from hil.exact import ARITHMETIC, Dimension, Exact
 from hil.measurement import Calibration, Measurement
 from hil.requirement import Kind, Requirement, Rule
 from hil.verdict import Verdict
@@ -53,30 +53,37 @@ def judge(requirement: Requirement, measured: object, at: Exact | None = None) -
         short = f"the record ends after {observed}, too early to decide"
         return Judgement(requirement.id, Verdict.ERROR, short, measured, at)
     if requirement.limit.kind is Kind.TRUE:
-        holds = measured.value == 1
-        verdict = Verdict.PASS if holds else Verdict.FAIL
-        return Judgement(requirement.id, verdict, measured.note or verdict.value, measured)
+        verdict, reason = _truth(measured)
+        return Judgement(requirement.id, verdict, reason, measured, at)
     return _compared(requirement, measured, at)
 
 
-def _refusal(requirement: Requirement, measured: object, at: Exact | None) -> str | None:
+def _refusal(requirement: Requirement, measured: object, at: object) -> str | None:
     if not isinstance(measured, Measurement):
         return f"{requirement.id} was given {measured!r}; judge() takes a Measurement"
     if measured.dimension is not requirement.dimension:
         wanted = requirement.dimension.name.lower()
         return f"{requirement.id} needs a {wanted}, got {measured.dimension.name.lower()}"
+    if not _is_decimal(measured.value):
+        return f"the value {measured.value!r} is no Decimal"
     if not measured.value.is_finite():
         return f"the value is {measured.value}: overload, gap or no reading"
     if not math.isfinite(measured.u):
         return f"the uncertainty is {measured.u}"
     if measured.dimension is not Dimension.TRUTH and not measured.components:
         return "the value has no uncertainty budget"
+    if at is not None and not isinstance(at, Exact):
+        return f"{requirement.id} was given at={at!r}; judge() takes an Exact"
     if requirement.limit.relates:
         if at is None:
             return f"{requirement.id} is {requirement.limit}; judge() needs at=<commanded value>"
         if at.dimension is not requirement.dimension or not at.base.is_finite():
             return f"at={at} does not fit {requirement.id}, a {requirement.dimension.name.lower()}"
     return None
+
+
+def _is_decimal(value: object) -> bool:
+    return isinstance(value, Decimal)
 
 
 def _decided_though_censored(
@@ -91,8 +98,8 @@ def _decided_though_censored(
 def _compared(requirement: Requirement, measured: Measurement, at: Exact | None) -> Judgement:
     lower, upper = bounds(requirement, at)
     guard = measured.expanded if requirement.rule is Rule.GUARDED else Decimal(0)
-    margins = [upper - measured.value] if upper is not None else []
-    margins += [measured.value - lower] if lower is not None else []
+    margins = [ARITHMETIC.subtract(upper, measured.value)] if upper is not None else []
+    margins += [ARITHMETIC.subtract(measured.value, lower)] if lower is not None else []
     margin = min(margins)
     verdict, reason = _verdict(margin, guard, measured)
     return Judgement(
@@ -115,11 +122,20 @@ def bounds(requirement: Requirement, at: Exact | None) -> tuple[Decimal | None, 
     if limit.relates and at is not None:
         tolerance = limit.tolerance(at)
         if limit.kind is Kind.DIFFERENCE:
-            return -tolerance, tolerance
-        upper = at.base + tolerance
-        return (at.base - tolerance if limit.kind is Kind.WITHIN else None), upper
+            return tolerance.copy_negate(), tolerance
+        upper = ARITHMETIC.add(at.base, tolerance)
+        lower = ARITHMETIC.subtract(at.base, tolerance)
+        return (lower if limit.kind is Kind.WITHIN else None), upper
     figure = limit.figure.base if limit.figure else None
     return (figure, None) if limit.kind is Kind.AT_LEAST else (None, figure)
+
+
+def _truth(measured: Measurement) -> tuple[Verdict, str]:
+    if measured.value != 1:
+        return Verdict.FAIL, measured.note or "it does not hold"
+    if measured.calibration is not Calibration.VALID:
+        return Verdict.INCONCLUSIVE, f"holds, but calibration is {measured.calibration.value}"
+    return Verdict.PASS, measured.note or "it holds"
 
 
 def _verdict(margin: Decimal, guard: Decimal, measured: Measurement) -> tuple[Verdict, str]:
@@ -139,13 +155,16 @@ def _verdict(margin: Decimal, guard: Decimal, measured: Measurement) -> tuple[Ve
 
 def _conformance(measured: Measurement, lower: Decimal | None, upper: Decimal | None) -> float:
     spread = measured.u
+    if spread == 0:
+        inside = (lower is None or lower <= measured.value) and (
+            upper is None or measured.value <= upper
+        )
+        return float(inside)
 
     def below(edge: Decimal | None, otherwise: float) -> float:
         if edge is None:
             return otherwise
-        distance = float(edge - measured.value)
-        if spread == 0:
-            return float(distance >= 0)
+        distance = float(ARITHMETIC.subtract(edge, measured.value))
         return 0.5 * (1 + math.erf(distance / (spread * math.sqrt(2))))
 
     return max(0.0, below(upper, 1.0) - below(lower, 0.0))

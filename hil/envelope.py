@@ -23,10 +23,11 @@ class Envelope:
 
     def narrowed(self, max_current: Exact) -> Envelope:
         """A smaller envelope; raises LimitExceeded if it would be a larger one."""
-        if max_current.require(Dimension.CURRENT) > self.max_current:
+        max_current.require(Dimension.CURRENT)
+        if not max_current.base.is_finite() or not 0 < max_current.base <= self.max_current.base:
             raise LimitExceeded(
                 f"an envelope of {max_current} was asked for; "
-                f"the device declares {self.max_current}"
+                f"allowed: above 0, up to {self.max_current}, as the device declares"
             )
         return Envelope(max_current)
 

@@ -25,6 +25,10 @@ class BenchError(HilError):
     """The bench failed: instrument, link or wiring. Never the device's fault by itself."""
 
 
+class Unavailable(BenchError):
+    """This bench lacks what a test needs; its requirements are NOT_EVALUATED, with this reason."""
+
+
 class InstrumentError(BenchError):
     """An instrument answered with an error, or with something that cannot be read."""
 

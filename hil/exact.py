@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
 
@@ -77,6 +77,9 @@ UNITS: dict[str, tuple[Dimension, Decimal]] = {
 } | {name: (dimension, Decimal(factor)) for name, (dimension, factor) in _OTHERS.items()}
 """Every unit that a file may use: its dimension and its exact factor to the SI unit."""
 
+ARITHMETIC = Context(prec=1000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+"""Sums and products that decide: no float and no text of a file is long enough to be rounded."""
+
 _TEXT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*\Z")
 
 
@@ -132,7 +135,7 @@ class Exact:
     @property
     def base(self) -> Decimal:
         """Magnitude in the SI unit of its dimension, exact."""
-        return self.magnitude * UNITS[self.unit][1]
+        return ARITHMETIC.multiply(self.magnitude, UNITS[self.unit][1])
 
     @property
     def quantity(self) -> Quantity:
@@ -140,7 +143,13 @@ class Exact:
         return registry.Quantity(float(self.magnitude), _pint_unit(self.unit))
 
     def to(self, unit: str) -> Exact:
-        """Write in another unit of the same dimension."""
+        """Write in another unit of the same dimension.
+
+        Exact where the factors differ by a power of ten; to `min`, `h` and `mA*min` it is rounded
+        to 28 digits, for printing.
+        """
+        if unit not in UNITS:
+            raise DimensionError(f"unit {unit!r} is unknown; allowed: {', '.join(UNITS)}")
         dimension, factor = UNITS[unit]
         if dimension is not self.dimension:
             raise DimensionError(f"{self} is a {self.dimension.name.lower()}, not in {unit}")
@@ -155,20 +164,29 @@ class Exact:
             )
         return self
 
+    def __add__(self, other: Exact | Quantity) -> Exact:
+        addend = other if isinstance(other, Exact) else Exact.of(other)
+        factor = UNITS[self.unit][1]
+        return Exact(self.magnitude + addend.require(self.dimension).base / factor, self.unit)
+
+    def __mul__(self, share: Exact) -> Exact:
+        """Take a share, as 4 mA * 10 %; raises DimensionError for anything but a ratio."""
+        return Exact(self.magnitude * share.require(Dimension.RATIO).base, self.unit)
+
     def __str__(self) -> str:
         return f"{self.magnitude} {self.unit}"
 
     def __lt__(self, other: Exact) -> bool:
-        return self.base < other.require(self.dimension).base
+        return self.base < self._against(other)
 
     def __le__(self, other: Exact) -> bool:
-        return self.base <= other.require(self.dimension).base
+        return self.base <= self._against(other)
 
     def __gt__(self, other: Exact) -> bool:
-        return self.base > other.require(self.dimension).base
+        return self.base > self._against(other)
 
     def __ge__(self, other: Exact) -> bool:
-        return self.base >= other.require(self.dimension).base
+        return self.base >= self._against(other)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Exact):
@@ -177,6 +195,15 @@ class Exact:
 
     def __hash__(self) -> int:
         return hash((self.dimension, self.base))
+
+    def _against(self, other: object) -> Decimal:
+        """SI magnitude to compare with; raises DimensionError where no order exists."""
+        if not isinstance(other, Exact):
+            raise DimensionError(f"{self} was compared with {other!r}; compare two Exact")
+        base = other.require(self.dimension).base
+        if self.magnitude.is_nan() or base.is_nan():
+            raise DimensionError(f"{self} and {other} have no order: NaN is neither more nor less")
+        return base
 
 
 def _decimal(number: object) -> Decimal:

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from hil.capture import Samples
+from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.measurement import Component, Measurement
 from hil.waveform import Instant, Waveform
@@ -18,6 +19,11 @@ SLOPE_WINDOW = 1.0
 """Length in s of the sliding least-squares window that defines `slope`."""
 STEP_TIME = 5e-3
 """A change within this time in s is a step; slower changes are slope."""
+_INDEPENDENT = 30.0
+"""Independent slopes for each length of the sliding window (found by simulation)."""
+_MISCOUNT = 1.0
+"""Standard uncertainty, in sigma, from counting rivals among noisy samples (by simulation of
+plateaus, ramps, decays of 5 ms to 2 s and short excursions)."""
 _PER_TIME = {Dimension.CURRENT: Dimension.CURRENT_SLOPE}
 _INTEGRAL = {Dimension.CURRENT: Dimension.CHARGE}
 
@@ -25,25 +31,45 @@ _INTEGRAL = {Dimension.CURRENT: Dimension.CHARGE}
 def steady(wave: Waveform, phase: str = "hold") -> Measurement:
     """Mean over a commanded phase (signed), without 0.5 s at each end.
 
-    Type A part: standard deviation of the means of ten blocks, so that slow wander counts.
+    Type A part: standard deviation of the means of ten blocks, so that slow wander counts; widened
+    by sqrt(9/7) for the nine degrees of freedom (JCGM 101, 6.4.9), so that 2 u covers 95 %.
     """
     spans = wave.phase(phase)
     parts = [wave.between(begin + SETTLE, end - SETTLE) for begin, end in spans]
     data = np.concatenate(parts) if parts else np.empty(0)
     if data.size < 10:
         return _nothing(wave, wave.capture.dimension, f"phase {phase} holds {data.size} samples")
-    mean = float(np.mean(data))
+    if not all(wave.holds(begin, end) for begin, end in spans):
+        return _nothing(wave, wave.capture.dimension, f"the record does not hold all of {phase}")
+    if not np.all(np.isfinite(data)):
+        return _nothing(wave, wave.capture.dimension, f"overload or gap in phase {phase}")
+    return _mean(wave, data, f"mean over {phase}")
+
+
+def mean(
+    wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
+) -> Measurement:
+    """Mean (signed) of all samples from one moment to another; default: the whole record."""
+    data = _window(wave, after, until)
+    if data.size < 10 or not np.all(np.isfinite(data)):
+        why = f"overload, gap or too little to average in {data.size} samples"
+        return _nothing(wave, wave.capture.dimension, why)
+    return _mean(wave, data, "mean")
+
+
+def _mean(wave: Waveform, data: Samples, what: str) -> Measurement:
+    value = float(np.mean(data))
     blocks = np.array([block.mean() for block in np.array_split(data, 10)])
-    spread = float(np.std(blocks, ddof=1)) / math.sqrt(10)
+    spread = float(np.std(blocks, ddof=1)) / math.sqrt(10) * math.sqrt(9 / 7)
     return _measurement(
         wave,
-        mean,
+        value,
         wave.capture.dimension,
         (
-            *wave.capture.source.accuracy.components(mean),
+            *wave.capture.source.accuracy.components(value),
             Component(_own("noise", wave), spread, dof=9),
         ),
-        note=f"mean over {phase}, {data.size * wave.capture.interval:.4g} s",
+        note=f"{what}, {data.size * wave.capture.interval:.4g} s",
     )
 
 
@@ -52,27 +78,26 @@ def peak(
 ) -> Measurement:
     """Largest magnitude, corrected for noise: the maximum of N noisy samples lies above the truth.
 
-    N counts the samples that could have been the maximum (within 6 sigma of it); sigma is measured
-    in place from neighbouring samples. The raw extreme is kept in `raw`.
+    N counts the samples that could have been the maximum, so that neither a hold elsewhere nor the
+    flank of a rounded top counts; sigma is measured in place from neighbouring samples. The raw
+    extreme is kept in `raw`.
     """
-    data = np.abs(_window(wave, after, until))
-    if data.size < 2 or not np.all(np.isfinite(data)):
+    signed = _window(wave, after, until)
+    if signed.size < 3 or not np.all(np.isfinite(signed)):
         return _nothing(wave, wave.capture.dimension, "overload or gap in the window of the peak")
-    raw = float(data.max())
-    sigma = noise(data)
-    rivals = int(np.count_nonzero(data >= raw - 6 * sigma))
-    excess, spread = _extreme_of(rivals)
-    value = raw - excess * sigma
+    data = np.abs(signed)
+    sigma = noise(signed)  # folded at zero it would look smaller than it is
+    raw, value, spread = _largest(data, sigma, 1.0)
     return _measurement(
         wave,
         value,
         wave.capture.dimension,
         (
             *wave.capture.source.accuracy.components(value),
-            Component(_own("extreme", wave), spread * sigma),
+            Component(_own("extreme", wave), spread),
         ),
         raw=Decimal(repr(raw)),
-        note=f"largest magnitude, {excess * sigma:.2g} taken off for noise of {rivals} samples",
+        note=f"largest magnitude, {raw - value:.2g} taken off for noise",
     )
 
 
@@ -80,22 +105,21 @@ def slope(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
     """Largest magnitude of the least-squares slope over a sliding 1 s window."""
-    kind = _PER_TIME[wave.capture.dimension]
+    kind = _derived(_PER_TIME, wave, "slope")
     data = _window(wave, after, until)
     width = round(SLOPE_WINDOW / wave.capture.interval)
-    if data.size < width or not np.all(np.isfinite(data)):
+    if width < 3 or data.size < width or not np.all(np.isfinite(data)):
         return _nothing(wave, kind, f"slope needs {SLOPE_WINDOW} s of finite samples")
-    slopes = _sliding_slope(data, width) / wave.capture.interval
-    raw = float(np.abs(slopes).max())
+    slopes = np.abs(_sliding_slope(data, width)) / wave.capture.interval
     sigma = noise(data) * math.sqrt(12 / width**3) / wave.capture.interval
-    excess, spread = _extreme_of(max(1, len(slopes) // width))
-    value = max(raw - excess * sigma, 0.0)
+    raw, value, spread = _largest(slopes, sigma, _INDEPENDENT / width)
+    value = max(value, 0.0)
     gain = wave.capture.source.accuracy.components(value)[0]
     return _measurement(
         wave,
         value,
         kind,
-        (gain, Component(_own("slope noise", wave), spread * sigma)),
+        (gain, Component(_own("slope noise", wave), spread)),
         raw=Decimal(repr(raw)),
         note=f"largest least-squares slope over a sliding {SLOPE_WINDOW:g} s",
     )
@@ -107,22 +131,23 @@ def largest_step(
     """Largest change of the signal within 5 ms, noise averaged over 5 ms on both sides."""
     data = _window(wave, after, until)
     width = max(1, round(STEP_TIME / wave.capture.interval))
+    if wave.capture.interval > STEP_TIME:
+        why = f"samples every {wave.capture.interval:g} s cannot tell a step from a slope"
+        return _nothing(wave, wave.capture.dimension, why)
     if data.size < 3 * width or not np.all(np.isfinite(data)):
         return _nothing(wave, wave.capture.dimension, "too few finite samples for a step")
     sums = np.concatenate(([0.0], np.cumsum(data)))
     means = (sums[width:] - sums[:-width]) / width
     changes = np.abs(means[2 * width :] - means[: -2 * width])
-    raw = float(changes.max())
     sigma = noise(data) * math.sqrt(2 / width)
-    rivals = int(np.count_nonzero(changes >= raw - 6 * sigma))
-    excess, spread = _extreme_of(max(1, rivals // width))
-    value = max(raw - excess * sigma, 0.0)
+    raw, value, spread = _largest(changes, sigma, min(3 / width, 1.0))
+    value = max(value, 0.0)
     gain = wave.capture.source.accuracy.components(value)[0]
     return _measurement(
         wave,
         value,
         wave.capture.dimension,
-        (gain, Component(_own("step noise", wave), spread * sigma)),
+        (gain, Component(_own("step noise", wave), spread)),
         raw=Decimal(repr(raw)),
         note=f"largest change within {STEP_TIME * 1e3:g} ms",
     )
@@ -131,20 +156,19 @@ def largest_step(
 def charge(wave: Waveform) -> Measurement:
     """Charge delivered: the integral of the magnitude, in C.
 
-    The sign of each sample is that of the last one clearly off zero, so that noise about zero
-    averages out instead of being rectified.
+    The sign of each sample is that of the nearest one clearly off zero, so that noise about zero
+    averages out instead of being rectified, and the feet of both ramps count in full.
     """
-    kind = _INTEGRAL[wave.capture.dimension]
+    kind = _derived(_INTEGRAL, wave, "charge")
     data = wave.samples
     if data.size < 2 or not np.all(np.isfinite(data)):
         return _nothing(wave, kind, "overload or gap in the record of the charge")
     floor = 6 * noise(data) + wave.capture.source.accuracy.offset
-    signs = np.where(np.abs(data) > floor, np.sign(data), 0.0)
-    places = np.maximum.accumulate(np.where(signs != 0, np.arange(data.size), 0))
+    signs = _signs(data, floor)
     interval = wave.capture.interval
-    value = float(np.sum(data * signs[places])) * interval
+    value = float(np.sum(data * signs)) * interval
     gain, offset = wave.capture.source.accuracy.components(value)
-    carrying = float(np.count_nonzero(signs)) * interval
+    carrying = float(np.sum(signs)) * interval  # an offset cancels between opposite polarities
     return _measurement(
         wave,
         value,
@@ -158,17 +182,45 @@ def charge(wave: Waveform) -> Measurement:
     )
 
 
+def _signs(data: Samples, floor: float) -> Samples:
+    """Sign of the nearest sample whose magnitude is above `floor`; of the sum if there is none."""
+    clear = np.flatnonzero(np.abs(data) > floor)
+    if not clear.size:
+        return np.full(data.size, math.copysign(1.0, float(np.sum(data))))
+    middles = (clear[:-1] + clear[1:]) // 2 + 1
+    lengths = np.diff(np.concatenate(([0], middles, [data.size])))
+    return np.repeat(np.sign(data[clear]), lengths)
+
+
 def noise(data: Samples) -> float:
-    """Standard deviation of white noise, from the median difference of neighbours.
+    """Standard deviation of white noise, from the median second difference of neighbours.
 
-    The median ignores steps and edges; 0.6745 is the median of |x| for a normal distribution.
+    A ramp has none, the median ignores steps and edges; 0.6745 is the median of |x| for a normal
+    distribution.
     """
-    if data.size < 2:
+    if data.size < 3:
         return 0.0
-    return float(np.median(np.abs(np.diff(data)))) / (0.6745 * math.sqrt(2))
+    return float(np.median(np.abs(np.diff(data, n=2)))) / (0.6745 * math.sqrt(6))
 
 
-def _extreme_of(count: int) -> tuple[float, float]:
+def _largest(data: Samples, sigma: float, share: float) -> tuple[float, float, float]:
+    """Maximum, the same corrected for noise of `sigma`, and standard uncertainty of the latter.
+
+    Half of the samples that could have been the maximum lie above the corrected one: their number
+    and the correction are found together. `share`: independent samples per sample.
+    """
+    raw = float(data.max())
+    count = share * int(np.count_nonzero(data >= raw - 6 * sigma))
+    while True:
+        excess, spread = _extreme_of(count)
+        value = raw - excess * sigma
+        found = 2 * share * int(np.count_nonzero(data >= value))
+        if found >= count:
+            return raw, value, math.hypot(spread, _MISCOUNT) * sigma
+        count = found
+
+
+def _extreme_of(count: float) -> tuple[float, float]:
     """Expected maximum of `count` standard normal samples and its standard deviation (Gumbel)."""
     if count < 2:
         return 0.0, 1.0
@@ -191,11 +243,18 @@ def _sliding_slope(data: Samples, width: int) -> Samples:
 
 
 def _window(wave: Waveform, after: Instant | None, until: Instant | None) -> Samples:
-    begin = after.time if after else -math.inf
-    end = until.time if until else math.inf
-    first = wave.index(begin) if math.isfinite(begin) else 0
-    last = wave.index(end) if math.isfinite(end) else len(wave.samples)
-    return wave.samples[first:last]
+    """Samples from `after` to `until`; none if the record does not hold all of them."""
+    begin = after.time if after else wave.capture.start
+    end = until.time if until else wave.capture.end
+    return wave.between(begin, end) if wave.holds(begin, end) else np.empty(0)
+
+
+def _derived(kinds: dict[Dimension, Dimension], wave: Waveform, name: str) -> Dimension:
+    found = wave.capture.dimension
+    if found not in kinds:
+        known = ", ".join(kind.name.lower() for kind in kinds)
+        raise UsageError(f"{name} of a {found.name.lower()} was asked for; it is known of: {known}")
+    return kinds[found]
 
 
 def _own(cause: str, wave: Waveform) -> str:

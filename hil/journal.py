@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NotRequired, TypedDict
@@ -137,7 +137,7 @@ class TestEndBody(TypedDict):
 
 
 class CaptureBody(TypedDict):
-    """One capture of a record; `dataset` names it in captures.h5."""
+    """One capture of a record; `dataset` names its file, data/captures/<dataset>.h5."""
 
     channel: str
     sha256: str
@@ -267,11 +267,13 @@ class Chain:
         self, kind: str, body: Mapping[str, Any], *, utc: datetime, bench: float | None
     ) -> Record:
         """Make the next record; raises UsageError if the body holds what JSON cannot carry."""
+        if utc.tzinfo is None:
+            raise UsageError(f"{utc} has no time zone; a record carries UTC")
         head = {
             "n": self.n,
             "kind": kind,
-            "utc": utc.isoformat(timespec="milliseconds"),
-            "bench": None if bench is None else round(bench, 6),
+            "utc": utc.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "bench": None if bench is None else plain(round(bench, 6)),
             "body": plain(body),
             "prev": self.prev,
         }
@@ -297,11 +299,13 @@ def read(lines: Iterable[str]) -> Iterator[Record]:
         try:
             raw = json.loads(line)
             record = Record(**raw)
-        except (ValueError, TypeError) as err:
+            body = {key: value for key, value in raw.items() if key != "hash"}
+            digest = hashlib.sha256(_canonical(body).encode()).hexdigest()
+            # The text itself, too: a repeated key or 1E-5 for 1e-5 parses to the same record.
+            same = line.removesuffix("\n") == record.line
+        except (ValueError, TypeError, RecursionError) as err:
             raise ChainBroken(f"record {n} cannot be read: {err}") from err
-        body = {key: value for key, value in raw.items() if key != "hash"}
-        digest = hashlib.sha256(_canonical(body).encode()).hexdigest()
-        if record.n != n or record.prev != prev or record.hash != digest:
+        if not same or record.n != n or record.prev != prev or record.hash != digest:
             raise ChainBroken(f"record {n} ({record.kind}) does not follow from record {n - 1}")
         prev = digest
         yield record
@@ -314,8 +318,10 @@ def plain(value: Any) -> Any:  # noqa: ANN401  # a tree of JSON values
         UsageError: for a NaN or infinite float, or for a type that has no form here.
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+        return {plain(str(key)): plain(entry) for key, entry in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted((plain(entry) for entry in value), key=repr)
+    if isinstance(value, (list, tuple)):
         return [plain(entry) for entry in value]
     if isinstance(value, Enum):
         return value.value
@@ -323,7 +329,11 @@ def plain(value: Any) -> Any:  # noqa: ANN401  # a tree of JSON values
         return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{value} has no place in a record; write it as text")
-    if value is None or isinstance(value, (str, int, float, bool)):
+    if isinstance(value, str):
+        return value.encode(
+            errors="backslashreplace"
+        ).decode()  # half a surrogate pair has no UTF-8
+    if value is None or isinstance(value, (int, float, bool)):
         return value
     raise UsageError(f"a {type(value).__name__} has no form in a record")
 
@@ -383,8 +393,8 @@ def measured_body(measured: Measurement) -> MeasuredBody:
         "components": [
             {
                 "id": part.id,
-                "u": part.u if math.isfinite(part.u) else str(part.u),
-                "sensitivity": part.sensitivity,
+                "u": _number(part.u),
+                "sensitivity": _number(part.sensitivity),
                 "dof": part.dof if math.isfinite(part.dof) else None,
             }
             for part in measured.components
@@ -396,6 +406,11 @@ def measured_body(measured: Measurement) -> MeasuredBody:
         "censored": measured.censored,
         "note": measured.note,
     }
+
+
+def _number(value: float) -> float | str:
+    """A float that JSON carries; NaN and infinities, as after an overload, become text."""
+    return value if math.isfinite(value) else str(value)
 
 
 def _canonical(value: object) -> str:

@@ -29,7 +29,8 @@ class Lease:
         """Close under a newer epoch; raises SafetyError for one that a trip has voided."""
         if epoch <= self.epoch:
             raise SafetyError(
-                f"epoch {epoch} may not close the cut-off: epoch {self.epoch} ended ({self.cause})"
+                f"epoch {epoch} may not close the cut-off: epoch {self.epoch} was granted "
+                f"({self.cause or 'held, or lapsed'}); ask with a larger one"
             )
         return Lease(epoch, now + _bounded(seconds), "")
 

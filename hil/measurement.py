@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 
-from hil.exact import Dimension, Exact
+from hil.exact import ARITHMETIC, Dimension, Exact
 
 COVERAGE = 2
 """Coverage factor k of an expanded uncertainty (about 95 % for a normal distribution)."""
@@ -77,11 +77,11 @@ class Measurement:
         sums: dict[str, float] = {}
         for part in self.components:
             sums[part.id] = sums.get(part.id, 0.0) + part.contribution
-        return math.sqrt(math.fsum(c * c for c in sums.values()))
+        return math.hypot(*sums.values())
 
     @property
     def expanded(self) -> Decimal:
-        """Expanded uncertainty U = 2 u in SI; NaN if any component is not finite."""
+        """Expanded uncertainty U = 2 u in SI; not finite if any component is not."""
         return Decimal(repr(COVERAGE * self.u))
 
     @property
@@ -90,26 +90,30 @@ class Measurement:
         return Exact(self.value, self.dimension.value)
 
     def __neg__(self) -> Measurement:
-        return replace(self, value=-self.value, components=_scaled(self.components, -1.0), raw=None)
+        # "At least 3 s" becomes "at most -3 s", which has no form here: it decides nothing.
+        value = Decimal("NaN") if self.censored else ARITHMETIC.minus(self.value)
+        return replace(self, value=value, components=_scaled(self.components, -1.0), raw=None)
 
     def __abs__(self) -> Measurement:
-        return -self if self.value < 0 else self
+        return -self if self.value.is_signed() and not self.value.is_nan() else self
 
     def __sub__(self, other: Measurement | Exact) -> Measurement:
         return self + (-other if isinstance(other, Measurement) else _negated(other))
 
     def __add__(self, other: Measurement | Exact) -> Measurement:
         if isinstance(other, Exact):
-            return replace(self, value=self.value + other.require(self.dimension).base, raw=None)
+            value = ARITHMETIC.add(self.value, other.require(self.dimension).base)
+            return replace(self, value=value, raw=None)
         other.exact.require(self.dimension)
         return replace(
             self,
-            value=self.value + other.value,
+            value=ARITHMETIC.add(self.value, other.value),
             components=self.components + other.components,
             instruments=_union(self.instruments, other.instruments),
             calibration=poorer(self.calibration, other.calibration),
             captures=_union(self.captures, other.captures),
             raw=None,
+            censored=self.censored or other.censored,
         )
 
     def __str__(self) -> str:
@@ -140,7 +144,7 @@ def _scaled(components: tuple[Component, ...], factor: float) -> tuple[Component
 
 
 def _negated(value: Exact) -> Exact:
-    return Exact(-value.magnitude, value.unit)
+    return Exact(ARITHMETIC.minus(value.magnitude), value.unit)
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import Enum
 
 from hil.errors import UsageError
-from hil.exact import Dimension, Exact
+from hil.exact import ARITHMETIC, Dimension, Exact
 
 
 class Knowledge(Enum):
@@ -74,6 +74,19 @@ class Limit:
             raise UsageError(
                 f"a limit of kind {self.kind.value!r} needs a figure or a relative part"
             )
+        if self.kind is Kind.TRUE and self.figure is not None:
+            raise UsageError(f"a limit of kind 'true' has no figure; it was given {self.figure}")
+        if self.relative is not None and not self.relates:
+            raise UsageError(f"a limit of kind {self.kind.value!r} has no relative part")
+        if self.figure is not None and not self.figure.base.is_finite():
+            raise UsageError(f"a limit of {self.figure} decides nothing; give a finite figure")
+        if self.relates:
+            self._check_tolerance()
+
+    def _check_tolerance(self) -> None:
+        parts = (self.figure.base if self.figure else None, self.relative)
+        if any(part is not None and not (part.is_finite() and part >= 0) for part in parts):
+            raise UsageError(f"a tolerance is finite and not negative; it was given {self}")
 
     @property
     def relates(self) -> bool:
@@ -82,7 +95,7 @@ class Limit:
 
     def tolerance(self, at: Exact) -> Decimal:
         """Half-width around `at` in SI: the larger of the absolute and the relative part."""
-        relative = abs(at.base) * (self.relative or Decimal(0))
+        relative = ARITHMETIC.multiply(at.base.copy_abs(), self.relative or Decimal(0))
         return max(relative, self.figure.base) if self.figure else relative
 
     def __str__(self) -> str:
@@ -125,3 +138,16 @@ class Requirement:
     """Risk control that it verifies."""
     roles: tuple[str, ...] = ("stimulator", "ammeter")
     """Bench roles without which it is NOT_EVALUATED."""
+
+    def __post_init__(self) -> None:
+        if (self.limit.kind is Kind.TRUE) != (self.dimension is Dimension.TRUTH):
+            raise UsageError(
+                f"{self.id}: a limit of kind {self.limit.kind.value!r} cannot judge a "
+                f"{self.dimension.name.lower()}; 'true' and truth belong together"
+            )
+        figure = self.limit.figure
+        if figure is not None and figure.dimension is not self.dimension:
+            raise UsageError(
+                f"{self.id}: the limit {figure} is a {figure.dimension.name.lower()}, "
+                f"the requirement judges a {self.dimension.name.lower()}"
+            )

@@ -178,6 +178,10 @@ class Supply(Identified, Protocol):
 class Cutoff(Identified, Protocol):
     """Relay that opens both poles between device and load; de-energised means open."""
 
+    def epoch(self) -> int:
+        """Epoch that the relay holds; the next close needs a larger one."""
+        ...
+
     def close_relay(self, epoch: int) -> None:
         """Close under a fencing epoch; an epoch that is not newer than the last trip is refused."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
 from typing import Any, TypeAlias
@@ -35,8 +35,20 @@ class Phase(Enum):
     """Begins when the declared ramp-down time is over."""
 
 
+class _Exacting:
+    """Takes pint quantities where an Exact belongs: `Open(at(Phase.HOLD), 20 * ms)`."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for part in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
+            value = getattr(self, part.name)
+            if isinstance(value, pint.Quantity):
+                object.__setattr__(self, part.name, Exact.of(value))
+
+
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(_Exacting):
     """A time after the begin of a phase."""
 
     phase: Phase
@@ -46,7 +58,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectCurrent:
+class DirectCurrent(_Exacting):
     """A constant current, reached by ramps."""
 
     setpoint: Exact
@@ -56,7 +68,7 @@ class DirectCurrent:
 
 
 @dataclass(frozen=True, slots=True)
-class PulseTrain:
+class PulseTrain(_Exacting):
     """Rectangular pulses, as of TENS and NMES devices."""
 
     amplitude: Exact
@@ -73,7 +85,7 @@ Stimulus: TypeAlias = DirectCurrent | PulseTrain
 
 
 @dataclass(frozen=True, slots=True)
-class Programme:
+class Programme(_Exacting):
     """What one channel of the device is told to do."""
 
     stimulus: Stimulus
@@ -87,7 +99,7 @@ class Programme:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class Open(_Exacting):
     """The electrode lifts off; it comes back after `duration`, or never."""
 
     at: Moment
@@ -95,7 +107,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadStep:
+class LoadStep(_Exacting):
     """The load changes to another position."""
 
     at: Moment
@@ -103,7 +115,7 @@ class LoadStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(_Exacting):
     """The operator pauses and, after `duration`, resumes."""
 
     at: Moment
@@ -125,7 +137,7 @@ class Reverse:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Change(_Exacting):
     """The operator changes the setting while current flows."""
 
     at: Moment
@@ -133,7 +145,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class SupplyDip:
+class SupplyDip(_Exacting):
     """The supply of the device fails for `duration`."""
 
     at: Moment
@@ -144,7 +156,7 @@ Disturbance: TypeAlias = Open | LoadStep | Pause | Stop | Reverse | Change | Sup
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(_Exacting):
     """What is recorded."""
 
     channels: tuple[str, ...] = ("current", "voltage")
@@ -176,6 +188,7 @@ class Scenario:
         channels = [programme.channel for programme in self.programmes]
         if len(set(channels)) != len(channels):
             raise UsageError(f"two programmes share a channel: {', '.join(channels)}")
+        _check(self, "scenario")
 
     @classmethod
     def treatment(
@@ -225,7 +238,8 @@ class Scenario:
     @property
     def key(self) -> str:
         """Hash of all that the scenario says."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        # `repr`, so that a position named "2 kohm" is not the resistance 2 kohm.
+        text = json.dumps(_plain(self, quantity=repr), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -233,30 +247,62 @@ def at(phase: Phase, offset: Quantity | Exact | None = None) -> Moment:
     """A moment after the begin of a phase: `at(Phase.HOLD, 2 * s)`."""
     if offset is None:
         return Moment(phase)
-    exact = offset if isinstance(offset, Exact) else Exact.of(offset)
-    if exact.require(Dimension.TIME).base < 0:
-        raise UsageError(f"{exact} before the begin of a phase; give a time >= 0")
-    return Moment(phase, exact)
+    return Moment(phase, _quantity(offset, Dimension.TIME, "offset", zero=True))
 
 
 def positive(value: Quantity | Exact, dimension: Dimension, name: str) -> Exact:
     """Take a quantity as Exact; raises UsageError unless it is finite, > 0 and of the dimension."""
+    return _quantity(value, dimension, name, zero=False)
+
+
+def _quantity(value: object, dimension: Dimension, name: str, *, zero: bool) -> Exact:
     if not isinstance(value, (Exact, pint.Quantity)):
         raise UsageError(f"{name} = {value!r} has no unit; write it as 2 * mA, not as a number")
     exact = (value if isinstance(value, Exact) else Exact.of(value)).require(dimension)
-    if not exact.base.is_finite() or exact.base <= 0:
-        raise UsageError(f"{name} = {exact}; a positive {dimension.name.lower()} belongs here")
+    if not exact.base.is_finite() or exact.base < 0 or (exact.base == 0 and not zero):
+        kind = dimension.name.lower()
+        raise UsageError(f"{name} = {exact}; a {kind} {'>= 0' if zero else '> 0'} belongs here")
     return exact
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401  # a tree of JSON values
+_POSITIVE = {
+    "setpoint": Dimension.CURRENT,
+    "amplitude": Dimension.CURRENT,
+    "width": Dimension.TIME,
+    "rate": Dimension.FREQUENCY,
+    "hold": Dimension.TIME,
+    "dose": Dimension.CHARGE,
+    "load": Dimension.RESISTANCE,
+}
+_MAY_BE_ZERO = dict.fromkeys(("offset", "duration", "before", "after"), Dimension.TIME)
+_DIMENSIONS = _POSITIVE | _MAY_BE_ZERO
+_OPTIONAL = {"dose", "duration"}
+
+
+def _check(value: object, name: str) -> None:
+    """Refuse a bare number, a wrong dimension or sign anywhere in a scenario built by hand."""
+    if isinstance(value, tuple):
+        for entry in value:
+            _check(entry, name)
+    elif is_dataclass(value) and not isinstance(value, Exact):
+        for part in fields(value):
+            _check(getattr(value, part.name), part.name)
+    elif name in _DIMENSIONS:
+        if (value is None and name in _OPTIONAL) or (isinstance(value, str) and name == "load"):
+            return
+        if not isinstance(value, Exact):
+            raise UsageError(f"{name} = {value!r} is no Exact; write it as Exact.parse('2 mA')")
+        _quantity(value, _DIMENSIONS[name], name, zero=name in _MAY_BE_ZERO)
+
+
+def _plain(value: object, quantity: Callable[[Exact], str] = str) -> Any:  # noqa: ANN401  # JSON
     if isinstance(value, Exact):
-        return str(value)
+        return quantity(value)
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
-        return [_plain(entry) for entry in value]
+        return [_plain(entry, quantity) for entry in value]
     if is_dataclass(value):
-        parts = {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+        parts = {part.name: _plain(getattr(value, part.name), quantity) for part in fields(value)}
         return {"kind": type(value).__name__, **parts}
     return value

@@ -67,7 +67,7 @@ class Timeline:
     end: float
     """Time at which the recording ends."""
     ends_by_dose: bool
-    """Whether the device is expected to end by itself before `stop`."""
+    """Whether the device may end by itself before `stop`: the programme has a dose."""
 
 
 def lay_out(scenario: Scenario, profile: DeviceProfile) -> Timeline:
@@ -86,12 +86,11 @@ def lay_out(scenario: Scenario, profile: DeviceProfile) -> Timeline:
     up, down = profile.si("ramp.up_time"), profile.si("ramp.down_time")
     hold = float(programme.hold.base)
     early = [d for d in scenario.disturbances if isinstance(d, Stop)]
-    begins = {Phase.START: 0.0, Phase.HOLD: up, Phase.STOP: up + hold}
-    stop = min([_time(d.at, begins) for d in early], default=up + hold)
-    paused = sum(float(d.duration.base) + up + down for d in _pauses(scenario))
-    if not early:
-        stop += paused
-    begins[Phase.STOP], begins[Phase.AFTER] = stop, stop + down
+    begins = {Phase.START: 0.0, Phase.HOLD: up}
+    planned = _planned_stop(scenario, begins, hold, up + down)
+    begins |= {Phase.STOP: planned, Phase.AFTER: planned + down}
+    stop = min([planned, *(_time(d.at, begins) for d in early)])
+    begins |= {Phase.STOP: stop, Phase.AFTER: stop + down}
     polarity = stimulus.polarity or profile.polarity
     steps = [Step(0.0, Verb.START), Step(stop, Verb.STOP)]
     for disturbance in scenario.disturbances:
@@ -114,8 +113,16 @@ def _single(scenario: Scenario, profile: DeviceProfile) -> Programme:
     return programme
 
 
-def _pauses(scenario: Scenario) -> list[Pause]:
-    return [d for d in scenario.disturbances if isinstance(d, Pause)]
+def _planned_stop(
+    scenario: Scenario, begins: dict[Phase, float], hold: float, ramps: float
+) -> float:
+    """Time of the programme's own stop: each pause before it puts it off, with its two ramps."""
+    stop = begins[Phase.HOLD] + hold
+    pauses = [d for d in scenario.disturbances if isinstance(d, Pause) and d.at.phase in begins]
+    for pause in sorted(pauses, key=lambda pause: _time(pause.at, begins)):
+        if _time(pause.at, begins) < stop:
+            stop += float(pause.duration.base) + ramps
+    return stop
 
 
 def _time(moment: Moment, begins: dict[Phase, float]) -> float:

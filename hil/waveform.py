@@ -50,6 +50,11 @@ class Waveform:
         """Samples of [begin, end) in bench time; empty if it lies outside the record."""
         return self.samples[self.index(begin) : self.index(end)]
 
+    def holds(self, begin: float, end: float) -> bool:
+        """Whether the record reaches from `begin` to `end` (bench time), to one sample."""
+        margin = self.capture.interval
+        return self.capture.start - margin <= begin and end <= self.capture.end + margin
+
     def phase(self, name: str) -> tuple[tuple[float, float], ...]:
         """Spans of a commanded phase; raises UsageError if the scenario has none of that name."""
         if name not in self.phases:
@@ -63,7 +68,8 @@ class Waveform:
         """Time from an event until the magnitude is at most `level` and stays there.
 
         It must stay there up to `until` (default: the end of the record). Where it never does, the
-        result is censored: at least the time that was observed.
+        result is censored: at least the time that was observed. The value is NaN where the record
+        ends before `until`, or begins after the event.
         """
         limit = level if isinstance(level, Exact) else Exact.of(level)
         bound = float(limit.require(self.capture.dimension).base)
@@ -74,26 +80,28 @@ class Waveform:
         interval = self.capture.interval
         reached = first + (int(above[-1]) + 1 if above.size else 0)
         censored = reached >= last
-        seconds = max(self.capture.start + reached * interval - after.time, 0.0)
-        return self._duration(
-            seconds,
-            after,
-            censored=censored,
-            note=f"time from {after.name or 'event'} to at most {limit} for good",
-        )
+        note = f"time from {after.name or 'event'} to at most {limit} for good"
+        if not self.holds(after.time, until.time if until else after.time):
+            return self._duration(math.nan, after, reached, note=f"{note}: outside of the record")
+        # The level was crossed between two samples: their middle, and half an interval either way.
+        between = not censored and above.size and not np.isnan(window[above[-1]])
+        crossing = reached - 0.5 if between else reached
+        seconds = max(self.capture.start + crossing * interval - after.time, 0.0)
+        return self._duration(seconds, after, reached, censored=censored, note=note)
 
     def _duration(
-        self, seconds: float, after: Instant, *, censored: bool, note: str
+        self, seconds: float, after: Instant, reached: int, *, censored: bool = False, note: str
     ) -> Measurement:
         sampling = self.capture.interval / math.sqrt(12)
-        source = self.capture.source
+        source, own = self.capture.source, self.capture.sha256[:12]
         return Measurement(
             Exact.si(seconds, Dimension.TIME).base,
             Dimension.TIME,
             components=(
-                Component(f"event.{after.name}", after.u),
-                Component("sampling", sampling),
-                Component("recorder.start", self.capture.start_u),
+                # Ids of this capture: what two captures do not share must not cancel between them.
+                Component(f"event {after.name} {own} {after.time!r}", after.u),
+                Component(f"sampling {own} {reached}", sampling),
+                Component(f"recorder start {own}", self.capture.start_u),
             ),
             instruments=(source.serial,),
             calibration=source.calibration,

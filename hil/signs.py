@@ -1,0 +1,100 @@
+"""Statements about the sign of a waveform: which polarity it has, and when it changes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from hil.capture import Samples
+from hil.device import Polarity
+from hil.exact import Dimension, Exact
+from hil.features import steady
+from hil.measurement import Component, Measurement, truth
+from hil.units import Quantity
+from hil.waveform import Instant, Waveform
+
+
+def has_sign(wave: Waveform, polarity: Polarity, phase: str = "hold") -> Measurement:
+    """Whether the mean over a phase has the sign of a polarity, beyond its uncertainty.
+
+    Not finite (an ERROR when judged) if the phase was not recorded as a whole, or if the mean lies
+    within its expanded uncertainty of zero.
+    """
+    found = steady(wave, phase)
+    size = abs(found.value)
+    if not found.value.is_finite() or size <= found.expanded:
+        return _unknown(wave, f"no sign in {phase}: {found}")
+    holds = (found.value > 0) == (polarity is Polarity.POSITIVE)
+    note = f"mean over {phase} {found}, commanded {polarity.value}"
+    return truth(holds, note, captures=(wave.capture.sha256,))
+
+
+def keeps_sign(
+    wave: Waveform,
+    polarity: Polarity,
+    floor: Quantity | Exact,
+    *,
+    after: Instant,
+    until: Instant | None = None,
+) -> Measurement:
+    """Whether nothing beyond `floor` flows against a polarity between two moments."""
+    bound = _si(floor, wave)
+    data = _between(wave, after, until)
+    if not data.size or not np.all(np.isfinite(data)):
+        return _unknown(wave, "overload, gap or no sample in the window of the sign")
+    worst = float((data * polarity.sign).min())
+    note = (
+        f"most negative value {worst:.3g} {wave.capture.dimension.value}, counted {polarity.value}"
+    )
+    return truth(worst >= -bound, note, captures=(wave.capture.sha256,))
+
+
+def rest_between(wave: Waveform, floor: Quantity | Exact) -> Measurement:
+    """Shortest time between currents of opposite sign during which both stay within `floor`.
+
+    Not finite (an ERROR when judged) if the sign never changes in the record.
+    """
+    bound = _si(floor, wave)
+    data = wave.samples
+    places = np.flatnonzero(np.abs(data) > bound)
+    if not np.all(np.isfinite(data)) or places.size < 2:
+        return _unknown(wave, "overload, gap or no current in the record")
+    signs = np.sign(data[places])
+    changes = np.flatnonzero(np.diff(signs))
+    if not changes.size:
+        return _unknown(wave, "the sign never changes in the record", Dimension.TIME)
+    gaps = np.diff(places)[changes] - 1
+    interval = wave.capture.interval
+    source = wave.capture.source
+    return Measurement(
+        Exact.si(float(gaps.min()) * interval, Dimension.TIME).base,
+        Dimension.TIME,
+        (Component("sampling", interval / math.sqrt(6)),),
+        instruments=(source.serial,),
+        calibration=source.calibration,
+        captures=(wave.capture.sha256,),
+        note=f"shortest rest between opposite signs, of {changes.size}",
+    )
+
+
+def _si(floor: Quantity | Exact, wave: Waveform) -> float:
+    exact = floor if isinstance(floor, Exact) else Exact.of(floor)
+    return float(exact.require(wave.capture.dimension).base)
+
+
+def _between(wave: Waveform, after: Instant, until: Instant | None) -> Samples:
+    last = wave.index(until.time) if until else len(wave.samples)
+    return wave.samples[wave.index(after.time) : last]
+
+
+def _unknown(wave: Waveform, why: str, dimension: Dimension = Dimension.TRUTH) -> Measurement:
+    source = wave.capture.source
+    return Measurement(
+        Exact.si(math.nan, dimension).base,
+        dimension,
+        instruments=(source.serial,),
+        calibration=source.calibration,
+        captures=(wave.capture.sha256,),
+        note=why,
+    )

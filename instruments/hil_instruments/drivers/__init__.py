@@ -1,0 +1,118 @@
+"""Drivers by name, as a bench file writes them: one module each, none knows a limit.
+
+Each function below builds the driver that a bench entry names for its role. mypy proves against the
+tables that every driver keeps its role.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from hil.bench import InstrumentEntry
+from hil.device import DeviceProfile
+from hil.errors import ConfigurationError
+from hil.measurement import Calibration
+from hil.roles import Clock, Cutoff, ElectrodeLoad, Multimeter, Oscilloscope, Stimulator, Supply
+from hil_instruments.drivers.instrument import calibration_of
+from hil_instruments.drivers.keysight_34465a import Keysight34465A
+from hil_instruments.drivers.keysight_34970a import Keysight34970A
+from hil_instruments.drivers.rigol_dp800 import RigolDP800
+from hil_instruments.drivers.rigol_ds1000z import RigolDS1000Z
+from hil_instruments.drivers.scpi_stimulator import ScpiStimulator
+from hil_instruments.drivers.stimproof_cutoff import StimproofCutoff
+
+if TYPE_CHECKING:
+    from hil_instruments.transport import Session
+
+__all__ = [
+    "NAMES",
+    "calibration_of",
+    "cutoff",
+    "load",
+    "multimeter",
+    "oscilloscope",
+    "stimulator",
+    "supply",
+]
+
+_Made = TypeVar("_Made")
+Factory: TypeAlias = "Callable[[Session, Clock, InstrumentEntry, Calibration], _Made]"
+
+STIMULATORS: Mapping[
+    str, Callable[[Session, Clock, InstrumentEntry, Calibration, DeviceProfile], Stimulator]
+] = {"scpi-stimulator": ScpiStimulator}
+MULTIMETERS: Mapping[str, Factory[Multimeter]] = {"keysight-34465a": Keysight34465A}
+OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {"rigol-ds1000z": RigolDS1000Z}
+LOADS: Mapping[str, Factory[ElectrodeLoad]] = {"keysight-34970a": Keysight34970A}
+SUPPLIES: Mapping[str, Factory[Supply]] = {"rigol-dp800": RigolDP800}
+CUTOFFS: Mapping[str, Factory[Cutoff]] = {"stimproof-cutoff": StimproofCutoff}
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "stimulator": tuple(STIMULATORS),
+    "ammeter": tuple(MULTIMETERS),
+    "voltmeter": tuple(MULTIMETERS),
+    "oscilloscope": tuple(OSCILLOSCOPES),
+    "load": tuple(LOADS),
+    "supply": tuple(SUPPLIES),
+    "cutoff": tuple(CUTOFFS),
+}
+"""Role to the names of the drivers that can fill it."""
+
+
+def stimulator(
+    session: Session,
+    clock: Clock,
+    entry: InstrumentEntry,
+    calibration: Calibration,
+    profile: DeviceProfile,
+) -> Stimulator:
+    """Build the driver of the device under test; it takes its words from the profile.
+
+    Raises:
+        ConfigurationError: no such driver for this role; names those there are.
+    """
+    return _named(STIMULATORS, entry)(session, clock, entry, calibration, profile)
+
+
+def multimeter(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> Multimeter:
+    """Build the driver of an ammeter or voltmeter; raises ConfigurationError if unknown."""
+    return _named(MULTIMETERS, entry)(session, clock, entry, calibration)
+
+
+def oscilloscope(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> Oscilloscope:
+    """Build the driver of an oscilloscope; raises ConfigurationError if unknown."""
+    return _named(OSCILLOSCOPES, entry)(session, clock, entry, calibration)
+
+
+def load(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> ElectrodeLoad:
+    """Build the driver of the switched load; raises ConfigurationError if unknown."""
+    return _named(LOADS, entry)(session, clock, entry, calibration)
+
+
+def supply(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> Supply:
+    """Build the driver of the supply; raises ConfigurationError if unknown."""
+    return _named(SUPPLIES, entry)(session, clock, entry, calibration)
+
+
+def cutoff(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> Cutoff:
+    """Build the driver of the cut-off; raises ConfigurationError if unknown."""
+    return _named(CUTOFFS, entry)(session, clock, entry, calibration)
+
+
+def _named(table: Mapping[str, _Made], entry: InstrumentEntry) -> _Made:
+    if entry.driver not in table:
+        raise ConfigurationError(
+            f"instruments.{entry.role}: driver = {entry.driver!r}; allowed: {', '.join(table)}"
+        )
+    return table[entry.driver]

@@ -1,0 +1,100 @@
+"""What all drivers share: a session, a clock, who the instrument is, and its error queue."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from hil.bench import InstrumentEntry
+from hil.capture import Accuracy, Source
+from hil.errors import InstrumentError
+from hil.measurement import Calibration
+from hil.roles import Clock
+from hil_instruments import encoding
+
+if TYPE_CHECKING:  # a driver needs no pyvisa of its own
+    from hil_instruments.transport import Session
+
+SIMULATED = "SIM-"
+"""With this every serial number of a simulated instrument begins."""
+LONGEST_QUEUE = 100
+"""An error queue that still answers after as many entries is broken."""
+
+
+def calibration_of(entry: InstrumentEntry, serial: str, today: date) -> Calibration:
+    """State of an instrument's calibration on a day.
+
+    Args:
+        entry: Bench entry with certificate and due date.
+        serial: Serial number that the instrument answered.
+        today: Day of the measurement.
+    """
+    if serial.startswith(SIMULATED):
+        return Calibration.VALID
+    if not entry.certificate or entry.due is None:
+        return Calibration.UNKNOWN
+    return Calibration.EXPIRED if today > entry.due else Calibration.VALID
+
+
+class Instrument:
+    """A SCPI instrument in one role of the bench."""
+
+    ERROR_QUERY = "SYST:ERR?"
+
+    def __init__(
+        self, session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+    ) -> None:
+        self._session = session
+        self._clock = clock
+        self._entry = entry
+        self._calibration = calibration
+
+    @property
+    def serial(self) -> str:
+        """Serial number; starts with SIM- on a simulated instrument."""
+        return self._session.identity.serial
+
+    @property
+    def name(self) -> str:
+        """Role and resource, for messages."""
+        return self._session.name
+
+    def errors(self) -> list[str]:
+        """Read and empty the error queue, oldest first, as `-222,"Data out of range"`.
+
+        Raises:
+            InstrumentError: the reply is none, or the queue does not end.
+        """
+        found: list[str] = []
+        while len(found) < LONGEST_QUEUE:
+            reply = self._session.query(self.ERROR_QUERY)
+            code, _ = encoding.error_entry(reply)
+            if code == 0:
+                return found
+            found.append(reply)
+        raise InstrumentError(f"{self.name}: its error queue holds more than {LONGEST_QUEUE}")
+
+    def close(self) -> None:
+        """Close the session; never changes the instrument's state."""
+        self._session.close()
+
+    def _configure(self, *commands: str) -> None:
+        """Send commands and make sure that all were taken.
+
+        Errors that were queued before are no fault of these commands: they are read first, and stay
+        in the transcript.
+
+        Raises:
+            InstrumentError: names the commands and the errors.
+        """
+        self.errors()
+        for command in commands:
+            self._session.write(command)
+        refused = self.errors()
+        if refused:
+            raise InstrumentError(
+                f"{self.name} refused one of {', '.join(map(repr, commands))}: {'; '.join(refused)}"
+            )
+
+    def _source(self, accuracy: Accuracy) -> Source:
+        return Source(self._entry.role, self.serial, accuracy, self._calibration)

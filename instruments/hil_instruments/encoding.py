@@ -1,0 +1,207 @@
+"""Text and bytes of SCPI and IEEE 488.2: numbers, errors, channel lists, definite-length blocks.
+
+Pure functions; what cannot be read raises InstrumentError and is never taken for a number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+
+import numpy as np
+
+from hil.capture import Samples
+from hil.errors import InstrumentError, UsageError
+from hil.exact import Exact
+from hil.units import Quantity
+
+OVERLOAD = 9.9e37
+"""SCPI's "infinity" (SCPI-99, 7.2.1): the magnitude that stands for an overload."""
+NOT_A_NUMBER = 9.91e37
+"""SCPI's "not a number"."""
+LARGEST_BLOCK = 256 * 2**20
+"""A block that announces more bytes than this is taken for a broken header."""
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
+_ERROR = re.compile(r'([+-]?\d+)\s*,\s*"(.*)"\s*\Z', re.ASCII | re.DOTALL)
+_DIGITS = 15
+_SENT = Context(prec=_DIGITS, rounding=ROUND_HALF_EVEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The four fields of an *IDN? reply (IEEE 488.2, 10.14)."""
+
+    manufacturer: str
+    """Maker, as `Keysight Technologies`."""
+    model: str
+    """Model, as `34465A`."""
+    serial: str
+    """Serial number; starts with SIM- on a simulated instrument."""
+    firmware: str
+    """Firmware version; may itself contain commas."""
+
+    @classmethod
+    def parse(cls, text: str) -> Identity:
+        """Read the reply to *IDN?; raises InstrumentError if it has fewer than four fields."""
+        fields = [field.strip() for field in text.split(",", 3)]
+        if len(fields) < 4 or not all(fields[:3]):
+            raise InstrumentError(
+                f"{text!r} came for *IDN?; expected: manufacturer,model,serial number,firmware"
+            )
+        return cls(*fields)
+
+    def __str__(self) -> str:
+        return ",".join((self.manufacturer, self.model, self.serial, self.firmware))
+
+
+def number(text: str) -> Decimal:
+    """Read one SCPI number exactly.
+
+    Returns:
+        The number; +-Infinity for +-9.9E37, NaN for 9.91E37.
+
+    Raises:
+        InstrumentError: the text is no number; nothing is guessed from a part of it.
+    """
+    stripped = text.strip()
+    if _NUMBER.match(stripped) is None:
+        raise InstrumentError(f"{text!r} is no number; expected one such as 3.99876E-03")
+    value = Decimal(stripped)
+    if abs(value) < Decimal("9.9E37"):
+        return value
+    if value == Decimal("9.91E37"):
+        return Decimal("NaN")
+    return Decimal("-Infinity") if value < 0 else Decimal("Infinity")
+
+
+def integer(text: str) -> int:
+    """Read one SCPI integer, also written as `+12`; raises InstrumentError for anything else."""
+    value = number(text)
+    if not value.is_finite() or value != value.to_integral_value():
+        raise InstrumentError(f"{text!r} is no integer")
+    return int(value)
+
+
+def decimal_text(value: Decimal) -> str:
+    """Write a finite number for the wire, without exponent, as `0.0001`.
+
+    A number of more than 15 significant digits is rounded to 15, half to even: more digits only
+    come from binary floating point (0.1 + 0.2) or from a division (1 C in mA*min).
+
+    Raises:
+        UsageError: NaN or infinite; such a setting is never sent.
+    """
+    if not value.is_finite():
+        raise UsageError(f"{value} cannot be sent to an instrument; a setting is a finite number")
+    text = format(_SENT.plus(value), "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+def exact_text(value: Exact, unit: str) -> str:
+    """Write an exact quantity for the wire as a bare number in `unit`, a key of `hil.exact.UNITS`.
+
+    Raises:
+        DimensionError: the quantity is of another dimension.
+        UsageError: NaN or infinite.
+    """
+    if not value.magnitude.is_finite():
+        raise UsageError(f"{value} cannot be sent to an instrument; a setting is a finite number")
+    return decimal_text(value.to(unit).magnitude)
+
+
+def quantity_text(value: Quantity, unit: str) -> str:
+    """Write a pint quantity for the wire; as `exact_text`."""
+    return exact_text(Exact.of(value), unit)
+
+
+def error_entry(text: str) -> tuple[int, str]:
+    """Read the reply to SYST:ERR?: code and message; code 0 means an empty queue."""
+    found = _ERROR.match(text.strip())
+    if found is None:
+        raise InstrumentError(f'{text!r} came for an error query; expected: 0,"No error"')
+    return int(found[1]), found[2]
+
+
+def block_digits(head: bytes) -> int:
+    """How many digits the length of a block has, from its first two bytes.
+
+    Raises:
+        InstrumentError: no definite-length block begins so (`#0` is of indefinite length).
+    """
+    if len(head) == 2 and head[:1] == b"#" and head[1:] in b"123456789":
+        return int(head[1:])
+    raise InstrumentError(
+        f"a reply begins with {head!r}; expected a definite-length block, as #15hello"
+    )
+
+
+def block_length(digits: bytes) -> int:
+    """Length of a block from the digits of its header; raises InstrumentError if implausible."""
+    if not digits.isdigit():
+        raise InstrumentError(f"a block announces {digits!r} bytes; expected decimal digits")
+    length = int(digits)
+    if length > LARGEST_BLOCK:
+        raise InstrumentError(
+            f"a block announces {length} bytes; at most {LARGEST_BLOCK} are plausible"
+        )
+    return length
+
+
+def block(message: bytes) -> bytes:
+    """Take the payload out of one whole message; only line ends may follow it.
+
+    Raises:
+        InstrumentError: header wrong, payload short, or something stands behind it.
+    """
+    digits = block_digits(message[:2])
+    length = block_length(message[2 : 2 + digits])
+    payload = message[2 + digits : 2 + digits + length]
+    rest = message[2 + digits + length :]
+    if len(payload) != length:
+        raise InstrumentError(f"a block of {length} bytes was announced; {len(payload)} came")
+    if rest.strip(b"\r\n"):
+        raise InstrumentError(f"a block of {length} bytes is followed by {rest[:20]!r}")
+    return payload
+
+
+def reals(payload: bytes) -> Samples:
+    """Read readings in REAL,64, most significant byte first (FORM:BORD NORM).
+
+    Returns:
+        Readings; +-inf for overload, NaN for "not a number".
+    """
+    if len(payload) % 8:
+        raise InstrumentError(f"{len(payload)} bytes are no whole number of 8-byte readings")
+    values = np.frombuffer(payload, dtype=">f8").astype(np.float64)
+    beyond = np.abs(values) >= OVERLOAD * (1 - 1e-12)
+    if beyond.any():
+        undefined = np.isclose(values, NOT_A_NUMBER, rtol=1e-6, atol=0)
+        values[beyond] = np.copysign(np.inf, values[beyond])
+        values[undefined] = np.nan
+    return values
+
+
+def channel_list(*channels: int) -> str:
+    """Write a SCPI channel list, as `(@101,103)`."""
+    return "(@" + ",".join(str(channel) for channel in channels) + ")"
+
+
+def flags(text: str, count: int) -> tuple[bool, ...]:
+    """Read `count` comma-separated values of 0 or 1; raises InstrumentError for anything else."""
+    fields = [field.strip() for field in text.split(",")]
+    if len(fields) != count or not {*fields} <= {"0", "1"}:
+        raise InstrumentError(f"{text!r} came; expected {count} values of 0 or 1")
+    return tuple(field == "1" for field in fields)
+
+
+def switch(text: str) -> bool:
+    """Read ON, OFF, 1 or 0; raises InstrumentError for anything else."""
+    known = {"ON": True, "1": True, "OFF": False, "0": False}
+    word = text.strip().upper()
+    if word not in known:
+        raise InstrumentError(f"{text!r} came; expected ON or OFF")
+    return known[word]

@@ -1,0 +1,98 @@
+"""JUnit XML of a run, made from the journal, so that a killed run has one too."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+from hil.conclusion import Conclusion, TestRow
+from hil.verdict import Verdict
+from hil_reports.text import clean
+from hil_reports.view import WORDS
+
+_ELEMENTS = {
+    Verdict.FAIL: "failure",
+    Verdict.INCONCLUSIVE: "failure",
+    Verdict.ERROR: "error",
+    Verdict.NO_VERDICT: "error",
+    Verdict.NOT_EVALUATED: "skipped",
+    Verdict.NOT_APPLICABLE: "skipped",
+}
+
+
+def junit_xml(conclusion: Conclusion) -> str:
+    """Write one suite: a case a test, and one a requirement that no test was collected for."""
+    bare = [row for row in conclusion.requirements if not row.tests]
+    cases = [_case(row) for row in conclusion.tests]
+    for row in bare:
+        case = ET.Element("testcase", classname="requirement", time="0.000")
+        case.set("name", clean(row.requirement["id"]))
+        _outcome(case, row.verdict, row.remark)
+        cases.append(case)
+    cases += [_collection_error(text) for text in conclusion.collection_errors]
+    suite = ET.Element(
+        "testsuite",
+        name=clean(conclusion.run["run_id"]),
+        tests=str(len(cases)),
+        timestamp=conclusion.begun[:19],
+        time=f"{conclusion.seconds:.3f}",
+    )
+    for name in ("failure", "error", "skipped"):
+        plural = name if name == "skipped" else name + "s"
+        suite.set(plural, str(sum(case.find(name) is not None for case in cases)))
+    run = {
+        "run_id": conclusion.run["run_id"],
+        "provenance": conclusion.run["provenance"],
+        "verdict": conclusion.verdict.value,
+        "complies": str(conclusion.complies).lower(),
+        "exit_code": str(int(conclusion.exit_code)),
+        "partial": conclusion.run["partial"],
+        "journal_head": conclusion.head,
+    }
+    _properties(suite, run)
+    suite.extend(cases)
+    root = ET.Element("testsuites")
+    root.append(suite)
+    ET.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
+
+
+def _case(row: TestRow) -> ET.Element:
+    module, _, name = row.test.partition(":")
+    case = ET.Element("testcase", classname=clean(module), time=f"{row.seconds:.3f}")
+    case.set("name", clean(name or row.test))
+    verdicts = {f"requirement.{req}": verdict.value for req, verdict in row.by_requirement.items()}
+    _properties(case, {"test": row.test, "verdict": row.verdict.value} | verdicts)
+    _outcome(case, row.verdict, explanation(row))
+    return case
+
+
+def explanation(row: TestRow) -> str:
+    """Say why a test is not PASS: each requirement's verdict, then what pytest saw."""
+    parts = [f"{req}: {WORDS[v]}" for req, v in row.by_requirement.items() if v is not Verdict.PASS]
+    if not row.outcome:
+        parts.append("never ended" if row.begun else "never started")
+    if not row.by_requirement:
+        parts.append("judges no requirement")
+    return "; ".join(parts) + (f"\n{row.detail}" if row.detail else "")
+
+
+def _outcome(case: ET.Element, verdict: Verdict, text: str) -> None:
+    if verdict is Verdict.PASS:
+        return
+    shown = clean(text)
+    first = shown.partition("\n")[0]
+    element = ET.SubElement(case, _ELEMENTS[verdict], message=f"{WORDS[verdict]}: {first}"[:300])
+    element.set("type", verdict.value)
+    element.text = shown
+
+
+def _collection_error(text: str) -> ET.Element:
+    case = ET.Element("testcase", classname="collection", name=clean(text, 200), time="0.000")
+    _outcome(case, Verdict.NO_VERDICT, text)
+    return case
+
+
+def _properties(parent: ET.Element, values: dict[str, str]) -> None:
+    holder = ET.SubElement(parent, "properties")
+    for name, value in values.items():
+        ET.SubElement(holder, "property", name=clean(name), value=clean(value))

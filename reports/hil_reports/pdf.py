@@ -1,0 +1,79 @@
+"""compliance.pdf: the report in the reviewer's form, typeset from the view.
+
+The same journal makes the same bytes: the date comes from the journal and the fonts from Typst.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import typst
+
+from hil.errors import UsageError
+from hil_reports.text import breakable
+from hil_reports.view import View
+
+_Form: TypeAlias = Literal["pdf", "png"]
+
+
+_TEMPLATE = Path(__file__).parent / "templates" / "compliance.typ"
+# What the fonts within Typst draw; PDF/A refuses a character that would come out as a box.
+_DRAWN = (
+    (0x0A, 0x0A), (0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x377), (0x384, 0x38A), (0x38E, 0x3A1),
+    (0x3A3, 0x4FF), (0x2010, 0x2027), (0x2030, 0x2040), (0x2074, 0x208E), (0x20A0, 0x20C0),
+    (0x2100, 0x211E), (0x2126, 0x2151), (0x2190, 0x23FF),
+)  # fmt: skip
+_WHOLE = {"svg", "head", "sha256", "profile_sha256", "tone", "mark", "date"}
+
+
+def compliance_pdf(view: View) -> bytes:
+    """Typeset the report as PDF/A; data enters as JSON, which Typst never reads as markup.
+
+    Raises:
+        UsageError: Typst refused; the message is Typst's.
+    """
+    made = _compiled(view, "pdf")
+    return made if isinstance(made, bytes) else b"".join(made)
+
+
+def pages_png(view: View, ppi: float = 60) -> list[bytes]:
+    """Draw the pages of the same report as PNG, for looking at them."""
+    drawn = _compiled(view, "png", ppi)
+    return drawn if isinstance(drawn, list) else [drawn]
+
+
+def _compiled(view: View, form: _Form, ppi: float | None = None) -> bytes | list[bytes]:
+    try:
+        drawn: bytes | list[bytes] | None = typst.compile(
+            _TEMPLATE.read_bytes(),
+            format=form,
+            ignore_system_fonts=True,
+            sys_inputs={"view": json.dumps(_printable(view), ensure_ascii=False)},
+            timestamp=datetime.fromisoformat(f"{view['date']}T00:00:00+00:00"),
+            ppi=ppi,
+            pdf_standards="a-2b" if form == "pdf" else None,
+        )
+    except typst.TypstError as err:
+        raise UsageError(f"the report could not be typeset: {err}") from err
+    return drawn or b""
+
+
+def _printable(value: object, key: str = "") -> object:
+    if isinstance(value, dict):
+        return {name: _printable(entry, name) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_printable(entry, key) for entry in value]
+    if isinstance(value, str):
+        return value if key in _WHOLE else breakable("".join(map(_drawable, value)))
+    return value
+
+
+def _drawable(char: str) -> str:
+    """A character, or its escape where no font at hand has it; the HTML page shows it as it is."""
+    code = ord(char)
+    if any(first <= code <= last for first, last in _DRAWN):
+        return char
+    return " " if char.isspace() else f"\\u{code:04x}"

@@ -1,0 +1,257 @@
+"""Plots of captures: the min/max envelope of every sample, as SVG.
+
+Each column shows the least and the largest sample that falls into it, so that a single sample over
+a limit is seen at any width (LTTB and every-nth drawing lose it). Columns beyond a limit are marked
+once more; the true extremes are named in the caption. Nothing is judged here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from xml.sax.saxutils import escape, quoteattr
+
+import numpy as np
+
+from hil.capture import Capture, Samples
+from hil_reports.text import clean, scale, signed
+
+COLUMNS = 560
+_WIDTH, _HEIGHT = 680, 250
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 30, 40
+_LIMIT, _BAD, _TRACE, _GRID, _INK = "#8a5a00", "#b3261e", "#1d4e89", "#d5d9de", "#3c434b"
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """A capture reduced to columns."""
+
+    time: Samples
+    """Bench time of the left edge of each column, in s."""
+    low: Samples
+    """Least finite sample of each column; NaN where there is none."""
+    high: Samples
+    """Largest finite sample of each column; NaN where there is none."""
+    span: tuple[float, float]
+    """Bench time of the first and of the last sample's end, in s."""
+    least: tuple[float, float]
+    """(time, value) of the least finite sample; NaN if there is none."""
+    largest: tuple[float, float]
+    """(time, value) of the largest finite sample; NaN if there is none."""
+    count: int
+    """Samples in all."""
+    lost: int
+    """Samples that were lost (NaN)."""
+    overloads: int
+    """Samples at which the instrument reported overload (infinite)."""
+    unit: str
+    """SI unit of the samples."""
+
+
+def envelope(capture: Capture, columns: int = COLUMNS) -> Envelope:
+    """Reduce a capture to at most `columns` columns without losing an extreme."""
+    samples = capture.samples
+    infinite = np.isinf(samples)
+    overloads = int(infinite.sum())
+    finite = np.where(infinite, np.nan, samples) if overloads else samples
+    lost = int(np.isnan(samples).sum())
+    count = len(samples)
+    begin, end = capture.start, capture.end
+    if count == lost + overloads:
+        nothing = (math.nan, math.nan)
+        empty = np.array([], dtype=np.float64)
+        return Envelope(
+            empty, empty, empty, (begin, end), nothing, nothing, count, lost, overloads,
+            capture.dimension.value,
+        )  # fmt: skip
+    edges = np.unique(np.linspace(0, count, min(columns, count), endpoint=False).astype(np.int64))
+    time: Samples = np.asarray(capture.start + edges * capture.interval, dtype=np.float64)
+
+    def extreme(place: int) -> tuple[float, float]:
+        return capture.start + place * capture.interval, float(finite[place])
+
+    return Envelope(
+        time,
+        np.fmin.reduceat(finite, edges),
+        np.fmax.reduceat(finite, edges),
+        (begin, end),
+        extreme(int(np.nanargmin(finite))),
+        extreme(int(np.nanargmax(finite))),
+        count,
+        lost,
+        overloads,
+        capture.dimension.value,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is drawn over the trace."""
+
+    lower: float | None = None
+    """Lower tolerance limit in SI, if it is one of the plotted quantity."""
+    upper: float | None = None
+    """Upper tolerance limit in SI, if it is one of the plotted quantity."""
+    events: Sequence[tuple[str, float]] = ()
+    """Name and bench time of events."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """Where data land on the paper."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    factor: float
+    unit: str
+
+    def x(self, time: float) -> float:
+        share = (min(max(time, self.left), self.right) - self.left) / (self.right - self.left)
+        return round(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), 1)
+
+    def y(self, value: float) -> float:
+        """Place of a value in SI."""
+        share = (value * self.factor - self.bottom) / (self.top - self.bottom)
+        return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM), 1)
+
+
+def draw(found: Envelope, marks: Marks, title: str) -> str:
+    """Draw an envelope as a stand-alone SVG; all text in it is escaped. Empty without a sample."""
+    if not len(found.time):
+        return ""
+    frame = _frame(found, marks)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label={quoteattr(clean(title, 200))} '
+        'font-family="Libertinus Serif, system-ui, sans-serif" font-size="12">',
+        *_axes(frame),
+        *_events(frame, marks.events),
+        *_trace(frame, found),
+        *_limits(frame, marks),
+        *_violations(frame, found, marks),
+        "</svg>",
+    ]
+    return "".join(parts)
+
+
+def _frame(found: Envelope, marks: Marks) -> _Frame:
+    extremes = (found.least[1], found.largest[1])
+    shown = scale(found.unit, [Decimal(repr(value)) for value in extremes])
+    factor = float(shown.factor)
+    low, high = (value * factor for value in extremes)
+    spread = max(high - min(low, 0.0), max(high, 0.0) - low, 1e-12)
+    levels = [level * factor for level in (marks.lower, marks.upper) if level is not None]
+    near = [level for level in levels if low - spread <= level <= high + spread]
+    bottom, top = min([low, 0.0, *near]), max([high, 0.0, *near])
+    room = 0.08 * (top - bottom) or 1.0
+    left, right = found.span
+    return _Frame(
+        left,
+        right if right > left else left + 1.0,
+        bottom - room if bottom < 0 else 0.0,
+        top + room,
+        factor,
+        shown.unit,
+    )
+
+
+def _axes(frame: _Frame) -> Iterable[str]:
+    foot = _HEIGHT - _BOTTOM
+    for value in _ticks(frame.bottom, frame.top):
+        y = frame.y(value / frame.factor)
+        yield f'<path class="grid" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="{_GRID}"/>'
+        yield _label(_LEFT - 6, y + 4, signed(f"{value:g}"), "end")
+    for time in _ticks(frame.left, frame.right):
+        x = frame.x(time)
+        yield f'<path class="axis" d="M{x} {foot}v4" stroke="{_INK}"/>'
+        yield _label(x, foot + 17, signed(f"{time:g}"), "middle")
+    corner = f"M{_LEFT} {_TOP}V{foot}H{_WIDTH - _RIGHT}"
+    yield f'<path class="axis" d="{corner}" fill="none" stroke="{_INK}"/>'
+    yield _label(6, _TOP - 14, frame.unit, "start")
+    yield _label(_WIDTH - _RIGHT, _HEIGHT - 6, "bench time in s", "end")
+
+
+def _events(frame: _Frame, events: Sequence[tuple[str, float]]) -> Iterable[str]:
+    inside = [event for event in events if frame.left <= event[1] <= frame.right][:12]
+    for place, (name, time) in enumerate(inside):
+        x = frame.x(time)
+        foot = _HEIGHT - _BOTTOM
+        line = f"M{x} {_TOP - 4}V{foot}"
+        yield f'<path class="event" d="{line}" stroke="{_INK}" stroke-dasharray="1 3"/>'
+        anchor = "end" if x > _WIDTH * 0.8 else "start"
+        yield _label(
+            x + (3 if anchor == "start" else -3), _TOP - 4 + 12 * (place % 3), name, anchor
+        )
+
+
+def _trace(frame: _Frame, found: Envelope) -> Iterable[str]:
+    edges = [*found.time, found.span[1]]
+    path = []
+    pen = False
+    for place, (low, high) in enumerate(zip(found.low, found.high, strict=True)):
+        if math.isnan(low):
+            pen = False  # a gap stays a gap
+            continue
+        x = frame.x((edges[place] + edges[place + 1]) / 2)
+        first, second = frame.y(low), frame.y(high)
+        path.append(f"{'L' if pen else 'M'}{x} {first}" + (f"V{second}" if second != first else ""))
+        pen = True
+        if place + 1 < len(found.low) and math.isnan(found.low[place + 1]) and first == second:
+            path.append("h1")
+    yield (
+        f'<path class="trace" d="{"".join(path)}" fill="none" stroke="{_TRACE}" '
+        'stroke-width="1.4" stroke-linejoin="round" stroke-linecap="round"/>'
+    )
+
+
+def _limits(frame: _Frame, marks: Marks) -> Iterable[str]:
+    for name, level in (("upper limit", marks.upper), ("lower limit", marks.lower)):
+        if level is None:
+            continue
+        shown = f"{name} {signed(f'{level * frame.factor:.6g}')} {frame.unit}"
+        if not frame.bottom <= level * frame.factor <= frame.top:
+            beyond = "above" if level * frame.factor > frame.top else "below"
+            yield _label(_WIDTH - _RIGHT, 12, f"{shown} lies {beyond} this plot", "end", "limit")
+            continue
+        y = frame.y(level)
+        yield (
+            f'<path class="limit" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="{_LIMIT}" '
+            'stroke-width="1.2" stroke-dasharray="7 4"/>'
+        )
+        beside = y + 13 if name == "lower limit" else y - 5
+        yield _label(_WIDTH - _RIGHT - 4, beside, shown, "end", "limit")
+
+
+def _violations(frame: _Frame, found: Envelope, marks: Marks) -> Iterable[str]:
+    for time, low, high in zip(found.time, found.low, found.high, strict=True):
+        bad = [
+            value
+            for value, level, sign in ((high, marks.upper, 1), (low, marks.lower, -1))
+            if level is not None and sign * (value - level) > 0
+        ]
+        for value in bad:
+            x, y = frame.x(time), frame.y(value)
+            cross = f"M{x - 3:.1f} {y - 3:.1f}l6 6m0 -6l-6 6"
+            yield f'<path class="bad" d="{cross}" stroke="{_BAD}" stroke-width="1.3"/>'
+
+
+def _label(x: float, y: float, text: str, anchor: str, kind: str = "ink") -> str:
+    colour = _LIMIT if kind == "limit" else _INK
+    return (
+        f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">'
+        f"{escape(clean(text, 60))}</text>"
+    )
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Four to eight round figures within a range."""
+    raw = (high - low) / 6
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw)
+    first = math.ceil(low / step - 1e-9)
+    last = math.floor(high / step + 1e-9)
+    return [round(place * step, 12) for place in range(first, last + 1)]

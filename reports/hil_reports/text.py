@@ -1,0 +1,166 @@
+"""How figures and foreign text are shown: sensible digits, no rounding across a limit, no control.
+
+Nothing here decides: every verdict was made from the exact decimals in the journal.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+
+_PREFIXES = {-9: "n", -6: "\N{MICRO SIGN}", -3: "m", 0: "", 3: "k", 6: "M"}
+_RANGES = {
+    "A": ("A", -9, 0),
+    "V": ("V", -6, 3),
+    "ohm": ("Ω", 0, 6),
+    "s": ("s", -9, 0),
+    "C": ("C", -6, 0),
+    "A/s": ("A/s", -6, 0),
+    "Hz": ("Hz", 0, 6),
+    "F": ("F", -9, 0),
+    "J": ("J", -6, 0),
+}
+_FIXED = {
+    "A/m^2": ("mA/cm²", Decimal("0.1")),
+    "m^2": ("cm²", Decimal("1E+4")),
+    "degC": ("°C", Decimal(1)),
+    "1": ("", Decimal(1)),
+}
+DASH = "\N{EN DASH}"
+"""Stands where there is no figure."""
+LONGEST = 4000
+"""Characters of one foreign text that a view shows; the journal has the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A unit to show figures in."""
+
+    unit: str
+    """As printed; empty for a ratio."""
+    factor: Decimal
+    """Shown figure = SI figure x factor."""
+
+    def number(self, value: Decimal | None, step: Decimal | None = None) -> str:
+        """Write an SI figure in this unit, without the unit.
+
+        Args:
+            value: figure in SI; None is written as a dash.
+            step: smallest step in SI to round to; None writes all digits, at most twelve.
+        """
+        if value is None:
+            return DASH
+        if not value.is_finite():
+            return str(value)
+        shown = value * self.factor
+        if step is not None and step > 0:
+            shown = shown.quantize(_power(step * self.factor), ROUND_HALF_EVEN)
+        else:
+            shown = _trimmed(shown)
+        return signed(f"{shown:f}")
+
+    def text(self, value: Decimal | None, step: Decimal | None = None) -> str:
+        """Write an SI figure with its unit."""
+        number = self.number(value, step)
+        return number if value is None or not self.unit else f"{number} {self.unit}"
+
+
+def signed(number: str) -> str:
+    """Write a number with a true minus sign."""
+    return number.replace("-", "\N{MINUS SIGN}")
+
+
+def decimal(text: str | None) -> Decimal | None:
+    """Read a figure of the journal; None for none and for what is no number."""
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def scale(unit: str, values: Iterable[Decimal | None]) -> Scale:
+    """Choose one unit for figures that stand side by side, by the largest of them."""
+    if unit in _FIXED:
+        return Scale(*_FIXED[unit])
+    if unit not in _RANGES:
+        return Scale(unit, Decimal(1))
+    name, low, high = _RANGES[unit]
+    sizes = [abs(v) for v in values if v is not None and v.is_finite() and v != 0]
+    exponent = max(sizes).adjusted() // 3 * 3 if sizes else 0
+    exponent = min(max(exponent, low), high)
+    return Scale(_PREFIXES[exponent] + name, Decimal(1).scaleb(-exponent))
+
+
+def uncertainty_step(expanded: Decimal | None) -> Decimal | None:
+    """Step that leaves two significant digits of an expanded uncertainty (SI)."""
+    if expanded is None or not expanded.is_finite() or expanded <= 0:
+        return None
+    return Decimal(1).scaleb(expanded.adjusted() - 1)
+
+
+def value_step(
+    value: Decimal | None, expanded: Decimal | None, limits: Iterable[Decimal | None]
+) -> Decimal | None:
+    """Step for a measured value: that of its uncertainty, finer where rounding would cross a limit.
+
+    A value beyond its limit must not be printed as equal to it, nor one within it as beyond it.
+    """
+    step = uncertainty_step(expanded)
+    if step is None or value is None or not value.is_finite():
+        return None
+    edges = [edge for edge in limits if edge is not None]
+    for _ in range(9):
+        rounded = value.quantize(_power(step), ROUND_HALF_EVEN)
+        if all((rounded > edge) is (value > edge) and (rounded < edge) is (value < edge)
+               for edge in edges):  # fmt: skip
+            return step
+        step = step.scaleb(-1)
+    return None
+
+
+def clean(text: object, longest: int = LONGEST) -> str:
+    """Make foreign text printable: control, bidirectional and broken characters become escapes.
+
+    Too long a text is cut, and says by how much.
+    """
+    shown = "".join(_visible(char) for char in str(text)[:longest])
+    left = len(str(text)) - longest
+    return f"{shown} … ({left} more characters in the journal)" if left > 0 else shown
+
+
+def _visible(char: str) -> str:
+    if char in "\n\t" or char.isprintable():
+        return char
+    if unicodedata.category(char) in {"Zs", "Zl", "Zp"}:
+        return " "
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+
+
+def breakable(text: str, stretch: int = 20) -> str:
+    """Let long words break: a zero-width space after punctuation and within long stretches."""
+    if len(text) <= stretch:
+        return text
+    parts, run = [], 0
+    for char in text:
+        parts.append(char)
+        run = 0 if char.isspace() else run + 1
+        if run and (run >= stretch or (char in "_-/.,:;=[]()" and run > 4)):
+            parts.append("\u200b")
+            run = 0
+    return "".join(parts)
+
+
+def _power(step: Decimal) -> Decimal:
+    return Decimal(1).scaleb(step.adjusted())
+
+
+def _trimmed(value: Decimal) -> Decimal:
+    if value == 0:
+        return Decimal(0)
+    digits = value.as_tuple().digits
+    if len(digits) > 12:
+        value = value.quantize(Decimal(1).scaleb(value.adjusted() - 11), ROUND_HALF_EVEN)
+    return value.normalize()

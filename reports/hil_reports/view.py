@@ -1,0 +1,506 @@
+"""What the PDF and the HTML page show, in words and figures ready to print.
+
+Made from a Conclusion and the captures alone. Both pages are laid out from this one structure, so
+that they cannot contradict each other; foreign text in it is printable, but not yet escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from hil.capture import Capture
+from hil.conclusion import Conclusion, RequirementRow, TestRow
+from hil.errors import UsageError
+from hil.journal import JudgementBody, MeasuredBody
+from hil.verdict import ExitCode, Verdict
+from hil_reports.plot import Envelope, Marks, draw, envelope
+from hil_reports.text import (
+    DASH,
+    Scale,
+    clean,
+    decimal,
+    scale,
+    signed,
+    uncertainty_step,
+    value_step,
+)
+
+View: TypeAlias = dict[str, Any]
+
+WORDS = {
+    Verdict.PASS: "PASS",
+    Verdict.FAIL: "FAIL",
+    Verdict.ERROR: "ERROR",
+    Verdict.NO_VERDICT: "NO VERDICT",
+    Verdict.INCONCLUSIVE: "INCONCLUSIVE",
+    Verdict.NOT_EVALUATED: "NOT EVALUATED",
+    Verdict.NOT_APPLICABLE: "NOT APPLICABLE",
+}
+TONES = {
+    Verdict.PASS: "pass",
+    Verdict.FAIL: "fail",
+    Verdict.ERROR: "error",
+    Verdict.NO_VERDICT: "error",
+    Verdict.INCONCLUSIVE: "doubt",
+    Verdict.NOT_EVALUATED: "open",
+    Verdict.NOT_APPLICABLE: "open",
+}
+SIMULATED = "Simulated instruments: not evidence of device conformity"
+DECISION_RULE = (
+    "Guarded acceptance, w = U, is the default for limits that protect the patient: with tolerance "
+    "limit T, measured value y and expanded uncertainty U (k = 2, about 95 %), PASS needs y at "
+    "least w = U inside the limit, so that the probability of a false acceptance is at most 2.5 % "
+    "for a normal distribution. Inside the limit by less than w is INCONCLUSIVE; beyond the limit "
+    "is FAIL. Simple acceptance, w = 0, is used where a requirement names it; its probability of a "
+    "false acceptance reaches 50 % at the limit. A value that is missing, not finite, without an "
+    "uncertainty budget or from an instrument out of calibration is never a PASS."
+)
+NO_PLOT = {"svg": "", "caption": ""}
+_PLOTS = 60  # a device that fails everywhere still gets a report of readable length
+_ROWS = 400  # judgements of one requirement printed in full; the worst come first
+
+
+def view_of(conclusion: Conclusion, load: Callable[[str], Capture]) -> View:
+    """Lay out a conclusion.
+
+    Args:
+        conclusion: all that the journal amounts to.
+        load: reads a capture by its hash; raises UsageError if it is missing or was changed.
+
+    Returns:
+        Text, numbers, lists and dicts only: what JSON carries.
+    """
+    plots = _Plots(conclusion, load)
+    chosen = _plotted(conclusion.requirements)
+    requirements = [
+        _requirement(row, plots.of(row) if row.requirement["id"] in chosen else NO_PLOT)
+        for row in conclusion.requirements
+    ]
+    plan, run = conclusion.plan, conclusion.run
+    return {
+        "title": "Compliance test report",
+        "simulated": run["provenance"] != "HARDWARE",
+        "banner": SIMULATED,
+        "provenance": clean(run["provenance"]),
+        "provenance_reason": clean(run["provenance_reason"]),
+        "run_id": clean(run["run_id"], 200),
+        "head": conclusion.head,
+        "overall": _overall(conclusion),
+        "device": {
+            "manufacturer": clean(plan["manufacturer"]),
+            "model": clean(plan["model"]),
+            "device_class": clean(plan["device_class"]),
+            "profile": clean(plan["device"]["name"]),
+            "profile_sha256": plan["device"]["sha256"],
+        },
+        "bench": {
+            "name": clean(plan["bench_name"]),
+            "file": clean(plan["bench"]["name"]),
+            "sha256": plan["bench"]["sha256"],
+            "wiring": [[clean(key), clean(value)] for key, value in plan["wiring"].items()],
+        },
+        "begun": _moment(conclusion.begun),
+        "ended": _moment(conclusion.ended),
+        "date": conclusion.ended[:10],
+        "version": clean(run["version"]),
+        "python": clean(run["python"]),
+        "platform": clean(run["platform"]),
+        "seed": str(run["seed"]),
+        "faults": [clean(fault) for fault in run["faults"]],
+        "scope": _scope(conclusion),
+        "partial": clean(run["partial"]),
+        "lease": clean(run["lease"]),
+        "decision_rule": DECISION_RULE,
+        "counts": _counts(row.verdict for row in conclusion.requirements),
+        "test_counts": _counts(row.verdict for row in conclusion.tests),
+        "not_evaluated": [
+            {
+                "id": clean(row.requirement["id"]),
+                "title": clean(row.requirement["title"]),
+                "mandatory": row.requirement["mandatory"],
+                "remark": clean(row.remark, 600),
+            }
+            for row in conclusion.requirements
+            if row.verdict is Verdict.NOT_EVALUATED
+        ],
+        "subjects": _subjects(requirements),
+        "requirements": requirements,
+        "tests": [_test(row) for row in conclusion.tests],
+        "instruments": [
+            {key: clean(value) or DASH for key, value in body.items()}
+            for body in conclusion.instruments
+        ],
+        "documents": [
+            {"name": clean(body["name"]), "sha256": body["sha256"]} for body in conclusion.documents
+        ],
+        "figures": [
+            {key: clean(value) for key, value in figure.items()} for figure in plan["figures"]
+        ],
+        "safe_states": _safe_states(conclusion),
+        "limitations": _limitations(conclusion, plots),
+        "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
+    }
+
+
+def mark(verdict: Verdict) -> View:
+    """Word, letter and tone of a verdict: the tone chooses a colour, the word stands beside it."""
+    return {"word": WORDS[verdict], "mark": verdict.clause_mark, "tone": TONES[verdict]}
+
+
+def statement(conclusion: Conclusion) -> tuple[str, str]:
+    """Say in one sentence what the run shows, and in which tone."""
+    mandatory = [row for row in conclusion.requirements if row.requirement["mandatory"]]
+    failed = [row for row in conclusion.requirements if row.verdict is Verdict.FAIL]
+    grave = [row for row in failed if row.requirement["mandatory"]]
+    if conclusion.complies:
+        return (
+            f"The device under test complies with the {len(mandatory)} mandatory requirements "
+            "of this scope.",
+            "pass",
+        )
+    if grave:
+        return (
+            f"The device under test does not comply with {len(grave)} of the {len(mandatory)} "
+            "mandatory requirements of this scope.",
+            "fail",
+        )
+    if failed:
+        return (
+            f"The device under test does not comply with {len(failed)} requirements of this scope, "
+            "none of them mandatory.",
+            "fail",
+        )
+    return "This report cannot say whether the device under test complies.", "error"
+
+
+def _overall(conclusion: Conclusion) -> View:
+    text, tone = statement(conclusion)
+    unsafe = conclusion.exit_code is ExitCode.UNSAFE
+    reasons = [clean(reason, 700) for reason in conclusion.reasons]
+    if conclusion.run["partial"]:
+        reasons.append(f"The scope is partial: {clean(conclusion.run['partial'])}")
+    return {
+        **mark(conclusion.verdict),
+        "statement": text,
+        "tone": "fail" if unsafe else tone,
+        "complies": conclusion.complies,
+        "code": int(conclusion.exit_code),
+        "unsafe": unsafe,
+        "complete": conclusion.complete,
+        "reasons": reasons,
+    }
+
+
+def _scope(conclusion: Conclusion) -> str:
+    total = len(conclusion.requirements)
+    mandatory = sum(row.requirement["mandatory"] for row in conclusion.requirements)
+    suites = ", ".join(clean(name) for name in conclusion.run["suites"]) or "all suites"
+    return (
+        f"{total} requirements, {mandatory} of them mandatory; "
+        f"{len(conclusion.tests)} tests; {suites}"
+    )
+
+
+def _counts(verdicts: Iterable[Verdict]) -> list[View]:
+    found = list(verdicts)
+    return [mark(verdict) | {"count": found.count(verdict)} for verdict in Verdict]
+
+
+def _subjects(requirements: Sequence[View]) -> list[View]:
+    groups: dict[str, list[View]] = {}
+    for requirement in requirements:
+        groups.setdefault(requirement["subject"], []).append(requirement)
+    return [{"name": name, "rows": rows} for name, rows in groups.items()]
+
+
+def _requirement(row: RequirementRow, plot: View) -> View:
+    body = row.requirement
+    ranked = sorted(row.judgements, key=lambda judged: judged is not row.decisive)
+    rule = clean(body["rule"])
+    return {
+        "id": clean(body["id"], 120),
+        "subject": clean(body["subject"], 200),
+        "title": clean(body["title"]),
+        "text": clean(body["text"]),
+        "limit": clean(body["limit"]),
+        "clause": clean(body["clause"], 200),
+        "source": clean(body["source"]),
+        "status": clean(body["status"]),
+        "claim": clean(body["claim"]),
+        "rule": rule,
+        "mandatory": body["mandatory"],
+        "hazard": clean(body["hazard"]),
+        "control": clean(body["control"]),
+        "roles": ", ".join(clean(role) for role in body["roles"]),
+        "verdict": mark(row.verdict),
+        "remark": clean(row.remark, 700),
+        "result": judged_line(row.decisive) if row.decisive else "",
+        "tests": [clean(test, 400) for test in row.tests],
+        "judgements": [_judgement(judged) for judged in ranked[:_ROWS]],
+        "unprinted": max(len(ranked) - _ROWS, 0),
+        "budget": _budget(row.decisive),
+        "plot": plot,
+    }
+
+
+def judged_line(body: JudgementBody) -> str:
+    """One line for the result column: measured value with U, limits and margin."""
+    measured = body["measured"]
+    if measured is None:
+        return ""
+    if measured["unit"] == "true":
+        return "holds" if measured["value"] == "1" else "does not hold"
+    shown = _shown(body, measured)
+    limits = [f"{name} {shown[key]}" for key, name in (("lower", "≥"), ("upper", "≤"))
+              if shown[key] != DASH]  # fmt: skip
+    parts = [f"{shown['value']} ± {shown['u']} {shown['unit']}".strip()]
+    if limits:
+        parts.append(f"limit {' and '.join(limits)} {shown['unit']}".strip())
+    if shown["margin"] != DASH:
+        parts.append(f"margin {shown['margin']} {shown['unit']}".strip())
+    return "; ".join(parts)
+
+
+def _shown(body: JudgementBody, measured: MeasuredBody) -> View:
+    value, expanded = decimal(measured["value"]), decimal(measured["expanded"])
+    lower, upper = decimal(body["lower"]), decimal(body["upper"])
+    margin, guard = decimal(body["margin"]), decimal(body["guard"])
+    known = [figure for figure in (value, lower, upper) if figure is not None]
+    usable = [figure for figure in known if figure.is_finite()]
+    unit = scale(measured["unit"], usable or [expanded])
+    step = value_step(value, expanded, [lower, upper])
+    fine = uncertainty_step(expanded)
+    return {
+        "unit": unit.unit,
+        "value": ("≥ " if measured["censored"] else "") + _number(unit, value, step, measured),
+        "u": unit.number(expanded, fine),
+        "lower": unit.number(lower),
+        "upper": unit.number(upper),
+        "guard": unit.number(guard, fine),
+        "margin": unit.number(margin, step),
+        "raw": unit.number(decimal(measured["raw"]), step),
+    }
+
+
+def _number(
+    unit: Scale, value: Decimal | None, step: Decimal | None, measured: MeasuredBody
+) -> str:
+    return clean(measured["value"], 60) if value is None else unit.number(value, step)
+
+
+def _judgement(body: JudgementBody) -> View:
+    measured = body["measured"]
+    row: View = {
+        "test": clean(body["test"], 400),
+        "verdict": mark(Verdict(body["verdict"])),
+        "reason": clean(body["reason"], 700),
+        "at": clean(body["at"] or DASH, 60),
+        "conformance": _share(body["conformance"]),
+        "captures": [],
+        "note": "",
+        "calibration": "",
+    }
+    names = ("value", "u", "lower", "upper", "guard", "margin", "raw", "unit")
+    row |= dict.fromkeys(names, DASH) | {"unit": ""}
+    if measured is None:
+        return row
+    row["captures"] = [sha256[:12] for sha256 in measured["captures"]]
+    row["note"], row["calibration"] = clean(measured["note"]), measured["calibration"]
+    if measured["unit"] == "true":
+        return row | {"value": "holds" if measured["value"] == "1" else "does not hold"}
+    return row | _shown(body, measured)
+
+
+def _share(value: float | None) -> str:
+    """A probability, never rounded up to certainty."""
+    if value is None:
+        return DASH
+    if value >= 0.9999:
+        return "> 99.99 %"
+    return "< 0.01 %" if value < 0.0001 else f"= {value * 100:.2f} %"
+
+
+def _budget(decisive: JudgementBody | None) -> list[View]:
+    measured = decisive["measured"] if decisive else None
+    if measured is None or not measured["components"]:
+        return []
+    expanded = decimal(measured["expanded"])
+    unit = scale(measured["unit"], [expanded])
+    rows = []
+    for part in measured["components"]:
+        u = decimal(str(part["u"])) or Decimal(0)
+        factor = decimal(str(part["sensitivity"])) or Decimal(0)
+        finite = u.is_finite() and factor.is_finite()
+        rows.append(
+            {
+                "id": clean(part["id"], 200),
+                "u": signed(f"{u:.2e}"),
+                "sensitivity": signed(f"{factor:.4g}"),
+                "dof": "∞" if part["dof"] is None else f"{part['dof']:g}",
+                "contribution": _two_digits(unit, abs(u * factor)) if finite else "not finite",
+                "total": False,
+            }
+        )
+    total = {"id": "Expanded uncertainty U, k = 2", "u": "", "sensitivity": "", "dof": ""}
+    return [*rows, total | {"contribution": _two_digits(unit, expanded), "total": True}]
+
+
+def _two_digits(unit: Scale, value: Decimal | None) -> str:
+    return unit.text(value, uncertainty_step(value))
+
+
+def _test(row: TestRow) -> View:
+    return {
+        "test": clean(row.test, 400),
+        "doc": clean(row.doc, 400),
+        "verdict": mark(row.verdict),
+        "outcome": clean(row.outcome) or ("never ended" if row.begun else "never started"),
+        "detail": clean(row.detail, 1500),
+        "brief": clean(row.detail.partition("\n")[0], 300),
+        "seconds": f"{row.seconds:.2f}",
+        "begun": _moment(row.begun) if row.begun else DASH,
+        "requirements": [
+            {"id": clean(name, 120), "verdict": mark(verdict)}
+            for name, verdict in row.by_requirement.items()
+        ],
+    }
+
+
+def _safe_states(conclusion: Conclusion) -> View:
+    found = conclusion.safe_states
+    bad = [body for body in found if not body["confirmed"]]
+    if not found:
+        text = "No safe state was recorded: the run ended before the bench was armed."
+        if any(conclusion.records):
+            text = "No safe state was recorded although treatments were: off was not shown."
+    elif bad:
+        text = f"Off was NOT confirmed in {len(bad)} of {len(found)} safe states."
+    else:
+        text = f"Off was confirmed at every safe state that was recorded ({len(found)})."
+    shown = [*bad, *[body for body in found[-1:] if body["confirmed"]]][:10]
+    return {
+        "text": text,
+        "confirmed": bool(found) and not bad,
+        "rows": [
+            {key: clean(body[key], 400) for key in ("device_off", "path_open", "reason")}
+            | {"confirmed": "confirmed" if body["confirmed"] else "NOT CONFIRMED"}
+            for body in shown
+        ],
+    }
+
+
+def _limitations(conclusion: Conclusion, plots: _Plots) -> list[str]:
+    run = conclusion.run
+    found = [
+        "The results relate only to the item tested, in the configuration named above.",
+        "This report shall not be reproduced except in full.",
+        "Limits whose status is not “confirmed” were not read in the purchased edition of a "
+        "standard; a competent person must confirm them.",
+    ]
+    if run["provenance"] != "HARDWARE":
+        found.append(f"{SIMULATED}: {clean(run['provenance_reason'])}.")
+    if run["faults"]:
+        faults = ", ".join(clean(fault) for fault in run["faults"])
+        found.append(f"Faults were seeded in the simulated device: {faults}.")
+    if run["partial"]:
+        found.append(f"The scope is partial: {clean(run['partial'])}.")
+    if not conclusion.complete:
+        found.append("The run did not end by itself; what it had not judged has no verdict.")
+    found += [f"Aborted: {clean(body['cause'], 700)}" for body in conclusion.aborts]
+    found += [f"Could not be collected: {clean(e, 700)}" for e in conclusion.collection_errors]
+    found += [f"A plot is missing: {problem}" for problem in plots.problems]
+    if plots.left_out:
+        found.append(f"{plots.left_out} plots were left out of this report for length.")
+    return found
+
+
+def _plotted(rows: Sequence[RequirementRow]) -> set[str]:
+    """Requirements that get a plot: those in doubt or failed, and the first of each subject."""
+    chosen, subjects = set(), set()
+    for row in rows:
+        if row.decisive is None or not row.decisive.get("record"):
+            continue
+        subject = row.requirement["subject"]
+        if row.verdict in {Verdict.FAIL, Verdict.INCONCLUSIVE} or subject not in subjects:
+            chosen.add(row.requirement["id"])
+            subjects.add(subject)
+    return chosen
+
+
+class _Plots:
+    """Draws decisive records; reads each capture once and keeps only its columns."""
+
+    def __init__(self, conclusion: Conclusion, load: Callable[[str], Capture]) -> None:
+        self._records = {body["record"]: body for body in conclusion.records}
+        self._load = load
+        self._known: dict[str, Envelope] = {}
+        self._drawn = 0
+        self.left_out = 0
+        self.problems: list[str] = []
+
+    def of(self, row: RequirementRow) -> View:
+        """Return svg and caption of the decisive record, or nothing if there is none."""
+        decisive = row.decisive
+        record = self._records.get(decisive.get("record", "")) if decisive else None
+        stored = _channel(record, decisive) if record and decisive else None
+        if record is None or stored is None or decisive is None:
+            return NO_PLOT
+        if self._drawn >= _PLOTS:
+            self.left_out += 1
+            return NO_PLOT
+        sha256 = stored["sha256"]
+        try:
+            if sha256 not in self._known:
+                self._known[sha256] = envelope(self._load(sha256))
+        except UsageError as err:
+            self.problems.append(f"{clean(row.requirement['id'])}: {clean(err, 500)}")
+            return NO_PLOT
+        self._drawn += 1
+        found = self._known[sha256]
+        title = f"{stored['channel']} of record {record['record']}"
+        svg = draw(found, _marks(decisive, record, stored["unit"]), title)
+        return {"svg": svg, "caption": _caption(found, stored, record)}
+
+
+def _channel(record: Mapping[str, Any], decisive: JudgementBody) -> Mapping[str, Any] | None:
+    """The capture to draw: the current if there is one, else what was judged, else the first."""
+    captures: list[Mapping[str, Any]] = record["captures"]
+    judged = decisive["measured"]["captures"] if decisive["measured"] else []
+    ranked = sorted(captures, key=lambda c: (c["channel"] != "current", c["sha256"] not in judged))
+    return ranked[0] if ranked else None
+
+
+def _marks(decisive: JudgementBody, record: Mapping[str, Any], unit: str) -> Marks:
+    same = decisive["measured"] is not None and decisive["measured"]["unit"] == unit
+    # A limit on a difference lies about zero, not about the trace.
+    related = decisive["lower"] is not None and decisive["upper"] is not None
+    about_zero = related and decisive["lower"] == f"-{decisive['upper']}"
+    drawn = same and not about_zero
+    return Marks(
+        float(decisive["lower"]) if drawn and decisive["lower"] is not None else None,
+        float(decisive["upper"]) if drawn and decisive["upper"] is not None else None,
+        [(event["name"], event["time"]) for event in record["events"]],
+    )
+
+
+def _caption(found: Envelope, stored: Mapping[str, Any], record: Mapping[str, Any]) -> str:
+    least, largest = (Decimal(repr(extreme[1])) for extreme in (found.least, found.largest))
+    unit = scale(found.unit, [least, largest])
+    spread = max(abs(least), abs(largest))
+    step = Decimal(1).scaleb(spread.adjusted() - 4) if spread.is_finite() and spread else None
+    parts = [
+        f"Record {clean(record['record'], 40)}, channel {clean(stored['channel'], 60)}, "
+        f"instrument {clean(stored['serial'], 60)}: min/max envelope of {found.count} samples",
+        f"least {unit.text(least, step)}, largest {unit.text(largest, step)}",
+    ]
+    if found.lost:
+        parts.append(f"{found.lost} samples lost")
+    if found.overloads:
+        parts.append(f"{found.overloads} samples in overload, not drawn")
+    return "; ".join([*parts, f"capture {stored['sha256'][:12]}"]) + "."
+
+
+def _moment(utc: str) -> str:
+    return f"{utc[:10]} {utc[11:19]} UTC"

@@ -1,0 +1,154 @@
+"""What an instrument writes is read exactly, or refused."""
+
+import math
+import struct
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hil.errors import DimensionError, InstrumentError, UsageError
+from hil.exact import Exact
+from hil.units import A, mA, quantity
+from hil_instruments import encoding
+from hil_instruments.encoding import Identity
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3.99876E-03", "0.00399876"),
+        ("+1.5", "1.5"),
+        ("-.5e1\r", "-5"),
+        (" 0 ", "0"),
+        ("9.8E37", "9.8E37"),
+        ("9.9E37", "Infinity"),
+        ("+9.90000000E+37", "Infinity"),
+        ("-9.9E37", "-Infinity"),
+        ("1E300", "Infinity"),
+    ],
+)
+def test_a_number_is_read_exactly_and_overload_is_infinite(text, value):
+    assert encoding.number(text) == Decimal(value)
+
+
+def test_scpi_not_a_number_is_nan():
+    assert encoding.number("9.91E37").is_nan()
+
+
+@pytest.mark.parametrize("text", ["", "1,2", "0x10", "1 A", "nan", "inf", "1.2.3", "1_000", "٣"])
+def test_what_is_no_number_is_refused(text):
+    with pytest.raises(InstrumentError):
+        encoding.number(text)
+
+
+@pytest.mark.parametrize("text", ["1.5", "9.9E37", "9.91E37", "one"])
+def test_an_integer_is_whole_and_finite(text):
+    assert encoding.integer("+12") == 12
+    with pytest.raises(InstrumentError):
+        encoding.integer(text)
+
+
+@pytest.mark.parametrize(
+    ("magnitude", "unit", "wire", "text"),
+    [
+        (0.1, mA, "A", "0.0001"),
+        (0.1, mA, "mA", "0.1"),
+        (0.1 + 0.2, mA, "A", "0.0003"),
+        (4.0, mA, "mA", "4"),
+        (100.0, mA, "uA", "100000"),
+        (1e-9, A, "A", "0.000000001"),
+        (-0.0, mA, "A", "0"),
+        (0.0, mA, "A", "0"),
+    ],
+)
+def test_a_setting_reaches_the_wire_as_plain_decimal_text(magnitude, unit, wire, text):
+    assert encoding.quantity_text(quantity(magnitude, unit), wire) == text
+
+
+def test_a_charge_that_no_decimal_holds_is_rounded_at_fifteen_digits():
+    assert encoding.exact_text(Exact.parse("1 C"), "mA*min") == "16.6666666666667"
+
+
+@given(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(-12, 6))
+def test_fifteen_digits_survive_writing_and_reading(digits, exponent):
+    value = Decimal(digits).scaleb(exponent)
+    text = encoding.decimal_text(value)
+    assert "e" not in text.lower()
+    assert encoding.number(text) == value
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_setting_that_is_not_finite_is_never_sent(value):
+    with pytest.raises(UsageError):
+        encoding.quantity_text(quantity(value, mA), "A")
+
+
+def test_a_setting_of_another_dimension_is_refused():
+    with pytest.raises(DimensionError):
+        encoding.quantity_text(quantity(1.0, mA), "V")
+
+
+def test_an_error_entry_keeps_commas_and_quotes():
+    assert encoding.error_entry('+0,"No error"') == (0, "No error")
+    assert encoding.error_entry('-222,"Data out of range; 5, ""A"""\r') == (
+        -222,
+        'Data out of range; 5, ""A""',
+    )
+    with pytest.raises(InstrumentError):
+        encoding.error_entry("3.99E-3")
+
+
+@given(st.binary(max_size=2000))
+def test_a_block_gives_back_its_payload(payload):
+    head = str(len(payload)).encode()
+    message = b"#" + str(len(head)).encode() + head + payload
+    assert encoding.block(message) == payload
+    assert encoding.block(message + b"\r\n") == payload
+    with pytest.raises(InstrumentError):
+        encoding.block(message + b"x\n")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"#", b"#0abc\n", b"3.99\n", b"#15hell", b"#1xhello", b"#9999999999", b"#2-1abc"],
+)
+def test_a_block_that_is_short_or_none_is_refused(message):
+    with pytest.raises(InstrumentError):
+        encoding.block(message)
+
+
+def test_readings_are_big_endian_and_overload_is_infinite():
+    payload = struct.pack(">5d", 4e-3, -1.5, 9.9e37, -9.9e37, 9.91e37)
+    values = encoding.reals(payload)
+    assert values[:2].tolist() == [4e-3, -1.5]
+    assert values[2] == math.inf
+    assert values[3] == -math.inf
+    assert np.isnan(values[4])
+    with pytest.raises(InstrumentError):
+        encoding.reals(payload[:-1])
+
+
+def test_an_identity_has_four_fields_and_the_last_may_hold_commas():
+    found = Identity.parse("Keysight Technologies, 34465A ,MY1,A.02,1-2")
+    assert found == Identity("Keysight Technologies", "34465A", "MY1", "A.02,1-2")
+    for text in ("Keysight,34465A,MY1", "a,b,,d", ""):
+        with pytest.raises(InstrumentError):
+            Identity.parse(text)
+
+
+def test_flags_are_as_many_as_were_asked_for():
+    assert encoding.flags("0,1, 0", 3) == (False, True, False)
+    for text in ("0,1", "0,1,2", "", "0,1,0,0"):
+        with pytest.raises(InstrumentError):
+            encoding.flags(text, 3)
+
+
+def test_a_switch_is_on_or_off_and_nothing_else():
+    assert encoding.switch("ON\r") is True
+    assert encoding.switch("0") is False
+    for text in ("", "2", "YES"):
+        with pytest.raises(InstrumentError):
+            encoding.switch(text)

@@ -1,0 +1,643 @@
+"""The views of a run: each says what the journal says, and none says more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+from pypdf import PdfReader
+
+from hil.capture import Accuracy, Capture, Source
+from hil.conclusion import conclude
+from hil.decision import judge
+from hil.exact import Dimension, Exact
+from hil.journal import judgement_body, requirement_body
+from hil.measurement import Calibration, Component, Measurement
+from hil.requirement import Kind, Knowledge, Limit, Requirement
+from hil_reports import pdf
+from hil_reports.evidence import Evidence, load_capture, read_journal
+from hil_reports.plot import Marks, draw, envelope
+from hil_reports.report import write_report
+from hil_reports.seal import seal, verify
+from hil_reports.text import scale, value_step
+from hil_reports.view import view_of
+
+HOSTILE = '<script>alert(1)</script> #typst[*x*] "q" \x1b[31m \u202egnp &amp; 電流 ' + "x" * 300
+
+
+def clock():
+    """UTC that moves on by 10 ms a call."""
+    begin, steps = datetime(2026, 3, 1, 9, 30, tzinfo=UTC), count()
+    return lambda: begin + timedelta(milliseconds=10 * next(steps))
+
+
+def requirement(name: str, subject: str = "current limits", **changes: Any) -> Requirement:
+    """A requirement on a current of at most 4.2 mA, with changes."""
+    fields: dict[str, Any] = {
+        "id": name,
+        "subject": subject,
+        "title": f"title of {name}",
+        "text": f"The current shall not exceed the limit of {name}.",
+        "limit": Limit(Kind.AT_MOST, Exact.parse("4.2 mA")),
+        "dimension": Dimension.CURRENT,
+        "clause": "201.12.4.104",
+        "source": "device specification",
+        "status": Knowledge.PROJECT,
+    }
+    return Requirement(**(fields | changes))
+
+
+def current(value: str, capture: Capture | None = None, u: float = 1e-6) -> Measurement:
+    """A measured current in A with a two-part budget."""
+    return Measurement(
+        Decimal(value),
+        Dimension.CURRENT,
+        (Component("SIM-0002[10 mA].gain", u), Component("SIM-0002[10 mA].offset", u / 2)),
+        ("SIM-0002",),
+        Calibration.VALID,
+        (capture.sha256,) if capture else (),
+    )
+
+
+def treatment(peak: float = 4e-3, count: int = 4000, seed: int = 0) -> Capture:
+    """A ramp, a plateau and a single-sample peak in its middle, with noise and a gap."""
+    samples = np.clip(np.arange(count) / (count / 5) * 4e-3, 0, 4e-3)
+    samples += np.random.default_rng(seed).normal(0, 2e-7, count)
+    samples[count // 2] = peak
+    first = count * 3 // 4
+    samples[first : first + 50] = np.nan
+    accuracy = Accuracy("SIM-0002[10 mA]", 5e-4, 2e-6, "data sheet, 1 year")
+    source = Source("ammeter", "SIM-0002", accuracy, Calibration.VALID)
+    return Capture(samples, 0.0, 0.01, 1e-5, Dimension.CURRENT, source, ((first, 50),))
+
+
+class Run:
+    """Writes a run folder step by step, as the plugin does."""
+
+    def __init__(self, folder: Path, requirements: Iterable[Requirement], **run: Any) -> None:
+        self.folder = folder
+        self.requirements = {r.id: r for r in requirements}
+        self.evidence = Evidence.create(folder, clock())
+        self.evidence.append(
+            "run",
+            {
+                "schema": 1,
+                "run_id": "20260301-093000-ab12",
+                "version": "0.1.0",
+                "python": "3.11.7",
+                "platform": "Linux",
+                "seed": 1,
+                "provenance": "SIMULATED",
+                "provenance_reason": "every instrument is simulated",
+                "faults": [],
+                "suites": [],
+                "partial": "",
+                "lease": "the runner itself, in process",
+                "pytest_args": [],
+            }
+            | run,
+        )
+        self.evidence.append(
+            "plan",
+            {
+                "device": self.evidence.document("device.toml", "class = 'iontophoresis'\n"),
+                "bench": self.evidence.document("bench.toml", "name = 'bench'\n"),
+                "manufacturer": "Example Medical",
+                "model": "Ionto 4",
+                "device_class": "iontophoresis",
+                "bench_name": "simulated bench",
+                "wiring": {"ammeter": "in series, high side"},
+                "figures": [
+                    {
+                        "name": "output.setpoint_max",
+                        "value": "4.0 mA",
+                        "source": "specification 3.1",
+                        "why": "largest treatment current",
+                        "status": "project",
+                    }
+                ],
+                "requirements": [requirement_body(r) for r in self.requirements.values()],
+            },
+        )
+
+    def collect(self, tests: dict[str, list[str]], errors: Iterable[str] = ()) -> None:
+        items = [{"test": t, "requirements": r, "doc": f"Shows {t}."} for t, r in tests.items()]
+        body = {"items": items, "plugins": ["hil 0.1.0"], "errors": list(errors)}
+        self.evidence.append("collected", body)
+        for role, serial in (("ammeter", "SIM-0002"), ("stimulator", "SIM-0001")):
+            self.evidence.append(
+                "instrument",
+                {
+                    "role": role,
+                    "resource": f"SIM::{role}",
+                    "driver": "simulated",
+                    "manufacturer": "Example",
+                    "model": "X1",
+                    "serial": serial,
+                    "firmware": "1.0",
+                    "certificate": "",
+                    "due": "",
+                    "calibration": "valid",
+                },
+            )
+
+    def record(self, test: str, capture: Capture) -> str:
+        stored = self.evidence.capture(capture, "current")
+        name = capture.sha256[:12]
+        self.evidence.append(
+            "record",
+            {
+                "record": name,
+                "test": test,
+                "scenario": {},
+                "captures": [stored],
+                "events": [{"name": "open", "time": 15.0, "u": 1e-4}],
+                "phases": {"hold": [[8.0, 40.0]]},
+                "claimed_charge": "0.1 C",
+                "states": [],
+            },
+        )
+        return name
+
+    def test(self, name: str, outcome: str = "passed", detail: str = "", judged: Any = ()) -> None:
+        self.evidence.append("test_begin", {"test": name})
+        for req, measured, at, record in judged:
+            verdict = judge(self.requirements[req], measured, at)
+            self.evidence.append("judgement", judgement_body(name, verdict, record))
+        end = {"test": name, "outcome": outcome, "detail": detail, "seconds": 0.25}
+        self.evidence.append("test_end", end)
+
+    def off(self, *, confirmed: bool = True) -> None:
+        body = {
+            "confirmed": confirmed,
+            "device_off": "0.1 uA on the ammeter",
+            "path_open": "cut-off open",
+            "reason": "" if confirmed else "the ammeter did not answer",
+        }
+        self.evidence.append("safe_state", body)
+
+    def end(self, pytest_exit: int = 0) -> Path:
+        self.evidence.append("end", {"pytest_exit": pytest_exit, "seconds": 1.5})
+        self.evidence.close()
+        return self.folder
+
+
+def good_run(folder: Path, **run: Any) -> Path:
+    """Two requirements, both PASS."""
+    run_ = Run(folder, [requirement("LIM-A"), requirement("LIM-B", "dose")], **run)
+    run_.collect({"m:test_a[1]": ["LIM-A", "LIM-B"]})
+    capture = treatment()
+    record = run_.record("m:test_a[1]", capture)
+    value = current("0.0040031", capture)
+    run_.test("m:test_a[1]", judged=[("LIM-A", value, None, record), ("LIM-B", value, None, "")])
+    run_.off()
+    return run_.end()
+
+
+def every_verdict(folder: Path, **run: Any) -> Path:
+    """One requirement a verdict, hostile text in each place that a device or a file can fill."""
+    within = Limit(Kind.WITHIN, Exact.parse("0.04 mA"), Decimal("0.05"))
+    names = ["PASS", "FAIL", "ERROR", "NOVERDICT", "INCONCLUSIVE", "NE", "NA"]
+    requirements = [requirement(f"R-{name}", mandatory=name != "NE") for name in names]
+    requirements.append(requirement("R-WITHIN", "accuracy", limit=within, title=HOSTILE))
+    requirements.append(requirement("R-BARE", "dose", text=HOSTILE, source=HOSTILE))
+    run_ = Run(folder, requirements, **run)
+    run_.collect({f"m:test_{name}[{HOSTILE[:40]}]": [f"R-{name}"] for name in [*names, "WITHIN"]})
+    test = {name: f"m:test_{name}[{HOSTILE[:40]}]" for name in [*names, "WITHIN"]}
+    bad = treatment(peak=5e-3)
+    record = run_.record(test["FAIL"], bad)
+    run_.test(test["PASS"], judged=[("R-PASS", current("0.004"), None, "")])
+    over = current("0.00420000004", bad)
+    run_.test(test["FAIL"], "failed", "R-FAIL", [("R-FAIL", over, None, record)])
+    nan = current("NaN")
+    run_.test(test["ERROR"], "failed", HOSTILE, [("R-ERROR", nan, None, "")])
+    near = current("0.0041999")
+    run_.test(test["INCONCLUSIVE"], "failed", "", [("R-INCONCLUSIVE", near, None, record)])
+    for name, verdict in (("NE", "NOT_EVALUATED"), ("NA", "NOT_APPLICABLE")):
+        body = judgement_body(test[name], judge(run_.requirements[f"R-{name}"], nan))
+        body |= {"verdict": verdict, "reason": f"the bench has no oscilloscope {HOSTILE}"}
+        body["measured"] = None
+        run_.evidence.append("judgement", body)
+        run_.test(test[name], "skipped", "no oscilloscope")
+    at = [Exact.parse(text) for text in ("0.1 mA", "2 mA", "4 mA")]
+    values = [current(str(point.base + Decimal("1E-6"))) for point in at]
+    judged = [("R-WITHIN", v, a, record) for v, a in zip(values, at, strict=True)]
+    run_.test(test["WITHIN"], judged=judged)
+    run_.evidence.append("test_begin", {"test": test["NOVERDICT"]})
+    run_.off()
+    return run_.end(pytest_exit=1)
+
+
+@cache
+def pdf_pages(folder: Path) -> list[str]:
+    pages = PdfReader(folder / "report" / "compliance.pdf").pages
+    return [" ".join(page.extract_text().replace("\u200b", "").split()) for page in pages]
+
+
+def pdf_text(folder: Path, page: int | None = None) -> str:
+    return " ".join(pdf_pages(folder)) if page is None else pdf_pages(folder)[page]
+
+
+def html(folder: Path) -> str:
+    return (folder / "report" / "index.html").read_text("utf-8")
+
+
+def cases(folder: Path) -> dict[str, ET.Element]:
+    root = ET.parse(folder / "report" / "junit.xml").getroot()
+    return {f"{c.get('classname')}:{c.get('name')}": c for c in root.iter("testcase")}
+
+
+def allure(folder: Path) -> dict[str, dict[str, Any]]:
+    """Results by the test's identity."""
+    found = {}
+    for path in (folder / "report" / "allure-results").glob("*-result.json"):
+        result = json.loads(path.read_text("utf-8"))
+        labels = {label["name"]: label["value"] for label in result.get("labels", [])}
+        found[labels.get("stimproof_test", result["name"])] = result
+    return found
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory) -> Path:
+    folder = every_verdict(tmp_path_factory.mktemp("every") / "run")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> Path:
+    folder = good_run(tmp_path_factory.mktemp("good") / "run")
+    write_report(folder)
+    return folder
+
+
+WANTED = {
+    "PASS": ("passed", None, "P"),
+    "FAIL": ("failed", "failure", "F"),
+    "ERROR": ("broken", "error", "ERROR"),
+    "NOVERDICT": ("broken", "error", "NO VERDICT"),
+    "INCONCLUSIVE": ("failed", "failure", "INCONCLUSIVE"),
+    "NE": ("unknown", "skipped", "N/E"),
+    "NA": ("skipped", "skipped", "N/A"),
+}
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_each_verdict_is_the_same_in_allure_and_junit(every, name):
+    status, element, _ = WANTED[name]
+    (found,) = [r for t, r in allure(every).items() if t.startswith(f"m:test_{name}[")]
+    assert found["status"] == status
+    (case,) = [c for n, c in cases(every).items() if n.startswith(f"m:test_{name}[")]
+    outcome = [c.tag for c in case if c.tag != "properties"]
+    assert outcome == ([] if element is None else [element])
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_the_clause_table_shows_each_verdict_in_words_or_letters(every, name):
+    table = pdf_text(every, 1)
+    row = table[table.index(f"R-{name} title") :].split(" 201.12.4.104 ")[0]
+    assert f" {WANTED[name][2]}" in row
+
+
+def test_page_one_says_what_a_reviewer_must_know(every):
+    page = pdf_text(every, 0)
+    for text in (
+        "Compliance test report",
+        "Simulated instruments: not evidence of device conformity",
+        "does not comply with 1 of the 8 mandatory requirements",
+        "Example Medical Ionto 4",
+        "simulated bench",
+        "20260301-093000-ab12",
+        "2026-03-01 09:30:00 UTC",
+        "the runner itself, in process",
+        "R-BARE NO_VERDICT: no test was collected for it",
+        "R-NE title of R-NE: the bench has no oscilloscope",
+        "w = U",
+        "page 1 of",
+    ):
+        assert text in page
+
+
+def test_page_one_and_summary_carry_the_head_of_the_journal(every):
+    last = (every / "data" / "journal.jsonl").read_text("utf-8").splitlines()[-1]
+    head = json.loads(last)["hash"]
+    assert head in pdf_text(every, 0)
+    assert head in html(every)
+    assert json.loads((every / "report" / "summary.json").read_text())["head"] == head
+
+
+def test_only_a_run_without_a_flaw_says_complies(good, every):
+    assert "complies with the 2 mandatory requirements of this scope" in pdf_text(good, 0)
+    assert "COMPLIES" in html(good)
+    assert "COMPLIES" not in html(every)
+    assert "COMPLIES" not in pdf_text(every)
+
+
+def test_a_simulated_run_says_so_on_each_page(good):
+    assert all(page.count("SIMULATED") >= 2 for page in pdf_pages(good))
+    assert "not evidence of device conformity" in html(good)
+
+
+def test_a_run_on_hardware_is_not_called_simulated(tmp_path):
+    folder = good_run(tmp_path / "run", provenance="HARDWARE", provenance_reason="9 instruments")
+    write_report(folder)
+    assert "SIMULATED" not in pdf_text(folder)
+    assert "SIMULATED" not in html(folder)
+
+
+def test_seeded_faults_and_a_partial_scope_stand_on_page_one(tmp_path):
+    folder = good_run(tmp_path / "run", faults=["overcurrent-5"], partial="--suite current")
+    conclusion = write_report(folder)
+    page = pdf_text(folder, 0)
+    assert "Faults seeded in the simulated device: overcurrent-5" in page
+    assert "Partial scope: --suite current" in page
+    assert "cannot say whether" in page
+    assert not conclusion.complies
+    assert "cannot say whether" in html(folder)
+
+
+def test_text_from_a_device_is_printed_and_never_obeyed(every):
+    page = html(every)
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert "電流" in page
+    text = pdf_text(every)
+    assert "<script>alert(1)</script> #typst[*x*]" in text
+    assert "\\u96fb\\u6d41" in text  # no font at hand has it, and none of it is lost
+
+
+def test_the_page_needs_nothing_from_elsewhere(every):
+    page = html(every).replace('xmlns="http://www.w3.org/2000/svg"', "")
+    assert "http" not in page.replace("http-equiv", "")
+    assert "src=" not in page
+    assert "href" not in page
+    assert page.count("<svg") == 3  # FAIL, INCONCLUSIVE and the first of its subject
+
+
+def test_a_value_beyond_its_limit_is_never_printed_as_equal_to_it(every):
+    assert "4.20000004 ± 0.0022 mA" in html(every)
+    assert "4.20000004 ± 0.0022 mA" in pdf_text(every)
+
+
+def test_the_plot_shows_a_single_sample_over_the_limit(every):
+    page = html(every)
+    plot = page[page.index("<svg") : page.index("</svg>")]
+    assert plot.count('class="bad"') == 1
+    assert "upper limit 4.2 mA" in plot
+    assert "largest 5.0000 mA" in page
+    assert "50 samples lost" in page
+
+
+@pytest.mark.parametrize("place", [0, 1, 777, 199_999])
+def test_the_envelope_keeps_each_extreme_and_tells_what_it_left_out(place):
+    samples = np.zeros(200_000)
+    samples[[100, 500, 900]] = np.inf, np.nan, -np.inf
+    samples[place] = 3e-3
+    accuracy = Accuracy("a", 0.0, 0.0, "")
+    source = Source("ammeter", "s", accuracy, Calibration.VALID)
+    found = envelope(Capture(samples, 5.0, 0.5, 0.0, Dimension.CURRENT, source))
+    assert np.nanmax(found.high) == 3e-3
+    assert found.largest == (5.0 + place * 0.5, 3e-3)
+    assert (found.count, found.lost, found.overloads) == (200_000, 1, 2)
+
+
+def test_a_record_of_overloads_alone_has_no_plot_and_no_crash():
+    source = Source("ammeter", "s", Accuracy("a", 0.0, 0.0, ""), Calibration.VALID)
+    samples = np.array([np.inf, np.nan])
+    found = envelope(Capture(samples, 0.0, 1.0, 0.0, Dimension.CURRENT, source))
+    assert draw(found, Marks(), "t") == ""
+
+
+def test_a_changed_capture_is_named_in_the_report_instead_of_drawn(tmp_path):
+    folder = good_run(tmp_path / "run")
+    path = next((folder / "data" / "captures").iterdir())
+    path.write_bytes(path.read_bytes()[:-40] + bytes(40))
+    write_report(folder)
+    assert "A plot is missing: LIM-A: capture" in html(folder)
+    assert "<svg" not in html(folder)
+
+
+def test_the_same_journal_makes_the_same_bytes(good):
+    def content() -> dict[str, bytes]:
+        views = ("compliance.pdf", "index.html", "junit.xml", "summary.json")
+        return {name: (good / "report" / name).read_bytes() for name in views}
+
+    first, results = content(), allure(good)
+    write_report(good)
+    assert content() == first
+    assert allure(good) == results
+
+
+def test_the_summary_keeps_to_its_published_schema(every, good):
+    schema = json.loads((Path(__file__).parents[2] / "docs/summary.schema.json").read_text())
+    for folder in (every, good):
+        _conforms(json.loads((folder / "report" / "summary.json").read_text()), schema, schema)
+    wrong = json.loads((good / "report" / "summary.json").read_text()) | {"code": 1}
+    with pytest.raises(AssertionError):
+        _conforms(wrong, schema, schema)
+
+
+def _conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> None:
+    """As much of JSON Schema as our schema uses."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
+    if schema.get("type") in kinds:
+        assert isinstance(value, kinds[schema["type"]]), (value, schema)
+    assert value in schema.get("enum", [value]), value
+    assert value == schema.get("const", value)
+    if isinstance(value, dict):
+        assert set(schema.get("required", ())) <= value.keys()
+        extra = schema.get("additionalProperties", {})
+        for key, entry in value.items():
+            known = schema.get("properties", {}).get(key, extra)
+            assert known is not False, key
+            _conforms(entry, known, root)
+    if isinstance(value, list):
+        for entry in value:
+            _conforms(entry, schema.get("items", {}), root)
+
+
+def test_the_exit_code_of_the_summary_is_that_of_the_conclusion(every, good):
+    codes = [json.loads((f / "report" / "summary.json").read_text())["code"] for f in (every, good)]
+    assert codes == [10, 0]
+
+
+def test_junit_counts_what_it_holds_and_names_requirements(every):
+    suite = ET.parse(every / "report" / "junit.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
+        "tests": "9",  # eight tests, and the requirement without one
+        "failures": "2",
+        "errors": "3",
+        "skipped": "2",
+    }
+    (case,) = [c for n, c in cases(every).items() if n.startswith("m:test_FAIL")]
+    properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+    assert properties["requirement.R-FAIL"] == "FAIL"
+
+
+def test_a_run_without_a_single_test_has_every_view_and_cannot_say(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({}, errors=["module x: SyntaxError"])
+    write_report(run.end(pytest_exit=5))
+    assert "cannot say whether" in pdf_text(run.folder, 0)
+    assert "No test was collected." in html(run.folder)
+    assert {r["status"] for r in allure(run.folder).values()} == {"broken"}
+    assert len(cases(run.folder)) == 2
+
+
+def test_a_killed_run_is_reported_as_one_that_did_not_end(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"], "m:test_b": ["LIM-A"]})
+    run.evidence.append("test_begin", {"test": "m:test_a"})
+    run.evidence.close()
+    write_report(run.folder)
+    assert "did not end by itself" in pdf_text(run.folder, 0)
+    found = allure(run.folder)
+    assert "never ended" in found["m:test_a"]["statusDetails"]["message"]
+    assert "never started" in found["m:test_b"]["statusDetails"]["message"]
+    assert {r["status"] for r in found.values()} == {"broken"}
+
+
+def test_an_unconfirmed_safe_state_overrides_all(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.test("m:test_a", judged=[("LIM-A", current("0.004"), None, "")])
+    run.off(confirmed=False)
+    conclusion = write_report(run.end())
+    assert conclusion.exit_code == 20
+    assert "SAFE STATE UNCONFIRMED" in pdf_text(run.folder, 0)
+    assert "SAFE STATE UNCONFIRMED" in html(run.folder)
+    assert "complies" not in pdf_text(run.folder, 0).replace("say “complies”", "").replace(
+        "whether the device under test complies", ""
+    )
+
+
+def _allure_result(folder: Path, uuid: str, **changes: Any) -> None:
+    result = {"uuid": uuid, "name": uuid, "status": "passed", "labels": [], "links": []} | changes
+    path = folder / "report" / "allure-results"
+    path.mkdir(parents=True, exist_ok=True)
+    (path / f"{uuid}-result.json").write_text(json.dumps(result))
+
+
+def test_allure_loses_its_false_greens(tmp_path):
+    folder = every_verdict(tmp_path / "run")
+    tests = [f"m:test_{name}[{HOSTILE[:40]}]" for name in WANTED]
+    for n, test in enumerate(tests):
+        label = {"name": "stimproof_test", "value": test}
+        for copy in range(2):  # each test twice, as two equal parameter sets
+            _allure_result(folder, f"r{n}{copy}", labels=[label])
+    _allure_result(folder, "stranger", fullName="m#test_unknown")
+    (folder / "report" / "allure-results" / "torn-result.json").write_text("{")
+    write_report(folder)
+    found = allure(folder)
+    assert {t: found[t]["status"] for t in tests} == {
+        t: s for t, (s, *_) in zip(tests, WANTED.values(), strict=True)
+    }
+    assert found["stranger"]["status"] == "broken"
+    assert "does not know" in found["stranger"]["statusDetails"]["message"]
+    results = list((folder / "report" / "allure-results").glob("*-result.json"))
+    assert len(results) == 10  # eight tests, the requirement without one, the stranger
+
+
+def test_an_interrupted_result_without_labels_is_found_by_its_full_name(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a[1]": ["LIM-A"], "m:test_a[2]": ["LIM-A"]})
+    run.evidence.append("test_begin", {"test": "m:test_a[2]"})
+    run.evidence.close()
+    _allure_result(run.folder, "x", name="test_a[2]", fullName="suites.m#test_a", labels=None)
+    write_report(run.folder)
+    assert allure(run.folder)["m:test_a[2]"]["uuid"] == "x"
+    assert {r["status"] for r in allure(run.folder).values()} == {"broken"}
+
+
+def test_a_failed_copy_keeps_its_trace_and_its_attachments(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.test("m:test_a", "failed", "short", [("LIM-A", current("0.005"), None, "")])
+    label = [{"name": "stimproof_test", "value": "m:test_a"}]
+    _allure_result(run.folder, "good", labels=label)
+    attached = [{"name": "log", "source": "log.txt", "type": "text/plain"}]
+    details = {"message": "m", "trace": "the trace"}
+    changes = {"status": "failed", "statusDetails": details, "attachments": attached}
+    _allure_result(run.folder, "worse", labels=label, **changes)
+    write_report(run.end(1))
+    found = allure(run.folder)["m:test_a"]
+    assert (found["uuid"], found["statusDetails"]["trace"]) == ("worse", "the trace")
+    assert [a["name"] for a in found["attachments"]] == ["log", "Verdicts"]
+    source = run.folder / "report" / "allure-results" / found["attachments"][1]["source"]
+    assert json.loads(source.read_text())[0]["verdict"] == "FAIL"
+
+
+def test_allure_carries_who_ran_and_what_it_amounts_to(every):
+    results = every / "report" / "allure-results"
+    environment = (results / "environment.properties").read_text()
+    assert "provenance = SIMULATED, every instrument is simulated\n" in environment
+    executor = json.loads((results / "executor.json").read_text())
+    assert "does not comply" in executor["reportName"]
+    names = [c["name"] for c in json.loads((results / "categories.json").read_text())]
+    assert "No verdict" in names
+
+
+def test_reports_leave_the_evidence_as_it_was(tmp_path):
+    folder = good_run(tmp_path / "run")
+    seal(folder)
+    write_report(folder)
+    assert verify(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "expanded", "limits", "shown"),
+    [
+        ("0.0041234", "0.0000041", ["0.0042"], "4.1234"),
+        ("0.00420000004", "0.0000022", ["0.0042"], "4.20000004"),
+        ("0.0042", "0.0000022", ["0.0042"], "4.2000"),
+        ("-0.0041234", "0.0004", [], "\N{MINUS SIGN}4.12"),
+        ("0.0041234", "0", [], "4.1234"),
+        ("Infinity", "0.1", ["0.0042"], "Infinity"),
+    ],
+)
+def test_digits_follow_the_uncertainty_but_never_cross_a_limit(value, expanded, limits, shown):
+    number, edges = Decimal(value), [Decimal(limit) for limit in limits]
+    step = value_step(number, Decimal(expanded), edges)
+    assert scale("A", [number, *edges]).number(number, step) == shown
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "shown"),
+    [
+        ("A", "0.00001", "10 \N{MICRO SIGN}A"),
+        ("C", "2.4", "2.4 C"),
+        ("s", "1200", "1200 s"),
+        ("s", "0.0123", "12.3 ms"),
+        ("ohm", "500000", "500 kΩ"),
+        ("A/m^2", "5", "0.5 mA/cm²"),
+        ("1", "0.5", "0.5"),
+        ("A", "0", "0 A"),
+        ("strange", "1", "1 strange"),
+    ],
+)
+def test_figures_are_shown_in_engineering_units(unit, value, shown):
+    number = Decimal(value)
+    assert scale(unit, [number]).text(number) == shown
+
+
+def test_every_character_that_the_pdf_claims_to_draw_is_drawn(tmp_path, monkeypatch):
+    text = "".join(chr(c) for a, z in pdf._DRAWN for c in range(a, z + 1))  # noqa: SLF001 - the table is what is tested
+    monkeypatch.setattr("hil_reports.text.LONGEST", 10**6)
+    folder = good_run(tmp_path / "run", provenance_reason="x")
+    view = view_of(conclude(read_journal(folder).records), lambda sha: load_capture(folder, sha))
+    view["limitations"] = [text]
+    assert pdf.compliance_pdf(view).startswith(b"%PDF")

@@ -1,0 +1,214 @@
+"""A waveform's time base, its phases, and when it went off for good."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hil.capture import Accuracy, Capture, Source
+from hil.errors import DimensionError, UsageError
+from hil.exact import Dimension, Exact
+from hil.measurement import Calibration
+from hil.units import V, uA
+from hil.waveform import Instant, Waveform
+
+law = settings(derandomize=True, deadline=None, max_examples=60)
+SOURCE = Source("ammeter", "SIM-1", Accuracy("SIM-1[10 mA]", 0, 0, "declared"), Calibration.VALID)
+STEP = 0.5e-3
+EVENT = Instant(1.0, 1e-3, "open")
+
+
+def capture(samples: Any, start: float = 0.0, **other: Any) -> Capture:
+    given_ = {"interval": STEP, "start_u": 2e-4, "dimension": Dimension.CURRENT, "source": SOURCE}
+    return Capture(np.array(samples, float), start, **(given_ | other))
+
+
+def current(*spans: tuple[float, float], end: float = 4.0, start: float = 0.0) -> Waveform:
+    """2 mA within the spans of bench time, else zero."""
+    t = start + np.arange(0, end - start, STEP)
+    on = np.zeros(t.size, bool)
+    for begin, finish in spans:
+        on |= (t >= begin - 1e-9) & (t < finish - 1e-9)
+    return Waveform(capture(np.where(on, 2e-3, 0.0), start))
+
+
+# --- time to below -------------------------------------------------------------------------------
+
+
+@law
+@given(st.floats(1.001, 3.9), st.floats(0, 0.9))
+def test_time_from_the_event_to_the_fall(fall: float, start: float) -> None:
+    found = current((0, fall), start=start).time_to_below(10 * uA, after=EVENT)
+    assert not found.censored
+    assert abs(float(found.value) - (fall - 1.0)) <= STEP / 2 + 1e-9
+    assert found.dimension is Dimension.TIME
+
+
+def test_it_covers_the_truth() -> None:
+    falls = 2 + np.random.default_rng(1).uniform(0, 0.1, 200)
+    found = [current((0, fall)).time_to_below(10 * uA, after=EVENT) for fall in falls]
+    deviation = np.array([float(m.value) for m in found]) - (falls - 1)
+    assert abs(deviation.mean()) < 5e-5
+    assert np.mean(np.abs(deviation) <= 2 * found[0].u) >= 0.95
+    sampling, event, recorder = STEP / math.sqrt(12), 1e-3, 2e-4
+    assert found[0].u == pytest.approx(math.hypot(sampling, event, recorder))
+
+
+def test_a_rise_after_a_reconnection_counts() -> None:
+    wave = current((0, 1.1), (3.0, 3.2))
+    assert float(wave.time_to_below(10 * uA, after=EVENT).value) == pytest.approx(2.2, abs=STEP)
+    before = wave.time_to_below(10 * uA, after=EVENT, until=Instant(2.9, 0))
+    assert float(before.value) == pytest.approx(0.1, abs=STEP)
+
+
+def test_one_sample_that_rises_again_counts() -> None:
+    wave = current((0, 1.1), (3.0, 3.0 + STEP))
+    assert float(wave.time_to_below(10 * uA, after=EVENT).value) == pytest.approx(2.0, abs=2 * STEP)
+
+
+def test_what_never_falls_is_censored_at_what_was_seen() -> None:
+    found = current((0, 9)).time_to_below(10 * uA, after=EVENT)
+    assert found.censored
+    assert float(found.value) == pytest.approx(3.0, abs=2 * STEP)
+    cut = current((0, 9)).time_to_below(10 * uA, after=EVENT, until=Instant(2.0, 0))
+    assert cut.censored
+    assert float(cut.value) == pytest.approx(1.0, abs=2 * STEP)
+
+
+def test_what_was_below_from_the_start_took_no_time() -> None:
+    found = current().time_to_below(10 * uA, after=EVENT)
+    assert float(found.value) == pytest.approx(0, abs=STEP)
+    assert not found.censored
+
+
+def test_a_negative_current_is_a_current() -> None:
+    wave = current((0, 2))
+    turned = Waveform(capture(-wave.samples))
+    assert turned.time_to_below(10 * uA, after=EVENT).value > 0.9
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_a_gap_or_overload_is_not_below(bad: float) -> None:
+    samples = np.zeros(8000)
+    samples[7000] = bad
+    found = Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT)
+    assert float(found.value) == pytest.approx(7001 * STEP - 1, abs=STEP)
+    samples[-1] = bad
+    assert Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT).censored
+
+
+def test_at_most_includes_the_level_itself() -> None:
+    wave = Waveform(capture(np.full(8000, 1e-5)))
+    assert not wave.time_to_below(10 * uA, after=EVENT).censored
+    assert wave.time_to_below(9.999 * uA, after=EVENT).censored
+
+
+@pytest.mark.parametrize(("after", "until"), [(1.0, 5.0), (5.0, None), (-1.0, None)])
+def test_what_the_record_does_not_hold_is_not_measured(after: float, until: float | None) -> None:
+    end = None if until is None else Instant(until, 0)
+    found = current((0, 2)).time_to_below(10 * uA, after=Instant(after, 0), until=end)
+    assert found.value.is_nan()
+
+
+def test_a_level_of_another_dimension_is_refused() -> None:
+    with pytest.raises(DimensionError):
+        current().time_to_below(1 * V, after=EVENT)
+    with pytest.raises(DimensionError):
+        current().time_to_below(Exact.parse("1 V"), after=EVENT)
+
+
+def test_what_two_captures_do_not_share_does_not_cancel() -> None:
+    one = current((0, 2)).time_to_below(10 * uA, after=EVENT)
+    two = current((0, 3)).time_to_below(10 * uA, after=EVENT)
+    assert (one - two).u == pytest.approx(math.hypot(one.u, two.u))
+
+
+def test_what_one_capture_shares_cancels() -> None:
+    wave = current((0, 1.5), (2, 2.5))
+    early = wave.time_to_below(10 * uA, after=EVENT, until=Instant(1.9, 0))
+    late = wave.time_to_below(10 * uA, after=EVENT)
+    assert (late - early).u == pytest.approx(STEP / math.sqrt(12) * math.sqrt(2))
+
+
+# --- time base and phases ------------------------------------------------------------------------
+
+
+@law
+@given(st.floats(-2, 2), st.integers(1, 50), st.floats(-3, 3), st.floats(-3, 3))
+def test_between_takes_the_samples_of_a_half_open_span(
+    start: float, count: int, begin: float, end: float
+) -> None:
+    wave = Waveform(capture(np.arange(count), start, interval=0.1))
+    moments = start + 0.1 * np.arange(count)
+    if np.any(np.abs(moments - begin) < 1e-6) or np.any(np.abs(moments - end) < 1e-6):
+        return
+    expected = np.flatnonzero((moments >= begin) & (moments < end))
+    assert wave.between(begin, end).tolist() == expected.tolist()
+
+
+def test_a_sample_at_its_very_time_is_taken() -> None:
+    wave = Waveform(capture(np.arange(100_000), 0.3))
+    for place in (0, 1, 7, 99_999):
+        assert wave.index(0.3 + place * STEP) == place
+
+
+@law
+@given(st.floats(-3, 3), st.floats(0, 3), st.integers(1, 3))
+def test_pieces_of_a_record_make_the_whole(begin: float, length: float, pieces: int) -> None:
+    wave = current((0, 2))
+    edges = [begin + length * n / pieces for n in range(pieces + 1)]
+    parts = [wave.between(a, b) for a, b in itertools.pairwise(edges)]
+    assert np.array_equal(np.concatenate(parts), wave.between(edges[0], edges[-1]))
+
+
+def test_an_unknown_phase_is_refused_by_name() -> None:
+    wave = Waveform(capture(np.zeros(10)), {"hold": ((0.0, 1.0),)})
+    assert wave.phase("hold") == ((0.0, 1.0),)
+    with pytest.raises(UsageError, match="no phase 'rest'; it has: hold"):
+        wave.phase("rest")
+    with pytest.raises(UsageError, match="it has: none"):
+        Waveform(capture(np.zeros(10))).phase("hold")
+
+
+# --- captures ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interval", [0.0, -1e-3, math.nan, math.inf])
+def test_a_capture_needs_a_time_base(interval: float) -> None:
+    with pytest.raises(UsageError, match="positive interval"):
+        capture(np.zeros(10), interval=interval)
+
+
+def test_a_capture_is_one_row_that_nobody_changes() -> None:
+    with pytest.raises(UsageError):
+        capture(np.zeros((2, 5)))
+    with pytest.raises(ValueError, match="read-only"):
+        capture(np.zeros(10)).samples[0] = 1
+
+
+@pytest.mark.parametrize("gap", [(2, 3), (8, 5), (-2, 2)])
+def test_a_gap_whose_samples_look_measured_is_refused(gap: tuple[int, int]) -> None:
+    with pytest.raises(UsageError, match="must be NaN"):
+        capture(np.zeros(10), gaps=(gap,))
+    samples = np.zeros(10)
+    samples[2:5] = math.nan
+    assert capture(samples, gaps=((2, 3),)).gaps == ((2, 3),)
+
+
+def test_the_hash_follows_samples_and_time_base() -> None:
+    base = capture(np.zeros(10))
+    others = [
+        capture(np.r_[np.zeros(9), 1e-300]),
+        capture(np.zeros(11)),
+        capture(np.zeros(10), 1e-9),
+        capture(np.zeros(10), interval=STEP * (1 + 1e-12)),
+        capture(np.zeros(10), dimension=Dimension.VOLTAGE),
+    ]
+    assert capture(np.zeros(10)).sha256 == base.sha256
+    assert len({each.sha256 for each in [base, *others]}) == 6

@@ -1,0 +1,1 @@
+"""Suites that judge a stimulator by example: one module for each subject."""

@@ -1,0 +1,54 @@
+"""Ramping: every rise and every planned fall of the current is slow and smooth."""
+
+from hil.features import largest_step, slope
+from hil.scenario import Change, Pause, Phase, Scenario, at
+from hil.units import mA, minute, s
+from hil_fixtures.suite import grid, over, requirement
+
+
+@requirement("RAMP-UP", "RAMP-STEP")
+@over(setpoint=grid.setpoints)
+def test_current_rises_slowly(bench, judge, setpoint):
+    """From the start command up to the stop command."""
+    record = bench.record(Scenario.treatment(setpoint))
+    begin, end = record.event("start"), record.event("stop")
+    judge("RAMP-UP", slope(record.current, after=begin, until=end))
+    judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
+
+
+@requirement("RAMP-DOWN", "RAMP-STEP")
+@over(setpoint=grid.top)
+def test_a_stop_ramps_down(bench, judge, setpoint):
+    """From the stop command to the end of the record."""
+    record = bench.record(Scenario.treatment(setpoint))
+    judge("RAMP-DOWN", slope(record.current, after=record.event("stop")))
+    judge("RAMP-STEP", largest_step(record.current, after=record.event("stop")))
+
+
+@requirement("RAMP-DOWN", "RAMP-STEP")
+def test_the_end_of_the_dose_ramps_down(bench, judge):
+    """The device ends by itself when the dose is reached."""
+    record = bench.record(Scenario.treatment(2 * mA, dose=1 * mA * minute))
+    judge("RAMP-DOWN", slope(record.current))
+    judge("RAMP-STEP", largest_step(record.current))
+
+
+@requirement("RAMP-RESUME", "RAMP-STEP")
+@over(setpoint=grid.top)
+def test_a_resumed_treatment_ramps_up_again(bench, judge, setpoint):
+    """Paused for 12 s, then resumed."""
+    pause = Pause(at(Phase.HOLD, 2 * s), bench.profile["ramp.down_time"] + 4 * s)
+    record = bench.record(Scenario.treatment(setpoint, disturb=[pause]))
+    begin, end = record.event("resume"), record.event("stop")
+    judge("RAMP-RESUME", slope(record.current, after=begin, until=end))
+    judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
+
+
+@requirement("RAMP-UP", "RAMP-STEP")
+def test_a_new_setting_is_reached_by_a_ramp(bench, judge):
+    """The setting is raised from 1 mA to 3 mA while the current still rises."""
+    change = Change(at(Phase.START, 10 * s), 3 * mA)
+    record = bench.record(Scenario.treatment(1 * mA, hold=40 * s, disturb=[change]))
+    begin, end = record.event("start"), record.event("stop")
+    judge("RAMP-UP", slope(record.current, after=begin, until=end))
+    judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
