@@ -184,10 +184,15 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
                 )
                 for req in item["requirements"]
             }
+            strays = [  # what it judged unplanned, as the bench ceiling, only worsens
+                worst(found)
+                for (name, req), found in judged.items()
+                if name == test and req not in verdicts
+            ]
             rows.append(
                 TestRow(
                     test,
-                    worst(verdicts.values()),
+                    worst([worst(verdicts.values()), *strays]),
                     verdicts,
                     end["outcome"] if end else "",
                     end["detail"] if end else "",

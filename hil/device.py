@@ -240,9 +240,9 @@ def _contradictions(profile: DeviceProfile) -> list[str]:
         if steepest > profile[slope].base:
             needed = profile["output.setpoint_max"].base / profile[slope].base
             problems.append(
-                f"{time} = {profile[time]} makes {steepest * 1000:.3g} mA/s at "
+                f"{time} = {profile[time]} makes {float(steepest) * 1000:.3g} mA/s at "
                 f"{profile['output.setpoint_max']}, above {slope} = {profile[slope]}; "
-                f"it needs at least {needed:.3g} s"
+                f"it needs at least {float(needed):.3g} s"
             )
 
     ordered("output.setpoint_min", "output.setpoint_max", "output.software_limit", "output.trip")
@@ -258,6 +258,6 @@ def _contradictions(profile: DeviceProfile) -> list[str]:
     if reach > profile["output.software_limit"].base:
         problems.append(
             f"output.software_limit = {profile['output.software_limit']} lies inside the accuracy "
-            f"of output.setpoint_max: it must be at least {reach * 1000:.4g} mA"
+            f"of output.setpoint_max: it must be at least {float(reach) * 1000:.4g} mA"
         )
     return problems

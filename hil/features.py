@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -104,9 +105,12 @@ def peak(
 def slope(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
-    """Largest magnitude of the least-squares slope over a sliding 1 s window."""
+    """Largest magnitude of the least-squares slope over a sliding 1 s window.
+
+    The windows may begin up to 1 s before `after`: a step at `after` itself is seen whole.
+    """
     kind = _derived(_PER_TIME, wave, "slope")
-    data = _window(wave, after, until)
+    data = _window(wave, _earlier(after, SLOPE_WINDOW), until)
     width = round(SLOPE_WINDOW / wave.capture.interval)
     if width < 3 or data.size < width or not np.all(np.isfinite(data)):
         return _nothing(wave, kind, f"slope needs {SLOPE_WINDOW} s of finite samples")
@@ -128,8 +132,11 @@ def slope(
 def largest_step(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
-    """Largest change of the signal within 5 ms, noise averaged over 5 ms on both sides."""
-    data = _window(wave, after, until)
+    """Largest change of the signal within 5 ms, noise averaged over 5 ms on both sides.
+
+    The first window may begin 15 ms before `after`: a step at `after` itself is seen whole.
+    """
+    data = _window(wave, _earlier(after, 3 * STEP_TIME), until)
     width = max(1, round(STEP_TIME / wave.capture.interval))
     if wave.capture.interval > STEP_TIME:
         why = f"samples every {wave.capture.interval:g} s cannot tell a step from a slope"
@@ -247,6 +254,10 @@ def _window(wave: Waveform, after: Instant | None, until: Instant | None) -> Sam
     begin = after.time if after else wave.capture.start
     end = until.time if until else wave.capture.end
     return wave.between(begin, end) if wave.holds(begin, end) else np.empty(0)
+
+
+def _earlier(moment: Instant | None, seconds: float) -> Instant | None:
+    return None if moment is None else replace(moment, time=moment.time - seconds)
 
 
 def _derived(kinds: dict[Dimension, Dimension], wave: Waveform, name: str) -> Dimension:

@@ -163,8 +163,8 @@ class Observation(_Exacting):
     """Waveforms of the record."""
     rate: Exact = field(default_factory=lambda: Exact.parse("2 kHz"))
     """Samples per second of each."""
-    before: Exact = field(default_factory=lambda: Exact.parse("0.5 s"))
-    """Time recorded before the start command."""
+    before: Exact = field(default_factory=lambda: Exact.parse("1.5 s"))
+    """Time recorded before the start command; a slope needs 1 s of it."""
     after: Exact = field(default_factory=lambda: Exact.parse("2 s"))
     """Time recorded after the declared end of the ramp down."""
 
@@ -284,15 +284,15 @@ def _check(value: object, name: str) -> None:
     if isinstance(value, tuple):
         for entry in value:
             _check(entry, name)
-    elif is_dataclass(value) and not isinstance(value, Exact):
-        for part in fields(value):
-            _check(getattr(value, part.name), part.name)
     elif name in _DIMENSIONS:
         if (value is None and name in _OPTIONAL) or (isinstance(value, str) and name == "load"):
             return
         if not isinstance(value, Exact):
             raise UsageError(f"{name} = {value!r} is no Exact; write it as Exact.parse('2 mA')")
         _quantity(value, _DIMENSIONS[name], name, zero=name in _MAY_BE_ZERO)
+    elif is_dataclass(value):
+        for part in fields(value):
+            _check(getattr(value, part.name), part.name)
 
 
 def _plain(value: object, quantity: Callable[[Exact], str] = str) -> Any:  # noqa: ANN401  # JSON

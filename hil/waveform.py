@@ -62,6 +62,10 @@ class Waveform:
             raise UsageError(f"the record has no phase {name!r}; it has: {known}")
         return self.phases[name]
 
+    def begin(self, name: str) -> Instant:
+        """The moment at which a commanded phase first begins."""
+        return Instant(self.phase(name)[0][0], 0.0, name)
+
     def time_to_below(
         self, level: Quantity | Exact, *, after: Instant, until: Instant | None = None
     ) -> Measurement:

@@ -263,10 +263,14 @@ class Evidence:
                 f"{JOURNAL} has {size} bytes, {self._size} were written here: "
                 "another process wrote or cut it; the run cannot go on"
             )
-        done = os.write(self._journal, line)
-        self._size += done
+        try:
+            done = os.write(self._journal, line)
+        except OSError as err:
+            raise BenchError(f"the disk refused a record: {err}") from err
         if done != len(line):
+            os.ftruncate(self._journal, size)  # half a line would break the chain for good
             raise BenchError(f"the disk took {done} of {len(line)} bytes of a record; is it full?")
+        self._size += done
 
     def _flush_transcript(self) -> None:
         if not self._talk_buffer:

@@ -243,6 +243,13 @@ def test_a_mistake_in_a_device_file_is_named(tmp_path, edit, expected):
     matches(device_complaints(tmp_path / "d.toml", edit), [expected])
 
 
+def test_a_section_that_is_none_is_refused(tmp_path):
+    path = tmp_path / "d.toml"
+    path.write_text("dose = 3\n" + re.sub(r"\[dose\]\n(\w.*\n|#.*\n)*", "", starter("device")))
+    found = complaints(lambda: read_device(path), path.read_text())
+    assert ("dose", "3; a section belongs here") in found
+
+
 def test_a_comma_that_may_part_thousands_is_not_respelt(tmp_path):
     found = device_complaints(
         tmp_path / "d.toml", (SETPOINT, 'setpoint_max = { value = "4,000 uA"')
@@ -261,7 +268,7 @@ def test_a_figure_without_provenance_is_shown_how(tmp_path):
     [
         ('up_time = { value = "30 s"', "10 s", ("ramp.up_time", "0.4", "0.2 mA/s", "20 s")),
         ('trip = { value = "5.0 mA"', "4.3 mA", ("output.software_limit", "output.trip = 4.3 mA")),
-        ('software_limit = { value = "4.4 mA"', "4.1 mA", ("output.software_limit", "4.200 mA")),
+        ('software_limit = { value = "4.4 mA"', "4.1 mA", ("output.software_limit", "accuracy")),
     ],
 )
 def test_figures_that_contradict_each_other_are_refused(tmp_path, old, new, expected):

@@ -67,7 +67,7 @@ BOOLEAN = required(Kind.TRUE, None)
 HOLDS = truth(True, "lid open stops the current")
 
 
-# --- the rows of the table ------------------------------------------------------------------------
+# --- the rows of the table -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_boolean_requirement() -> None:
     assert judge(BOOLEAN, replace(HOLDS, value=Decimal(2))).verdict is FAIL
 
 
-# --- it fails closed ------------------------------------------------------------------------------
+# --- it fails closed -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "sNaN"])
@@ -259,7 +259,7 @@ def test_a_pass_is_finite_of_the_right_dimension_calibrated_and_inside(
     assert lower is None or found.value - guard >= lower
 
 
-# --- laws -----------------------------------------------------------------------------------------
+# --- laws ----------------------------------------------------------------------------------------
 
 micro = st.integers(-6000, 6000).map(lambda n: Decimal(n).scaleb(-6))
 spreads = st.sampled_from([0.0, 1e-6, 5e-6, 1e-5, 1e-4])
@@ -340,7 +340,7 @@ def test_conformance_without_uncertainty_is_yes_or_no() -> None:
     assert judge(required(), measured("4.1", 0.0)).conformance == 0
 
 
-# --- durations that were cut short ----------------------------------------------------------------
+# --- durations that were cut short ---------------------------------------------------------------
 
 
 def lasted(seconds: str, *, censored: bool) -> Measurement:
@@ -379,7 +379,7 @@ def test_a_censored_truth_is_not_decided() -> None:
     assert judge(BOOLEAN, replace(HOLDS, censored=True)).verdict is ERROR
 
 
-# --- requirements that could not judge ------------------------------------------------------------
+# --- requirements that could not judge -----------------------------------------------------------
 
 
 @pytest.mark.parametrize(

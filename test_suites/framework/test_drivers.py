@@ -486,6 +486,20 @@ def test_sampling_that_ended_by_itself_leaves_a_gap_at_the_end():
     assert len(capture.samples) == first + count
 
 
+def test_a_slow_link_at_the_stop_is_no_gap():
+    points = iter(["0", "2000"])
+
+    def slow(_):
+        clock.sleep(0.2)
+        return next(points)
+
+    meter, _, clock = recorder(slow)
+    meter.start_recording(Dimension.CURRENT, 6e-3, 1000)
+    clock.sleep(1.9)
+    capture = meter.stop_recording()
+    assert (capture.gaps, len(capture.samples)) == ((), 2000)
+
+
 def test_more_samples_than_time_has_passed_are_refused():
     meter, _, clock = recorder(["0", "3000"])
     meter.start_recording(Dimension.CURRENT, 6e-3, 1000)

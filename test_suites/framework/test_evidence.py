@@ -127,6 +127,18 @@ def test_a_second_writer_is_noticed_and_the_chain_stays_whole(folder):
     assert len(read_journal(folder).records) == 2
 
 
+def test_a_record_that_the_disk_refused_leaves_the_chain_as_it_was(folder, monkeypatch):
+    evidence = Evidence.create(folder, clock())
+    evidence.append("run", {})
+    real = os.write
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda fd, line: real(fd, line[:9]))
+        with pytest.raises(BenchError, match="took 9 of"):
+            evidence.append("note", {})
+    evidence.append("note", {})
+    assert [r.n for r in read_journal(folder).records] == [0, 1]
+
+
 def test_a_body_that_has_no_form_leaves_the_chain_as_it_was(folder):
     evidence = Evidence.create(folder, clock())
     evidence.append("run", {"run_id": "r1"})
@@ -209,6 +221,23 @@ def test_a_capture_is_stored_once_whatever_its_channel(folder):
     second = evidence.capture(capture([1.0]), "again")
     assert (first["channel"], second["channel"]) == ("current", "again")
     assert len(list((folder / "data" / "captures").iterdir())) == 1
+
+
+def test_a_capture_that_is_there_is_not_written_again_by_the_next_process(written):
+    (path,) = (written / "data" / "captures").iterdir()
+    before = path.stat().st_mtime_ns, path.stat().st_ino
+    with Evidence.resume(written, clock()) as evidence:
+        evidence.capture(capture([0.0, np.nan], gaps=((1, 1),)), "current")
+    assert (path.stat().st_mtime_ns, path.stat().st_ino) == before
+
+
+def test_another_capture_under_the_same_name_is_found(folder):
+    evidence = Evidence.create(folder, clock())
+    bodies = [evidence.capture(capture([value]), "current") for value in (1.0, 2.0)]
+    first, second = (folder / "data" / "captures" / f"{b['dataset']}.h5" for b in bodies)
+    first.write_bytes(second.read_bytes())
+    with pytest.raises(UsageError, match="its hash is"):
+        load_capture(folder, bodies[0]["sha256"])
 
 
 @pytest.mark.parametrize("place", [0.55, 0.9, 0.999])

@@ -388,7 +388,9 @@ def test_a_load_beyond_compliance_is_limited_truthfully_without_hunting() -> Non
     assert bench.device.measured_current() / MA == pytest.approx(trace[-1], rel=2e-3)
     assert bench.device.impedance() == pytest.approx(50e3, rel=1e-2)
     bench.device.stop()
-    bench.wait(9.0)
+    bench.wait(1.6)
+    assert bench.trace()[-1] == pytest.approx(0.8, rel=1e-2)  # half way down from 1.6 mA
+    bench.wait(1.7)
     assert bench.state() is State.DONE
     assert bench.device.charge() == pytest.approx(bench.circuit.charge(), rel=1e-3)
     assert step(bench.trace(at)) < 0.05

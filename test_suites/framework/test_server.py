@@ -183,13 +183,13 @@ def test_it_listens_on_loopback_only(server: BenchServer, resources: dict[str, s
 
 
 def test_stop_closes_everything_and_leaves_no_thread(server: BenchServer) -> None:
-    before = threading.active_count()
     resources = server.start()
     client = connect(resources["load"])
     ask(client, "*IDN?")
     server.stop()
     server.stop()
-    assert threading.active_count() == before
+    left = [each.name for each in threading.enumerate() if each.name.startswith("bench ")]
+    assert left == []
     assert client.recv(10) == b""
     client.close()
     with pytest.raises(ConnectionRefusedError):

@@ -98,7 +98,8 @@ class _Recording:
 
     def tolerance(self, count: int) -> int:
         """Samples by which such a count by the bench clock may be off."""
-        return SLACK + math.ceil(CLOCK_ERROR * count)
+        start = math.sqrt(3) * self.start_u / self.interval
+        return SLACK + math.ceil(CLOCK_ERROR * count + start)
 
 
 class Keysight34465A(Instrument):
@@ -180,10 +181,7 @@ class Keysight34465A(Instrument):
         Must be called before the memory is full: every 25 s at 2 000 per second.
         """
         recording = self._running()
-        waiting = encoding.integer(self._session.query("DATA:POIN?"))
-        if waiting >= MEMORY:
-            self._overflowed(recording, waiting)
-        return self._fetch(recording, waiting)
+        return self._fetch(recording, self._waiting(recording))
 
     def stop_recording(self) -> Capture:
         """End sampling, fetch the rest, return all since the start, with lost stretches as gaps.
@@ -193,14 +191,13 @@ class Keysight34465A(Instrument):
             InstrumentError: the number of samples does not fit the rate and the bench clock.
         """
         recording = self._running()
+        earliest = self._clock.now()
         self._session.write("ABOR")
-        waiting = encoding.integer(self._session.query("DATA:POIN?"))
-        stopped = self._clock.now()
-        if waiting >= MEMORY:
-            self._overflowed(recording, waiting)
+        waiting = self._waiting(recording)
+        latest = self._clock.now()
         self._fetch(recording, waiting)
         self._recording = None
-        self._check_length(recording, stopped)
+        self._check_length(recording, earliest, latest)
         if not recording.total:
             raise InstrumentError(f"{self.name}: the recording holds no sample")
         return Capture(
@@ -253,16 +250,25 @@ class Keysight34465A(Instrument):
             raise UsageError(f"{self.name} is not recording; start_recording() comes first")
         return self._recording
 
-    def _overflowed(self, recording: _Recording, waiting: int) -> None:
+    def _waiting(self, recording: _Recording) -> int:
+        """Readings in memory; what a full memory has overwritten is marked before them."""
+        before = self._clock.now()
+        waiting = encoding.integer(self._session.query("DATA:POIN?"))
+        if waiting >= MEMORY:
+            self._overflowed(recording, waiting, before, self._clock.now())
+        return waiting
+
+    @staticmethod
+    def _overflowed(recording: _Recording, waiting: int, before: float, after: float) -> None:
         """Mark what a full memory has overwritten.
 
         How much that was, only the bench clock can tell, so the place of the later samples rests
         on it: `start_u` grows by its tolerance. A memory that is just full counts as one lost.
         """
-        expected = recording.taken_at(self._clock.now())
-        slack = recording.tolerance(expected)
+        expected = recording.taken_at((before + after) / 2)
+        slack = recording.tolerance(expected) * recording.interval + (after - before) / 2
         recording.lose(max(expected - recording.total - waiting, 1))
-        recording.start_u = math.hypot(recording.start_u, slack * recording.interval / math.sqrt(3))
+        recording.start_u = math.hypot(recording.start_u, slack / math.sqrt(3))
 
     def _fetch(self, recording: _Recording, count: int) -> int:
         fetched = 0
@@ -278,17 +284,20 @@ class Keysight34465A(Instrument):
             fetched += len(samples)
         return fetched
 
-    def _check_length(self, recording: _Recording, stopped: float) -> None:
-        """Hold the number of samples against the bench clock; a sampling that ended is a gap."""
-        expected = recording.taken_at(stopped)
-        slack = recording.tolerance(expected)
-        if recording.total > expected + slack:
+    def _check_length(self, recording: _Recording, earliest: float, latest: float) -> None:
+        """Hold the number of samples against the bench clock; a sampling that ended is a gap.
+
+        The instrument stopped between `earliest` and `latest`.
+        """
+        most = recording.taken_at(latest)
+        if recording.total > most + recording.tolerance(most):
             raise InstrumentError(
                 f"{self.name} sent {recording.total} samples at {recording.interval} s where the "
-                f"bench clock has room for {expected}; its sample timer is not as set"
+                f"bench clock has room for {most}; its sample timer is not as set"
             )
-        if recording.total < expected - slack:
-            recording.lose(expected - recording.total)
+        least = recording.taken_at(earliest)
+        if recording.total < least - recording.tolerance(least):
+            recording.lose(least - recording.total)
 
 
 def _text(value: float) -> str:

@@ -30,6 +30,8 @@ VOLTMETER_RESISTANCE = 10e6
 """Input resistance of the voltmeter in ohm; always connected."""
 SUPPLY_NOMINAL = 9.0
 """Supply voltage in V with which a circuit starts."""
+BREAK = 50e-3
+"""Longest break in s between two loads that the regulator takes for one change of load."""
 SUPPLY_MINIMUM = 4.5
 """Supply voltage in V below which the device under test is dead."""
 _CONTACT = 1e-3  # ohm: keeps a short across no shunt finite
@@ -127,6 +129,7 @@ class Circuit:
         self._supply = SUPPLY_NOMINAL
         self._relay = self._was_closed = self._cutoff = False
         self._load: LoadEntry | None = None
+        self._left: tuple[LoadEntry, float] | None = None
         self._parked: dict[LoadEntry, tuple[float, float]] = {}
         self._networks: dict[tuple[LoadEntry | None, bool], _Network] = {}
         self._command = (0.0, 0.0)
@@ -145,10 +148,13 @@ class Circuit:
 
     def select_load(self, entry: LoadEntry | None) -> None:
         """Connect a load at `now`; None opens. A skin network left behind discharges by itself."""
-        before = self._load
         self._settle_state()
+        if self._load is not None:
+            self._left = (self._load, self.now)
+        before, since = self._left or (None, 0.0)
         self._load = entry
-        if self._driven and before and entry and _falls(before, entry):
+        recent = self.now - since <= BREAK  # a switched load opens before it makes
+        if self._driven and recent and before and entry and _falls(before, entry):
             self._kick(self.stage.load_step)
         self._begin()
         self._tell()

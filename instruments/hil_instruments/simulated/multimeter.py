@@ -498,10 +498,10 @@ class Multimeter(Instrument):
     @scpi("TRIGger:COUNt", number(words=_SETTING_WORDS + "|INFinity"))
     def _set_trigger_count(self, given: float | str) -> None:
         words = {"MIN": 1.0, "MAX": float(LARGEST_TRIGGERS), "DEF": 1.0, "INF": math.inf}
-        count = words[given] if isinstance(given, str) else round(given)
-        if not 1 <= count <= LARGEST_TRIGGERS and count != math.inf:
+        count = words[given] if isinstance(given, str) else given
+        if not 1 <= count <= LARGEST_TRIGGERS and given != "INF":
             raise ScpiError(-222, f"{count} triggers; allowed: 1 to {LARGEST_TRIGGERS} or INFinity")
-        self._trigger_count = float(count)
+        self._trigger_count = count if math.isinf(count) else float(round(count))
         self._forget()
 
     @scpi("TRIGger:COUNt?")

@@ -147,7 +147,7 @@ def number(*units: str, words: str = "", others: Mapping[str, float] | None = No
         if found is None:
             raise ScpiError(-104, f"{text!r} is no number{words and f' and none of {words}'}")
         digits, exponent, suffix = found.groups()
-        if exponent and abs(int(exponent)) > 32000:
+        if exponent and (len(exponent) > 6 or abs(int(exponent)) > 32000):
             raise ScpiError(-123, f"{text!r}; the exponent may reach 32000")
         value = float(f"{digits}e{exponent}") if exponent else float(digits)
         if suffix is None:
@@ -299,7 +299,7 @@ class Call:
 Program: TypeAlias = tuple[tuple[Call, ...], ScpiError | None]
 """The units of a message, and the command error that ended it."""
 
-_SUFFIX = re.compile(r"(?<=[A-Z])\d+(?=[:?]|\Z)")
+_SUFFIX = re.compile(r"(?<=[A-Z])\d{1,9}(?=[:?]|\Z)")
 _QUOTING = re.compile(r"[\"'(]")
 
 

@@ -133,9 +133,12 @@ class BenchServer:
         _ = self.bench.device  # the physics too: in small steps rather than in one large one
 
     def _tick(self) -> None:
-        while not self._stopping.wait(TICK):
-            with self.lock:
-                self.advance()
+        try:
+            while not self._stopping.wait(TICK):
+                with self.lock:
+                    self.advance()
+        finally:
+            self._stopping.set()  # without a ticker no lease lapses: serve nobody any longer
 
     def _wait_until(self, time: float, generation: int) -> bool:
         """Wait until the bench's own count reaches `time`; False if a stop or reset came first."""

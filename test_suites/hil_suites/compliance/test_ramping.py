@@ -29,8 +29,9 @@ def test_a_stop_ramps_down(bench, judge, setpoint):
 def test_the_end_of_the_dose_ramps_down(bench, judge):
     """The device ends by itself when the dose is reached."""
     record = bench.record(Scenario.treatment(2 * mA, dose=1 * mA * minute))
-    judge("RAMP-DOWN", slope(record.current))
-    judge("RAMP-STEP", largest_step(record.current))
+    end = record.current.begin("ramp down")
+    judge("RAMP-DOWN", slope(record.current, after=end))
+    judge("RAMP-STEP", largest_step(record.current, after=end))
 
 
 @requirement("RAMP-RESUME", "RAMP-STEP")

@@ -1,0 +1,423 @@
+"""What a journal amounts to: each verdict row, each exit code, and nothing missing that helps."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hil.conclusion import Conclusion, RequirementRow, conclude
+from hil.errors import UsageError
+from hil.journal import Chain, Record
+from hil.verdict import Verdict, worst
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+OFF = ("safe_state", {"confirmed": True, "device_off": "", "path_open": "", "reason": ""})
+ARMED = ("armed", {"scenario": "x", "max_current": "4 mA"})
+END = ("end", {"pytest_exit": 0, "seconds": 1.0})
+Entry = tuple[str, dict[str, Any]]
+
+
+def requirement(name: str, subject: str = "limits", *, mandatory: bool = True) -> dict[str, Any]:
+    return {"id": name, "subject": subject, "mandatory": mandatory}
+
+
+def head(*requirements: dict[str, Any], partial: str = "") -> list[Entry]:
+    plan = {"device": {}, "bench": {}, "requirements": list(requirements)}
+    return [("run", {"partial": partial}), ("plan", plan)]
+
+
+def collected(*items: tuple[str, list[str]], errors: tuple[str, ...] = ()) -> Entry:
+    listed = [{"test": test, "requirements": names, "doc": ""} for test, names in items]
+    return "collected", {"items": listed, "plugins": [], "errors": list(errors)}
+
+
+def begin(test: str) -> Entry:
+    return "test_begin", {"test": test}
+
+
+def end(test: str, outcome: str = "passed", detail: str = "") -> Entry:
+    return "test_end", {"test": test, "outcome": outcome, "detail": detail, "seconds": 0.1}
+
+
+def judged(test: str, name: str, verdict: str = "PASS", margin: str | None = None) -> Entry:
+    body = {"test": test, "requirement": name, "verdict": verdict, "margin": margin}
+    return "judgement", body | {"reason": f"{name} is {verdict} by {margin}"}
+
+
+def ran(test: str, name: str, verdict: str = "PASS", outcome: str = "passed") -> list[Entry]:
+    return [begin(test), ARMED, OFF, judged(test, name, verdict), end(test, outcome)]
+
+
+def records(*entries: Entry) -> list[Record]:
+    chain = Chain()
+    return [chain.append(kind, body, utc=NOON, bench=None) for kind, body in entries]
+
+
+def concluded(*entries: Entry) -> Conclusion:
+    return conclude(records(*entries))
+
+
+def row(conclusion: Conclusion, name: str = "A") -> RequirementRow:
+    (found,) = [row for row in conclusion.requirements if row.requirement["id"] == name]
+    return found
+
+
+def one(*entries: Entry, final: tuple[Entry, ...] = (END,)) -> Conclusion:
+    """A journal with requirement A and its test t, of which these entries are the course."""
+    return concluded(*head(requirement("A")), collected(("t", ["A"])), *entries, *final)
+
+
+GOOD = ran("t", "A")
+
+
+# --- exit codes ----------------------------------------------------------------------------------
+
+
+def test_0_a_healthy_run_complies() -> None:
+    found = one(*GOOD)
+    assert found.exit_code == 0
+    assert found.verdict is Verdict.PASS
+    assert found.reasons == ()
+    assert found.complies
+    assert found.complete
+
+
+def test_a_partial_scope_cannot_comply() -> None:
+    entries = [
+        *head(requirement("A"), partial="--suite ramps"),
+        collected(("t", ["A"])),
+        *GOOD,
+        END,
+    ]
+    found = concluded(*entries)
+    assert found.exit_code == 0
+    assert not found.complies
+
+
+@pytest.mark.parametrize(
+    "verdict", ["FAIL", "ERROR", "INCONCLUSIVE", "NOT_EVALUATED", "NO_VERDICT"]
+)
+def test_10_any_other_verdict(verdict: str) -> None:
+    found = one(*ran("t", "A", verdict))
+    assert found.exit_code == 10
+    assert found.verdict is Verdict(verdict)
+    assert any(verdict in reason for reason in found.reasons)
+    assert not found.complies
+
+
+def test_11_a_refused_run_is_a_matter_of_usage() -> None:
+    found = one(("refused", {"cause": "two items with one identity"}))
+    assert found.exit_code == 11
+    assert found.reasons == ("two items with one identity",)
+
+
+def test_11_what_is_no_journal_is_refused() -> None:
+    run, plan = head(requirement("A"))
+    for entries in ([], [run], [plan, run], [run, END], [run, run, plan]):
+        with pytest.raises(UsageError, match="begins with a `run` and a `plan`"):
+            concluded(*entries)
+
+
+def abort(*, energised: bool, off: bool) -> Entry:
+    return "abort", {"cause": "link lost", "energised": energised, "off_confirmed": off}
+
+
+def test_12_aborted_before_anything_was_energised() -> None:
+    found = one(abort(energised=False, off=False))
+    assert found.exit_code == 12
+    assert "link lost" in found.reasons[0]
+
+
+def test_13_aborted_and_confirmed_off() -> None:
+    assert one(begin("t"), ARMED, OFF, abort(energised=True, off=True)).exit_code == 13
+    assert one(begin("t"), ARMED, abort(energised=True, off=True)).exit_code == 13
+
+
+def test_13_not_12_if_an_earlier_test_was_energised() -> None:
+    assert one(*GOOD, abort(energised=False, off=False)).exit_code == 13
+
+
+def test_20_aborted_and_not_confirmed_off() -> None:
+    assert one(begin("t"), ARMED, abort(energised=True, off=False)).exit_code == 20
+
+
+def test_20_the_worst_abort_counts_not_the_last() -> None:
+    found = one(abort(energised=True, off=False), abort(energised=False, off=True))
+    assert found.exit_code == 20
+    assert one(abort(energised=True, off=True), abort(energised=False, off=True)).exit_code == 13
+
+
+def test_20_off_was_not_confirmed_once() -> None:
+    unconfirmed = ("safe_state", OFF[1] | {"confirmed": False, "reason": "meter dead"})
+    for final in ((END,), (), (("refused", {"cause": "x"}), END)):
+        found = one(begin("t"), ARMED, unconfirmed, ARMED, OFF, final=final)
+        assert found.exit_code == 20
+        assert "SAFE STATE UNCONFIRMED: meter dead" in found.reasons
+
+
+@pytest.mark.parametrize("final", [(), (END,)])
+@pytest.mark.parametrize("before", [[], GOOD])
+def test_20_the_runner_was_killed_while_armed(
+    before: list[Entry], final: tuple[Entry, ...]
+) -> None:
+    found = one(*before, ARMED, final=final)
+    assert found.exit_code == 20
+    assert found.reasons[0].startswith("SAFE STATE UNCONFIRMED")
+
+
+def test_20_an_unarmed_abort_does_not_prove_off() -> None:
+    assert one(ARMED, abort(energised=False, off=False)).exit_code == 20
+
+
+def test_a_runner_that_was_lost_while_safe_is_no_pass() -> None:
+    found = one(*GOOD, final=())
+    assert found.exit_code == 10
+    assert not found.complete
+    assert found.reasons[0] == "the runner did not end by itself"
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, 4, 5, -9])
+def test_pytest_must_have_ended_well(code: int) -> None:
+    found = one(*GOOD, final=(("end", {"pytest_exit": code, "seconds": 1.0}),))
+    assert found.exit_code == 10
+    assert found.reasons == (f"pytest ended with exit code {code}",)
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [(), (requirement("A", mandatory=False),)],
+)
+def test_every_code_but_0_has_a_reason(requirements: tuple[dict[str, Any], ...]) -> None:
+    found = concluded(*head(*requirements), collected(("t", ["A"])), *GOOD, END)
+    assert found.exit_code == 10
+    assert found.reasons
+
+
+def test_a_mandatory_subject_without_a_pass_does_not_comply() -> None:
+    entries = [
+        *head(requirement("A"), requirement("B", "dose")),
+        collected(("t", ["A"]), ("u", ["B"])),
+        *GOOD,
+    ]
+    assert concluded(*entries, *ran("u", "B", "NOT_APPLICABLE"), END).exit_code == 10
+    assert concluded(*entries, *ran("u", "B"), END).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code"), [("NOT_EVALUATED", 0), ("NOT_APPLICABLE", 0), ("FAIL", 10)]
+)
+def test_a_requirement_that_is_not_mandatory(verdict: str, code: int) -> None:
+    entries = [
+        *head(requirement("A"), requirement("B", mandatory=False)),
+        collected(("t", ["A"]), ("u", ["B"])),
+    ]
+    assert concluded(*entries, *GOOD, *ran("u", "B", verdict), END).exit_code == code
+
+
+# --- NO_VERDICT: planned or started, and no end --------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("course", "remark"),
+    [
+        ([], "t never started"),  # deselected, or after an abort
+        ([begin("t")], "t never ended"),
+        ([begin("t"), judged("t", "A")], "t never ended"),  # killed after its PASS
+        ([begin("t"), end("t")], "ended without judging it"),
+        ([begin("t"), end("t", "skipped", "no reason")], "t: no reason"),
+        ([begin("t"), judged("t", "A"), end("t", "skipped", "mid-way")], "t: mid-way"),
+        ([begin("t"), judged("t", "A"), end("t", "xfailed", "known")], "t: known"),
+        ([begin("t"), judged("t", "A"), end("t", "")], ""),
+        ([begin("t"), end("t", "failed", "A: marked, and never judged")], "never judged"),
+    ],
+)
+def test_no_verdict(course: list[Entry], remark: str) -> None:
+    found = one(*course)
+    assert row(found).verdict is Verdict.NO_VERDICT
+    assert remark in row(found).remark
+    assert found.tests[0].verdict is Verdict.NO_VERDICT
+    assert found.exit_code == 10
+
+
+def test_a_requirement_without_a_test() -> None:
+    found = concluded(
+        *head(requirement("A"), requirement("B")), collected(("t", ["A"])), *GOOD, END
+    )
+    assert row(found, "B").verdict is Verdict.NO_VERDICT
+    assert row(found, "B").remark == "no test was collected for it"
+    assert row(found, "B").decisive is None
+    assert found.exit_code == 10
+
+
+def test_nothing_was_collected_at_all() -> None:
+    found = concluded(*head(requirement("A")), END)
+    assert (row(found).verdict, found.exit_code) == (Verdict.NO_VERDICT, 10)
+
+
+def test_a_deselected_test_beside_one_that_ran() -> None:
+    found = concluded(*head(requirement("A")), collected(("t", ["A"]), ("t2", ["A"])), *GOOD, END)
+    assert row(found).verdict is Verdict.NO_VERDICT
+    assert row(found).remark == "t2 never started"
+
+
+def test_a_module_that_could_not_be_collected() -> None:
+    found = concluded(
+        *head(requirement("A")), collected(("t", ["A"]), errors=("test_x.py: SyntaxError",)),
+        *GOOD, END,
+    )  # fmt: skip
+    assert found.exit_code == 10
+    assert "could not be collected: test_x.py: SyntaxError" in found.reasons
+
+
+# --- ERROR ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "NOT_APPLICABLE", "NOT_EVALUATED", "INCONCLUSIVE"])
+def test_a_test_that_broke_is_an_error_whatever_it_judged(verdict: str) -> None:
+    found = one(begin("t"), judged("t", "A", verdict), end("t", "error", "link lost\nmore"))
+    assert row(found).verdict is Verdict.ERROR
+    assert row(found).remark == "t: link lost"
+
+
+@pytest.mark.parametrize("verdict", ["PASS", "NOT_APPLICABLE", "NOT_EVALUATED"])
+def test_a_test_that_failed_without_a_judgement_that_says_why(verdict: str) -> None:
+    found = one(begin("t"), judged("t", "A", verdict), end("t", "failed", "assert 1 == 2"))
+    assert row(found).verdict is Verdict.ERROR
+    assert row(found).remark == "t: assert 1 == 2"
+
+
+# --- FAIL ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("final", [[], [end("t")], [end("t", "failed")], [end("t", "error")],
+                                   [end("t", "skipped")]])  # fmt: skip
+def test_a_fail_stands_however_the_test_ended(final: list[Entry]) -> None:
+    found = one(begin("t"), judged("t", "A", "FAIL"), *final)
+    assert row(found).verdict is Verdict.FAIL
+    assert row(found).remark == "A is FAIL by None"
+    assert found.exit_code == 10
+
+
+def test_a_fail_that_did_not_reproduce_stands() -> None:
+    found = one(begin("t"), judged("t", "A", "FAIL"), judged("t", "A"), judged("t", "A"), end("t"))
+    assert row(found).verdict is Verdict.FAIL
+
+
+def test_a_retry_improves_nothing() -> None:
+    assert one(*ran("t", "A", "FAIL", "failed"), *ran("t", "A")).verdict is Verdict.FAIL
+    broken = [begin("t"), judged("t", "A"), end("t", "error")]
+    assert one(*broken, *GOOD).verdict is Verdict.ERROR
+    assert one(*GOOD, *broken).verdict is Verdict.ERROR
+    assert one(begin("t"), *GOOD).verdict is Verdict.NO_VERDICT  # killed, then run again
+    assert one(*GOOD, begin("t")).verdict is Verdict.NO_VERDICT
+
+
+def test_a_fail_of_one_requirement_leaves_the_others_of_its_test() -> None:
+    found = concluded(
+        *head(requirement("A"), requirement("B")),
+        collected(("t", ["A", "B"])),
+        begin("t"),
+        judged("t", "A"),
+        judged("t", "B", "FAIL"),
+        end("t", "failed"),
+        END,
+    )
+    assert row(found, "A").verdict is Verdict.PASS
+    assert row(found, "B").verdict is Verdict.FAIL
+    assert found.tests[0].verdict is Verdict.FAIL
+    assert found.exit_code == 10
+
+
+@pytest.mark.parametrize("test", ["t2", "unknown", ""])
+def test_a_fail_by_a_test_that_was_not_planned_for_it_counts(test: str) -> None:
+    entries = [*head(requirement("A"), requirement("B")), collected(("t", ["A"]), ("t2", ["B"]))]
+    ran_ = [*GOOD, *ran("t2", "B")]
+    assert row(concluded(*entries, *ran_, judged(test, "A", "FAIL"), END)).verdict is Verdict.FAIL
+    assert concluded(*entries, *ran_, judged(test, "A"), END).exit_code == 0
+
+
+def test_a_pass_by_a_test_that_was_not_planned_for_it_does_not() -> None:
+    found = concluded(*head(requirement("A")), collected(("t", ["A"])), judged("u", "A"), END)
+    assert row(found).verdict is Verdict.NO_VERDICT
+
+
+# --- INCONCLUSIVE, NOT_EVALUATED, NOT_APPLICABLE -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"),
+    [
+        ("INCONCLUSIVE", "failed"),
+        ("NOT_EVALUATED", "skipped"),
+        ("NOT_APPLICABLE", "skipped"),
+        ("NOT_APPLICABLE", "passed"),
+        ("PASS", "passed"),
+    ],
+)
+def test_a_verdict_and_the_outcome_that_belongs_to_it(verdict: str, outcome: str) -> None:
+    found = one(begin("t"), judged("t", "A", verdict), end("t", outcome))
+    assert row(found).verdict is Verdict(verdict)
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def test_the_decisive_judgement_has_the_worst_verdict_and_then_the_least_margin() -> None:
+    found = one(
+        begin("t"),
+        judged("t", "A", "PASS", "0.00001"),
+        judged("t", "A", "PASS", "0.000002"),
+        judged("t", "A", "PASS", "0.1"),
+        end("t"),
+    )
+    assert row(found).decisive is not None
+    assert row(found).remark == "A is PASS by 0.000002"
+    assert len(row(found).judgements) == 3
+    failed = one(
+        begin("t"),
+        judged("t", "A", "PASS", "0.00001"),
+        judged("t", "A", "FAIL", "-0.1"),
+        judged("t", "A", "FAIL", "-0.5"),
+        end("t", "failed"),
+    )
+    assert row(failed).remark == "A is FAIL by -0.5"
+
+
+verdicts = st.sampled_from([verdict.value for verdict in Verdict])
+outcomes = st.sampled_from(["passed", "failed", "error", "skipped", "rerun"])
+
+
+@settings(derandomize=True, deadline=None, max_examples=150)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("tu"), st.lists(verdicts, max_size=3), st.none() | outcomes),
+        max_size=4,
+    )
+)
+def test_a_run_is_never_better_than_any_of_its_judgements(
+    course: list[tuple[str, list[str], str | None]],
+) -> None:
+    entries: list[Entry] = []
+    for test, found, outcome in course:
+        entries += [begin(test), *(judged(test, "A", verdict) for verdict in found)]
+        entries += [end(test, outcome)] if outcome else []
+    run = concluded(*head(requirement("A")), collected(("t", ["A"]), ("u", ["A"])), *entries, END)
+    all_judged = [Verdict(verdict) for _, found, _ in course for verdict in found]
+    assert worst([run.verdict, *all_judged]) is run.verdict
+    assert (run.exit_code == 0) == (run.verdict is Verdict.PASS)
+    if run.verdict is Verdict.PASS:
+        assert {outcome for _, _, outcome in course} == {"passed"}
+        assert {test for test, _, _ in course} == {"t", "u"}
+
+
+def test_head_and_times_are_those_of_the_journal() -> None:
+    journal = records(*head(requirement("A")), collected(("t", ["A"])), *GOOD, END)
+    found = conclude(journal)
+    assert found.head == journal[-1].hash
+    assert found.seconds == 1.0
+    assert (found.begun, found.ended) == (journal[0].utc, journal[-1].utc)
+    assert len(found.safe_states) == 1
