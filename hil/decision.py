@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hil.exact import ARITHMETIC, Dimension, Exact
+from hil.exact import ARITHMETIC, Dimension, Exact, readable
 from hil.measurement import Calibration, Measurement
 from hil.requirement import Kind, Requirement, Rule
 from hil.verdict import Verdict
@@ -139,18 +139,16 @@ def _truth(measured: Measurement) -> tuple[Verdict, str]:
 
 
 def _verdict(margin: Decimal, guard: Decimal, measured: Measurement) -> tuple[Verdict, str]:
-    unit = measured.dimension.value
+    size = readable(abs(margin), measured.dimension)
+    width = readable(guard, measured.dimension)
     if margin < 0:
         near = ", within U of the limit" if -margin <= measured.expanded else ""
-        return Verdict.FAIL, f"outside by {-margin:.3g} {unit}{near}"
+        return Verdict.FAIL, f"outside by {size}{near}"
     if margin < guard:
-        return (
-            Verdict.INCONCLUSIVE,
-            f"inside by {margin:.3g} {unit}, less than w = {guard:.3g} {unit}",
-        )
+        return Verdict.INCONCLUSIVE, f"inside by {size}, less than w = {width}"
     if measured.calibration is not Calibration.VALID:
         return Verdict.INCONCLUSIVE, f"inside, but calibration is {measured.calibration.value}"
-    return Verdict.PASS, f"inside by {margin:.3g} {unit}, w = {guard:.3g} {unit}"
+    return Verdict.PASS, f"inside by {size}, w = {width}"
 
 
 def _conformance(measured: Measurement, lower: Decimal | None, upper: Decimal | None) -> float:

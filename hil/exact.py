@@ -206,6 +206,26 @@ class Exact:
         return base
 
 
+def readable(value: Decimal, dimension: Dimension, digits: int = 3) -> str:
+    """Write an SI value with a fitting prefix: `readable(Decimal("4.86e-5"), CURRENT)` is 48.6 uA.
+
+    Args:
+        value: magnitude in the SI unit of `dimension`; one that is not finite is written as it is.
+        dimension: kind of quantity.
+        digits: significant digits.
+    """
+    _, prefixes = _PREFIXED.get(dimension, ("", ()))
+    if not value.is_finite() or not prefixes:
+        return f"{value:.{digits}g} {dimension.value}"
+    names = [prefix + _PREFIXED[dimension][0] for prefix in prefixes]
+    fitting = [name for name in names if abs(value) >= UNITS[name][1]]
+    largest = max(fitting, key=lambda name: UNITS[name][1], default="")
+    unit = largest or min(names, key=lambda name: UNITS[name][1])
+    shown = value / UNITS[unit][1]
+    places = max(digits - 1 - shown.adjusted(), 0) if shown else 0
+    return f"{shown:.{places}f} {unit}"
+
+
 def _decimal(number: object) -> Decimal:
     if isinstance(number, Decimal):
         return number

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
 
-from hil.exact import ARITHMETIC, Dimension, Exact
+from hil.exact import ARITHMETIC, Dimension, Exact, readable
 
 COVERAGE = 2
 """Coverage factor k of an expanded uncertainty (about 95 % for a normal distribution)."""
@@ -117,7 +117,8 @@ class Measurement:
         )
 
     def __str__(self) -> str:
-        return f"{self.value} {self.dimension.value} (U = {self.expanded:.2g}, k = {COVERAGE})"
+        value = readable(self.value, self.dimension, digits=5)
+        return f"{value} (U = {readable(self.expanded, self.dimension, digits=2)}, k = {COVERAGE})"
 
 
 _POORER = (Calibration.UNKNOWN, Calibration.EXPIRED, Calibration.VALID)

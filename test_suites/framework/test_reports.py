@@ -400,15 +400,17 @@ def test_the_plot_shows_a_single_sample_over_the_limit(every):
 
 
 @pytest.mark.parametrize("place", [0, 1, 777, 199_999])
-def test_the_envelope_keeps_each_extreme_and_tells_what_it_left_out(place):
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_envelope_keeps_each_extreme_and_tells_what_it_left_out(place, sign):
     samples = np.zeros(200_000)
     samples[[100, 500, 900]] = np.inf, np.nan, -np.inf
-    samples[place] = 3e-3
+    samples[place] = sign * 3e-3
     accuracy = Accuracy("a", 0.0, 0.0, "")
     source = Source("ammeter", "s", accuracy, Calibration.VALID)
     found = envelope(Capture(samples, 5.0, 0.5, 0.0, Dimension.CURRENT, source))
-    assert np.nanmax(found.high) == 3e-3
-    assert found.largest == (5.0 + place * 0.5, 3e-3)
+    drawn, named = (found.high, found.largest) if sign > 0 else (found.low, found.least)
+    assert sign * np.nanmax(sign * drawn) == sign * 3e-3
+    assert named == (5.0 + place * 0.5, sign * 3e-3)
     assert (found.count, found.lost, found.overloads) == (200_000, 1, 2)
 
 

@@ -110,12 +110,12 @@ class Keysight34465A(Instrument):
     ) -> None:
         super().__init__(session, clock, entry, calibration)
         self._recording: _Recording | None = None
-        self._prepared: tuple[Dimension, float] | None = None
 
     def read(self, dimension: Dimension, full_scale: float) -> tuple[Quantity, Accuracy]:
         """One reading in a fixed range that holds `full_scale` (SI); infinite on overload.
 
-        The aperture is 20 ms. The range is set only when it changes.
+        The aperture is 20 ms. Function and range are set each time: a meter that lost its power in
+        between would otherwise answer in volts where a current was asked for.
 
         Raises:
             UsageError: no range holds it, or a recording is running.
@@ -124,9 +124,7 @@ class Keysight34465A(Instrument):
         if self._recording is not None:
             raise UsageError(f"{self.name} is recording; stop_recording() comes before read()")
         chosen = self._range(dimension, full_scale)
-        if self._prepared != (dimension, chosen.full_scale):
-            self._set_up(dimension, chosen, READING_APERTURE, "FORM:DATA ASC")
-            self._prepared = (dimension, chosen.full_scale)
+        self._set_up(dimension, chosen, READING_APERTURE, "FORM:DATA ASC")
         value = encoding.number(self._session.query("READ?"))
         return quantity(float(value), _UNIT[dimension]), self._accuracy(chosen)
 
@@ -152,7 +150,6 @@ class Keysight34465A(Instrument):
         aperture = round(0.5 * interval, 6)
         self._session.write("ABOR")
         self._recording = None
-        self._prepared = None
         self._set_up(
             dimension,
             chosen,
