@@ -98,26 +98,29 @@ def check(bench: BenchDescription, profile: DeviceProfile) -> None:
     Raises:
         ConfigurationError: names each problem.
     """
-    problems = []
-    if not profile["output.trip"] < bench.ceiling:
-        problems.append(
-            f"limits.ceiling = {bench.ceiling} must lie above the device's own trip, "
-            f"output.trip = {profile['output.trip']}, else that trip cannot be tested"
+    if found := problems(bench, profile):
+        raise ConfigurationError("; ".join(f"{name}: {text}" for name, text in found))
+
+
+def problems(bench: BenchDescription, profile: DeviceProfile) -> list[tuple[str, str]]:
+    """Return (key of the bench file, what is wrong there) of each problem; none if it suits."""
+    found = []
+    trip, compliance = profile["output.trip"], profile["output.compliance"]
+    if not trip < bench.ceiling:
+        text = (
+            f"{bench.ceiling} must lie above the device's own trip, output.trip = {trip}, "
+            "else that trip cannot be tested"
         )
+        found.append(("limits.ceiling", text))
     if not bench.ceiling < bench.damage_current:
-        problems.append(
-            f"limits.ceiling = {bench.ceiling} must lie below limits.damage_current = "
-            f"{bench.damage_current}"
-        )
-    if not profile["output.compliance"] < bench.damage_voltage:
-        problems.append(
-            f"limits.damage_voltage = {bench.damage_voltage} must lie above output.compliance = "
-            f"{profile['output.compliance']}"
-        )
+        text = f"{bench.ceiling} must lie below limits.damage_current = {bench.damage_current}"
+        found.append(("limits.ceiling", text))
+    if not compliance < bench.damage_voltage:
+        text = f"{bench.damage_voltage} must lie above output.compliance = {compliance}"
+        found.append(("limits.damage_voltage", text))
     if bench.bleed not in bench.loads:
-        problems.append(f"loads: the bleed load {bench.bleed!r} has no entry")
+        found.append(("loads", f"the bleed load {bench.bleed!r} has no entry"))
     channels = [load.channel for load in bench.loads.values()]
     if len(set(channels)) != len(channels):
-        problems.append("loads: two positions share a channel")
-    if problems:
-        raise ConfigurationError("; ".join(problems))
+        found.append(("loads", "two positions share a channel"))
+    return found

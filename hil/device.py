@@ -195,55 +195,60 @@ def check(profile: DeviceProfile) -> None:
     """Refuse a profile that leaves its class or contradicts itself.
 
     Raises:
-        ConfigurationError: names every contradiction, the figures and what would be consistent.
+        ConfigurationError: names every figure that is wrong and what would be consistent.
     """
-    problems = [*_outside_class(profile)]
-    if not problems:
-        problems = [*_contradictions(profile)]
-    if problems:
-        raise ConfigurationError("; ".join(problems))
+    if found := problems(profile):
+        raise ConfigurationError("; ".join(f"{name}: {text}" for name, text in found))
 
 
-def _outside_class(profile: DeviceProfile) -> list[str]:
+def problems(profile: DeviceProfile) -> list[tuple[str, str]]:
+    """Return (figure, what is wrong with it) of each problem; none if the profile is consistent.
+
+    Figures are held against each other only once each lies within its class.
+    """
+    return _outside_class(profile) or _contradictions(profile)
+
+
+def _outside_class(profile: DeviceProfile) -> list[tuple[str, str]]:
     bounds = profile.device_class.bounds
-    problems = [
-        f"{name}: missing; {bounds[name].meaning}" for name in bounds.keys() - profile.figures
+    found = [
+        (name, f"missing; {bound.meaning}, {bound.floor} to {bound.ceiling}")
+        for name, bound in bounds.items()
+        if name not in profile.figures
     ]
     for name, figure in profile.figures.items():
         if name not in bounds:
-            problems.append(f"{name}: unknown; allowed: {', '.join(bounds)}")
+            found.append((name, f"unknown; allowed: {', '.join(bounds)}"))
             continue
         bound, value = bounds[name], figure.value
         if value.dimension is not bound.dimension:
-            problems.append(
-                f"{name}: {value} is a {value.dimension.name.lower()}; "
-                f"a {bound.dimension.name.lower()} belongs here"
-            )
+            came, wanted = value.dimension.name.lower(), bound.dimension.name.lower()
+            found.append((name, f"{value} is a {came}; a {wanted} belongs here"))
         elif not value.base.is_finite() or not bound.floor <= value <= bound.ceiling:
-            problems.append(
-                f"{name}: {value} lies outside {bound.floor} to {bound.ceiling}, "
-                f"the range of class {profile.device_class.name}"
-            )
-    return sorted(problems)
+            allowed = f"{bound.floor} to {bound.ceiling}"
+            kind = profile.device_class.name
+            found.append((name, f"{value} lies outside {allowed}, the range of class {kind}"))
+    return sorted(found)
 
 
-def _contradictions(profile: DeviceProfile) -> list[str]:
-    problems = []
+def _contradictions(profile: DeviceProfile) -> list[tuple[str, str]]:
+    found = []
 
     def ordered(*names: str) -> None:
         for low, high in pairwise(names):
             if profile[low] > profile[high]:
-                problems.append(f"{low} = {profile[low]} exceeds {high} = {profile[high]}")
+                found.append((low, f"{profile[low]} exceeds {high} = {profile[high]}"))
 
     def slow_enough(time: str, slope: str) -> None:
-        steepest = profile["output.setpoint_max"].base / profile[time].base
+        largest = profile["output.setpoint_max"]
+        steepest = largest.base / profile[time].base
         if steepest > profile[slope].base:
-            needed = profile["output.setpoint_max"].base / profile[slope].base
-            problems.append(
-                f"{time} = {profile[time]} makes {float(steepest) * 1000:.3g} mA/s at "
-                f"{profile['output.setpoint_max']}, above {slope} = {profile[slope]}; "
-                f"it needs at least {float(needed):.3g} s"
+            needed = largest.base / profile[slope].base
+            text = (
+                f"{profile[time]} makes {float(steepest) * 1000:.3g} mA/s at {largest}, above "
+                f"{slope} = {profile[slope]}; it needs at least {float(needed):.3g} s"
             )
+            found.append((time, text))
 
     ordered("output.setpoint_min", "output.setpoint_max", "output.software_limit", "output.trip")
     ordered("output.setpoint_step", "output.setpoint_max")
@@ -256,8 +261,9 @@ def _contradictions(profile: DeviceProfile) -> list[str]:
     relative = profile["output.accuracy_relative"].base * profile["output.setpoint_max"].base
     reach = profile["output.setpoint_max"].base + max(accuracy, relative)
     if reach > profile["output.software_limit"].base:
-        problems.append(
-            f"output.software_limit = {profile['output.software_limit']} lies inside the accuracy "
-            f"of output.setpoint_max: it must be at least {float(reach) * 1000:.4g} mA"
+        text = (
+            f"{profile['output.software_limit']} lies inside the accuracy of "
+            f"output.setpoint_max: it must be at least {float(reach) * 1000:.4g} mA"
         )
-    return problems
+        found.append(("output.software_limit", text))
+    return found

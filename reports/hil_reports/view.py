@@ -154,25 +154,27 @@ def statement(conclusion: Conclusion) -> tuple[str, str]:
     mandatory = [row for row in conclusion.requirements if row.requirement["mandatory"]]
     failed = [row for row in conclusion.requirements if row.verdict is Verdict.FAIL]
     grave = [row for row in failed if row.requirement["mandatory"]]
+    simulated = conclusion.run["provenance"] == "SIMULATED"
+    device = "simulated device" if simulated else "device under test"
     if conclusion.complies:
         return (
-            f"The device under test complies with the {len(mandatory)} mandatory requirements "
+            f"The {device} complies with the {len(mandatory)} mandatory requirements "
             "of this scope.",
             "pass",
         )
     if grave:
         return (
-            f"The device under test does not comply with {len(grave)} of the {len(mandatory)} "
+            f"The {device} does not comply with {len(grave)} of the {len(mandatory)} "
             "mandatory requirements of this scope.",
             "fail",
         )
     if failed:
         return (
-            f"The device under test does not comply with {len(failed)} requirements of this scope, "
+            f"The {device} does not comply with {len(failed)} requirements of this scope, "
             "none of them mandatory.",
             "fail",
         )
-    return "This report cannot say whether the device under test complies.", "error"
+    return f"This report cannot say whether the {device} complies.", "error"
 
 
 def _overall(conclusion: Conclusion) -> View:

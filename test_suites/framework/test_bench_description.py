@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hil.bench import ROLES, BenchDescription, InstrumentEntry, LoadEntry, check
+from hil.bench import ROLES, BenchDescription, InstrumentEntry, LoadEntry, check, problems
 from hil.device import IONTOPHORESIS, DeviceProfile, Figure, Wire
 from hil.errors import ConfigurationError
 from hil.exact import Exact
@@ -42,6 +42,7 @@ def bench(**changed: Any) -> BenchDescription:
 
 def test_a_fitting_bench_is_taken() -> None:
     check(bench(), PROFILE)
+    assert problems(bench(), PROFILE) == []
     assert bench().roles == {"ammeter"}
     assert bench().roles < set(ROLES)
 
@@ -49,10 +50,10 @@ def test_a_fitting_bench_is_taken() -> None:
 @pytest.mark.parametrize(
     ("changed", "names"),
     [
-        ({"ceiling": "5 mA"}, ("limits.ceiling = 5 mA", "output.trip = 5 mA")),
-        ({"ceiling": "4.9 mA"}, ("limits.ceiling = 4.9 mA", "output.trip = 5 mA")),
-        ({"damage_current": "6 mA"}, ("limits.ceiling = 6 mA", "limits.damage_current = 6 mA")),
-        ({"damage_voltage": "80 V"}, ("limits.damage_voltage = 80 V", "output.compliance = 80 V")),
+        ({"ceiling": "5 mA"}, ("limits.ceiling: 5 mA", "output.trip = 5 mA")),
+        ({"ceiling": "4.9 mA"}, ("limits.ceiling: 4.9 mA", "output.trip = 5 mA")),
+        ({"damage_current": "6 mA"}, ("limits.ceiling: 6 mA", "limits.damage_current = 6 mA")),
+        ({"damage_voltage": "80 V"}, ("limits.damage_voltage: 80 V", "output.compliance = 80 V")),
     ],
 )
 def test_each_figure_out_of_order_is_named(changed: dict[str, str], names: tuple[str, ...]) -> None:
@@ -76,12 +77,12 @@ def test_loads_that_do_not_fit_are_refused(changed: dict[str, Any], problem: str
 
 
 def test_every_problem_is_named_at_once() -> None:
+    wrong = bench(ceiling=Exact.parse("4 mA"), bleed="x", damage_voltage=Exact.parse("1 V"))
+    found = problems(wrong, PROFILE)
+    assert [name for name, _ in found] == ["limits.ceiling", "limits.damage_voltage", "loads"]
     with pytest.raises(ConfigurationError) as caught:
-        check(
-            bench(ceiling=Exact.parse("4 mA"), bleed="x", damage_voltage=Exact.parse("1 V")),
-            PROFILE,
-        )
-    assert str(caught.value).count(";") == 2
+        check(wrong, PROFILE)
+    assert str(caught.value) == "; ".join(f"{name}: {text}" for name, text in found)
 
 
 @pytest.mark.parametrize("text", ["0.007 A", "7000 uA"])

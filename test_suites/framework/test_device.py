@@ -7,7 +7,17 @@ from decimal import Decimal
 
 import pytest
 
-from hil.device import CLASSES, IONTOPHORESIS, DeviceProfile, Figure, Polarity, State, Wire, check
+from hil.device import (
+    CLASSES,
+    IONTOPHORESIS,
+    DeviceProfile,
+    Figure,
+    Polarity,
+    State,
+    Wire,
+    check,
+    problems,
+)
 from hil.errors import ConfigurationError
 from hil.exact import Dimension, Exact
 from hil.requirement import Knowledge
@@ -75,6 +85,7 @@ def refused(*names: str, **changed: str | Exact) -> str:
 
 def test_a_consistent_profile_is_taken() -> None:
     check(profile())
+    assert problems(profile()) == []
 
 
 def test_the_class_is_known_by_its_name() -> None:
@@ -142,9 +153,11 @@ def test_an_unknown_figure_is_refused() -> None:
 
 
 def test_every_problem_is_named_at_once() -> None:
-    refused(
-        "output.setpoint_max", "ramp.up_time", output__setpoint_max="40 mA", ramp__up_time="0 s"
-    )
+    changed = {"output__setpoint_max": "40 mA", "ramp__up_time": "0 s"}
+    message = refused("output.setpoint_max", "ramp.up_time", **changed)
+    found = problems(profile(**changed))
+    assert [name for name, _ in found] == ["output.setpoint_max", "ramp.up_time"]
+    assert message == "; ".join(f"{name}: {text}" for name, text in found)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +209,7 @@ def test_equality_contradicts_nothing(changed: dict[str, str]) -> None:
 
 def test_a_ramp_too_short_says_what_it_needs() -> None:
     message = refused(ramp__up_time="10 s")
-    assert "ramp.up_time = 10 s makes 0.4 mA/s at 4 mA, above ramp.up_slope = 0.2 mA/s" in message
+    assert "ramp.up_time: 10 s makes 0.4 mA/s at 4 mA, above ramp.up_slope = 0.2 mA/s" in message
     assert "at least 20 s" in message
 
 

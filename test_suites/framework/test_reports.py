@@ -523,7 +523,7 @@ def test_an_unconfirmed_safe_state_overrides_all(tmp_path):
     assert "SAFE STATE UNCONFIRMED" in pdf_text(run.folder, 0)
     assert "SAFE STATE UNCONFIRMED" in html(run.folder)
     assert "complies" not in pdf_text(run.folder, 0).replace("say “complies”", "").replace(
-        "whether the device under test complies", ""
+        "whether the simulated device complies", ""
     )
 
 
