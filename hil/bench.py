@@ -102,9 +102,21 @@ def check(bench: BenchDescription, profile: DeviceProfile) -> None:
         raise ConfigurationError("; ".join(f"{name}: {text}" for name, text in found))
 
 
-def problems(bench: BenchDescription, profile: DeviceProfile) -> list[tuple[str, str]]:
-    """Return (key of the bench file, what is wrong there) of each problem; none if it suits."""
-    found = []
+def problems(
+    bench: BenchDescription, profile: DeviceProfile | None = None
+) -> list[tuple[str, str]]:
+    """Return (key of the bench file, what is wrong there) of each problem; none if it suits.
+
+    Args:
+        bench: the bench.
+        profile: the device that it shall judge; None asks for the problems of the bench alone.
+    """
+    found = [*_instrument_problems(bench), *_load_problems(bench)]
+    if not bench.ceiling < bench.damage_current:
+        text = f"{bench.ceiling} must lie below limits.damage_current = {bench.damage_current}"
+        found.append(("limits.ceiling", text))
+    if profile is None:
+        return found
     trip, compliance = profile["output.trip"], profile["output.compliance"]
     if not trip < bench.ceiling:
         text = (
@@ -112,15 +124,38 @@ def problems(bench: BenchDescription, profile: DeviceProfile) -> list[tuple[str,
             "else that trip cannot be tested"
         )
         found.append(("limits.ceiling", text))
-    if not bench.ceiling < bench.damage_current:
-        text = f"{bench.ceiling} must lie below limits.damage_current = {bench.damage_current}"
-        found.append(("limits.ceiling", text))
     if not compliance < bench.damage_voltage:
         text = f"{bench.damage_voltage} must lie above output.compliance = {compliance}"
         found.append(("limits.damage_voltage", text))
+    return found
+
+
+def _instrument_problems(bench: BenchDescription) -> list[tuple[str, str]]:
+    found = []
+    if "stimulator" not in bench.instruments:
+        text = "missing; a bench without the device under test judges nothing"
+        found.append(("instruments.stimulator", text))
+    first: dict[str, str] = {}
+    for role, entry in bench.instruments.items():
+        if (other := first.setdefault(entry.resource.upper(), role)) != role:
+            text = f'"{entry.resource}" is also the {other}; each role has its own instrument'
+            found.append((f"instruments.{role}.resource", text))
+        if bool(entry.certificate) != (entry.due is not None):
+            text = "certificate and due belong together; give both, or none if never calibrated"
+            found.append((f"instruments.{role}", text))
+    return found
+
+
+def _load_problems(bench: BenchDescription) -> list[tuple[str, str]]:
+    found = []
     if bench.bleed not in bench.loads:
-        found.append(("loads", f"the bleed load {bench.bleed!r} has no entry"))
-    channels = [load.channel for load in bench.loads.values()]
-    if len(set(channels)) != len(channels):
-        found.append(("loads", "two positions share a channel"))
+        text = f'missing; the bleed load "{bench.bleed}" discharges the output'
+        found.append((f"loads.{bench.bleed}", text))
+    if "open" in bench.loads:
+        found.append(("loads.open", '"open" is always there and has no channel; remove it'))
+    first: dict[int, str] = {}
+    for name, load in bench.loads.items():
+        if (other := first.setdefault(load.channel, name)) != name:
+            text = f"{load.channel} is also the channel of {other}; each position needs its own"
+            found.append((f"loads.{name}.channel", text))
     return found

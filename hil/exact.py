@@ -117,6 +117,8 @@ class Exact:
     @classmethod
     def of(cls, value: Quantity) -> Exact:
         """Take a pint quantity as it is: shortest decimal text of its float, in its own unit."""
+        if not isinstance(value, pint.Quantity):
+            raise DimensionError(f"{value!r} has no unit; write it as 2 * mA, not as a number")
         name = _unit_names().get(value.units)
         if name is None:
             raise DimensionError(f"unit {value.units} is unknown; allowed: {', '.join(UNITS)}")
@@ -153,6 +155,8 @@ class Exact:
         dimension, factor = UNITS[unit]
         if dimension is not self.dimension:
             raise DimensionError(f"{self} is a {self.dimension.name.lower()}, not in {unit}")
+        if factor.normalize().as_tuple().digits == (1,):
+            return Exact(ARITHMETIC.divide(self.base, factor), unit)
         return Exact(self.base / factor, unit)
 
     def require(self, dimension: Dimension) -> Exact:
@@ -166,12 +170,15 @@ class Exact:
 
     def __add__(self, other: Exact | Quantity) -> Exact:
         addend = other if isinstance(other, Exact) else Exact.of(other)
-        factor = UNITS[self.unit][1]
-        return Exact(self.magnitude + addend.require(self.dimension).base / factor, self.unit)
+        total = ARITHMETIC.add(self.base, addend.require(self.dimension).base)
+        exact = Exact(total, self.dimension.value)
+        shown = exact.to(self.unit)
+        return shown if shown == exact else exact  # a third of a minute has no decimal in minutes
 
     def __mul__(self, share: Exact) -> Exact:
         """Take a share, as 4 mA * 10 %; raises DimensionError for anything but a ratio."""
-        return Exact(self.magnitude * share.require(Dimension.RATIO).base, self.unit)
+        share = share.require(Dimension.RATIO)
+        return Exact(ARITHMETIC.multiply(self.magnitude, share.base), self.unit)
 
     def __str__(self) -> str:
         return f"{self.magnitude} {self.unit}"

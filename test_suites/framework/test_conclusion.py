@@ -314,6 +314,9 @@ def test_a_retry_improves_nothing() -> None:
     assert one(*GOOD, *broken).verdict is Verdict.ERROR
     assert one(begin("t"), *GOOD).verdict is Verdict.NO_VERDICT  # killed, then run again
     assert one(*GOOD, begin("t")).verdict is Verdict.NO_VERDICT
+    odd = [begin("t"), judged("t", "A"), end("t", "rerun")]
+    for course in ([*odd, *GOOD], [*GOOD, *odd]):
+        assert one(*course).verdict is Verdict.NO_VERDICT
 
 
 def test_a_fail_of_one_requirement_leaves_the_others_of_its_test() -> None:
@@ -377,6 +380,8 @@ def test_the_decisive_judgement_has_the_worst_verdict_and_then_the_least_margin(
     assert row(found).decisive is not None
     assert row(found).remark == "A is PASS by 0.000002"
     assert len(row(found).judgements) == 3
+    undecided = one(begin("t"), judged("t", "A", "ERROR"), end("t", "failed"))
+    assert row(undecided).remark == "A is ERROR by None"
     failed = one(
         begin("t"),
         judged("t", "A", "PASS", "0.00001"),
@@ -412,6 +417,22 @@ def test_a_run_is_never_better_than_any_of_its_judgements(
     if run.verdict is Verdict.PASS:
         assert {outcome for _, _, outcome in course} == {"passed"}
         assert {test for test, _, _ in course} == {"t", "u"}
+
+
+def test_what_a_test_judged_unplanned_worsens_its_row_only() -> None:
+    entries = [*head(requirement("A"), requirement("B")), collected(("t", ["A"]), ("u", ["B"]))]
+    found = concluded(*entries, *GOOD, *ran("u", "B"), judged("t", "B", "FAIL"), END)
+    assert {test.test: test.verdict for test in found.tests} == {
+        "t": Verdict.FAIL,
+        "u": Verdict.PASS,
+    }
+    assert [row(found, name).verdict for name in "AB"] == [Verdict.PASS, Verdict.FAIL]
+
+
+def test_a_test_that_never_ended_took_no_time() -> None:
+    assert one(begin("t")).tests[0].seconds == 0
+    assert one(*GOOD).tests[0].seconds == 0.1
+    assert one(*GOOD, final=()).seconds == 0
 
 
 def test_head_and_times_are_those_of_the_journal() -> None:

@@ -355,6 +355,7 @@ def lasted(seconds: str, *, censored: bool) -> Measurement:
         (Kind.AT_MOST, "1.001", FAIL),  # it took longer, however long
         (Kind.AT_LEAST, "0.5", ERROR),  # it may still have lasted
         (Kind.AT_LEAST, "0.9999", ERROR),
+        (Kind.AT_LEAST, "1", INCONCLUSIVE),
         (Kind.AT_LEAST, "1.5", PASS),  # it lasted, however long
         (Kind.AT_LEAST, "1.001", INCONCLUSIVE),
     ],
@@ -399,6 +400,34 @@ def test_a_censored_truth_is_not_decided() -> None:
 def test_a_limit_that_decides_nothing_is_refused(limit: tuple[Any, Any, Any]) -> None:
     with pytest.raises(UsageError):
         required(*limit)
+
+
+def test_a_tolerance_of_nothing_is_a_tolerance() -> None:
+    requirement = required(Kind.WITHIN, "0 mA", rule=Rule.SIMPLE)
+    assert judge(requirement, measured("1"), Exact.parse("1 mA")).verdict is PASS
+    assert judge(requirement, measured("1.000001"), Exact.parse("1 mA")).verdict is FAIL
+    assert judge(required(), measured("1")).guard == U
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (Limit(Kind.AT_MOST, Exact.parse("4 mA")), "at most 4 mA"),
+        (Limit(Kind.WITHIN, None, Decimal("0.05")), "within 5 % of the value commanded"),
+        (
+            Limit(Kind.EXCESS, Exact.parse("0.1 mA"), Decimal("0.025")),
+            "above by at most 0.1 mA or 2.5 % of the value commanded, the larger",
+        ),
+        (Limit(Kind.TRUE), "true"),
+    ],
+)
+def test_a_limit_in_words(limit: Limit, text: str) -> None:
+    assert str(limit) == text
+
+
+def test_a_truth_has_no_figure() -> None:
+    with pytest.raises(UsageError, match="has no figure"):
+        Limit(Kind.TRUE, Exact.parse("4 mA"))
 
 
 @pytest.mark.parametrize("text", ["NaN", "Infinity"])

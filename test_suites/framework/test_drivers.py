@@ -367,11 +367,14 @@ def test_an_overload_is_infinite(rig):
     assert rig.ammeter.read(Dimension.CURRENT, 1e-4)[0].magnitude == math.inf
 
 
-def test_the_range_is_set_only_when_it_changes(rig):
+def test_a_meter_that_lost_its_settings_still_reads_what_is_asked(rig):
     rig.ammeter.read(Dimension.CURRENT, 6e-3)
+    rig.twin.reset(2)  # its power failed: it is back to volts in its most sensitive range
     rig.log.clear()
-    rig.ammeter.read(Dimension.CURRENT, 5e-3)
-    assert [text for way, text in rig.log if way == "write"] == ["READ?"]
+    value, _ = rig.ammeter.read(Dimension.CURRENT, 6e-3)
+    sent = [text for way, text in rig.log if way == "write"]
+    assert "CONF:CURR:DC 0.01" in sent
+    assert abs(value.m_as("A")) < 10e-6
 
 
 @pytest.mark.parametrize(

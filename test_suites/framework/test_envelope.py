@@ -44,6 +44,12 @@ def test_a_narrowed_envelope_admits_nothing_new(limit: Exact, current: Exact) ->
     assert LIMIT.admit(current) <= limit
 
 
+@pytest.mark.parametrize("text", ["4 mA", "0.004 A", "4000.0 uA"])
+def test_the_edge_belongs_to_it(text: str) -> None:
+    edge = Exact.parse(text)
+    assert LIMIT.narrowed(edge).admit(edge) is edge
+
+
 @pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "0", "-1", "4.000001", "40"])
 def test_what_is_refused_is_named(text: str) -> None:
     current = Exact(Decimal(text), "mA")

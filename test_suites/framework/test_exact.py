@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.errors import DimensionError
-from hil.exact import UNITS, Dimension, Exact, units_of
+from hil.exact import UNITS, Dimension, Exact, readable, units_of
 from hil.units import registry
 
 law = settings(derandomize=True, deadline=None, max_examples=80)
@@ -164,8 +164,15 @@ def test_what_is_not_one_number_is_refused(magnitude: object) -> None:
         Exact.si(magnitude, Dimension.CURRENT)  # type: ignore[arg-type]  # that is the point
 
 
+def test_a_bare_number_says_what_is_missing() -> None:
+    with pytest.raises(DimensionError, match=r'has no unit; write it as "4\.0 mA"'):
+        Exact.parse("4.0")
+    with pytest.raises(DimensionError, match=r"4.0 has no unit; write it as 2 \* mA"):
+        Exact.of(4.0)  # type: ignore[arg-type]  # that is the point
+
+
 def test_a_pint_unit_that_no_file_may_use_is_refused() -> None:
-    with pytest.raises(DimensionError, match="unknown; allowed"):
+    with pytest.raises(DimensionError, match="unit furlong is unknown; allowed"):
         Exact.of(registry.Quantity(1.0, "furlong"))
 
 
@@ -180,6 +187,63 @@ def test_no_order_with_a_bare_number_another_dimension_or_nan(order: object) -> 
     for pair in ((limit, nothing), (nothing, limit), (nothing, nothing)):
         with pytest.raises(DimensionError, match="no order"):
             order(*pair)
+
+
+@law
+@given(pairs())
+def test_a_sum_is_exact_and_keeps_its_unit_where_it_can(pair: tuple[Exact, Exact]) -> None:
+    a, b = pair
+    assert fraction(a + b) == fraction(a) + fraction(b)
+    if a.unit not in {"min", "h", "mA*min"} and b.unit not in {"min", "h", "mA*min"}:
+        assert (a + b).unit == a.unit
+
+
+def test_a_sum_in_minutes_is_not_rounded() -> None:
+    assert Exact.parse("1 min") + Exact.parse("20 s") == Exact.parse("80 s")
+    assert (Exact.parse("1 min") + Exact.parse("30 s")).unit == "min"
+    assert Exact.parse("4 mA") + registry.Quantity(0.1, "mA") == Exact.parse("4.1 mA")
+
+
+def test_a_sum_or_share_of_something_else_is_refused() -> None:
+    for other in (Exact.parse("1 V"), 1, 0.001):
+        with pytest.raises(DimensionError):
+            Exact.parse("1 mA") + other  # type: ignore[operator]  # that is the point
+    with pytest.raises(DimensionError):
+        Exact.parse("1 mA") * Exact.parse("1 s")
+
+
+@law
+@given(numbers(), numbers())
+def test_a_share_is_exact(magnitude: Decimal, percent: Decimal) -> None:
+    found = Exact(magnitude, "mA") * Exact(percent, "%")
+    assert found.unit == "mA"
+    assert Fraction(found.magnitude) == Fraction(magnitude) * Fraction(percent) / 100
+
+
+@pytest.mark.parametrize(
+    ("value", "dimension", "digits", "text"),
+    [
+        ("4.86e-5", Dimension.CURRENT, 3, "48.6 uA"),
+        ("-4.86e-5", Dimension.CURRENT, 3, "-48.6 uA"),
+        ("0.004", Dimension.CURRENT, 3, "4.00 mA"),
+        ("0.001", Dimension.CURRENT, 2, "1.0 mA"),
+        ("0.000999", Dimension.CURRENT, 3, "999 uA"),
+        ("4.0123456", Dimension.CURRENT, 5, "4.0123 A"),
+        ("123456", Dimension.RESISTANCE, 3, "123 kohm"),
+        ("1e-12", Dimension.CURRENT, 3, "0.00100 nA"),
+        ("0", Dimension.CURRENT, 3, "0 nA"),
+        ("NaN", Dimension.CURRENT, 3, "NaN A"),
+        ("Infinity", Dimension.CURRENT, 3, "Infinity A"),
+        ("36.6", Dimension.TEMPERATURE, 3, "36.6 degC"),
+    ],
+)
+def test_readable(value: str, dimension: Dimension, digits: int, text: str) -> None:
+    assert readable(Decimal(value), dimension, digits) == text
+
+
+def test_a_decimal_is_taken_digit_by_digit() -> None:
+    long = Decimal("0.1234567890123456789012345678901234567890")
+    assert Exact.si(long, Dimension.CURRENT).base == long
 
 
 def test_quantities_of_two_dimensions_are_never_equal() -> None:

@@ -14,7 +14,7 @@ from hil.capture import Accuracy, Capture, Source
 from hil.decision import judge
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
-from hil.features import charge, largest_step, noise, peak, slope, steady
+from hil.features import charge, largest_step, mean, noise, peak, slope, steady
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil.verdict import Verdict
@@ -93,6 +93,21 @@ def test_steady_covers_the_truth_in_95_of_100() -> None:
     )
     assert np.mean(np.abs(deviation) <= 2 * u) == pytest.approx(0.95, abs=0.013)
     assert np.std(deviation) == pytest.approx(SIGMA / math.sqrt(RATE), rel=0.06)
+
+
+def test_mean_takes_every_sample_between_its_instants() -> None:
+    t = times(4)
+    samples = np.where((t >= 1) & (t < 3), 2e-3, -9e-3)
+    found = mean(wave(samples, gain=5e-4), after=instant(1.0), until=instant(3.0))
+    assert float(found.value) == pytest.approx(2e-3)
+    assert found.u == pytest.approx(2e-3 * 5e-4 / math.sqrt(3))
+    assert float(mean(wave(samples)).value) == pytest.approx(-3.5e-3)
+    for bad in (math.nan, math.inf):
+        broken = np.where(t == 2, bad, samples)
+        assert mean(wave(broken)).value.is_nan()
+        assert mean(wave(broken), until=instant(1.9)).value.is_finite()
+    assert mean(wave(samples), after=instant(3.0), until=instant(4.1)).value.is_nan()
+    assert mean(wave(samples[:9])).value.is_nan()
 
 
 def test_slow_wander_widens_the_budget_of_steady() -> None:
@@ -184,6 +199,16 @@ def test_slope_of_a_slow_ramp_in_noise() -> None:
     assert abs(np.mean(deviation)) < np.mean(u)
     assert np.mean(u) < 1e-3 * 4e-3 / 30
     assert np.all(np.abs(deviation) <= 3 * u)
+
+
+def test_uncertainty_of_a_slope_is_that_of_least_squares() -> None:
+    """One window: sigma of the fit, and as much again for the count of rivals."""
+    rng = np.random.default_rng(8)
+    t = times(1)
+    noises = SIGMA * rng.standard_normal((500, t.size))
+    spread = np.std(np.polyfit(t, noises.T, 1)[0])
+    _, u = errors(slope, 1e-4, t * 1e-4, 20)
+    assert np.mean(u) / math.sqrt(2) == pytest.approx(spread, rel=0.08)
 
 
 @pytest.mark.parametrize("before", [0, 200_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import replace
@@ -63,6 +64,19 @@ def test_what_was_written_is_read() -> None:
     assert [record.n for record in RECORDS] == [0, 1, 2, 3, 4]
     assert RECORDS[1].bench == 0.123457
     assert RECORDS[0].utc == "2026-03-01T12:00:00.000+00:00"
+
+
+def test_the_chain_can_be_checked_by_anybody_with_a_json_library() -> None:
+    """The form that a stranger's verification relies on."""
+    prev = "0" * 64
+    for line in LINES:
+        body = json.loads(line)
+        digest = body.pop("hash")
+        text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.sha256(text.encode()).hexdigest() == digest
+        assert body["prev"] == prev
+        prev = digest
+    assert "\u03a9" in LINES[1]
 
 
 def test_each_record_is_one_line() -> None:

@@ -233,6 +233,13 @@ def test_the_dose_is_known_only_if_every_channel_has_one() -> None:
     assert programmed(dose=None).dose is None
 
 
+def test_a_treatment_has_a_hold_that_its_dose_ends() -> None:
+    (plain,) = Scenario.treatment(2 * mA).programmes
+    (dosed,) = Scenario.treatment(2 * mA, dose=exact("1 mA*min")).programmes
+    assert (plain.hold, plain.dose) == (exact("10 s"), None)
+    assert (dosed.hold, dosed.dose) == (exact("1 h"), exact("1 mA*min"))
+
+
 def test_observation_has_defaults_that_a_recorder_can_keep() -> None:
     assert Observation().channels == ("current", "voltage")
     assert Observation().rate == exact("2000 Hz")

@@ -104,6 +104,7 @@ def test_two_pauses_both_count_and_one_after_the_stop_does_not() -> None:
     assert laid(Pause(HOLD, pause), Pause(at(Phase.HOLD, 55 * s), pause)).stop == 90 + 2 * 43
     assert laid(Pause(at(Phase.STOP, 1 * s), pause)).stop == 90
     assert laid(Pause(at(Phase.HOLD, 70 * s), pause)).stop == 90
+    assert laid(Pause(at(Phase.HOLD, 60 * s), pause)).stop == 90
     # Put off by the first, the stop comes after the second.
     assert laid(Pause(HOLD, pause), Pause(at(Phase.HOLD, 70 * s), pause)).stop == 90 + 2 * 43
 

@@ -8,6 +8,7 @@ repeated query costs one look-up.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -395,7 +396,11 @@ def block(data: bytes, digits: int = 0) -> bytes:
 
 
 def scientific(value: float) -> str:
-    """Write a number as `+1.23456789E-03`."""
+    """Write a number as `+1.23456789E-03`; infinity and NaN by the numbers that SCPI gives them."""
+    if math.isnan(value):
+        return "+9.91000000E+37"
+    if math.isinf(value):
+        value = math.copysign(9.9e37, value)
     return f"{value:+.8E}"
 
 

@@ -1,0 +1,18 @@
+"""Our own tests: what needs a tool is skipped without it, and fails under STIMPROOF_STRICT=1."""
+
+import os
+import shutil
+
+import pytest
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Look for the program that a test's `needs_tool` mark names."""
+    for mark in item.iter_markers("needs_tool"):
+        name = mark.args[0]
+        if shutil.which(name):
+            continue
+        reason = f"{name} is not installed, or not on PATH"
+        if os.environ.get("STIMPROOF_STRICT") == "1":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
