@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
@@ -26,10 +27,19 @@ def load(name: str, channel: int, **other: Exact) -> LoadEntry:
     return LoadEntry(name, channel, Exact.parse("2 kohm"), **other)
 
 
+def instrument(role: str, **other: Any) -> InstrumentEntry:
+    given = {"driver": "d", "resource": f"tcpip::{role}", "manufacturer": "m", "model": "n"}
+    return InstrumentEntry(role, **(given | other))
+
+
+def both(**ammeter: Any) -> dict[str, InstrumentEntry]:
+    return {"stimulator": instrument("stimulator"), "ammeter": instrument("ammeter", **ammeter)}
+
+
 def bench(**changed: Any) -> BenchDescription:
     given = {
         "name": "bench",
-        "instruments": {"ammeter": InstrumentEntry("ammeter", "d", "r", "m", "n")},
+        "instruments": both(),
         "loads": {"2k": load("2k", 1), "bleed": load("bleed", 2)},
         "wiring": {"ammeter": "positive pole"},
         "shunt": Exact.parse("10 ohm"),
@@ -40,54 +50,77 @@ def bench(**changed: Any) -> BenchDescription:
     return BenchDescription(**(given | changed))
 
 
+def keys(description: BenchDescription) -> list[str]:
+    """Keys of the bench file that are refused; `check` must then raise and name each."""
+    found = problems(description, PROFILE)
+    if found:
+        with pytest.raises(ConfigurationError) as caught:
+            check(description, PROFILE)
+        assert all(f"{key}: {text}" in str(caught.value) for key, text in found)
+    else:
+        check(description, PROFILE)
+    return [key for key, _ in found]
+
+
 def test_a_fitting_bench_is_taken() -> None:
-    check(bench(), PROFILE)
-    assert problems(bench(), PROFILE) == []
-    assert bench().roles == {"ammeter"}
+    assert keys(bench()) == []
+    assert bench().roles == {"stimulator", "ammeter"}
     assert bench().roles < set(ROLES)
+    assert bench().clock_scale == 1
 
 
 @pytest.mark.parametrize(
-    ("changed", "names"),
+    ("changed", "key", "texts"),
     [
-        ({"ceiling": "5 mA"}, ("limits.ceiling: 5 mA", "output.trip = 5 mA")),
-        ({"ceiling": "4.9 mA"}, ("limits.ceiling: 4.9 mA", "output.trip = 5 mA")),
-        ({"damage_current": "6 mA"}, ("limits.ceiling: 6 mA", "limits.damage_current = 6 mA")),
-        ({"damage_voltage": "80 V"}, ("limits.damage_voltage: 80 V", "output.compliance = 80 V")),
+        ({"ceiling": "5 mA"}, "limits.ceiling", ("5 mA", "output.trip = 5 mA")),
+        ({"ceiling": "4.9 mA"}, "limits.ceiling", ("4.9 mA", "output.trip = 5 mA")),
+        ({"damage_current": "6 mA"}, "limits.ceiling", ("limits.damage_current = 6 mA",)),
+        ({"damage_voltage": "80 V"}, "limits.damage_voltage", ("output.compliance = 80 V",)),
     ],
 )
-def test_each_figure_out_of_order_is_named(changed: dict[str, str], names: tuple[str, ...]) -> None:
-    exact = {name: Exact.parse(text) for name, text in changed.items()}
-    with pytest.raises(ConfigurationError) as caught:
-        check(bench(**exact), PROFILE)
-    assert all(name in str(caught.value) for name in names)
+def test_each_figure_out_of_order_is_named(
+    changed: dict[str, str], key: str, texts: tuple[str, ...]
+) -> None:
+    wrong = bench(**{name: Exact.parse(text) for name, text in changed.items()})
+    assert keys(wrong) == [key]
+    ((_, message),) = problems(wrong, PROFILE)
+    assert all(text in message for text in texts)
 
 
 @pytest.mark.parametrize(
-    ("changed", "problem"),
+    ("changed", "key"),
     [
-        ({"loads": {"2k": load("2k", 1)}}, "bleed load 'bleed' has no entry"),
-        ({"bleed": "drain"}, "bleed load 'drain' has no entry"),
-        ({"loads": {"2k": load("2k", 1), "bleed": load("bleed", 1)}}, "share a channel"),
+        ({"loads": {"2k": load("2k", 1)}}, "loads.bleed"),
+        ({"bleed": "drain"}, "loads.drain"),
+        ({"loads": {"2k": load("2k", 1), "bleed": load("bleed", 1)}}, "loads.bleed.channel"),
+        ({"loads": {"open": load("open", 1), "bleed": load("bleed", 2)}}, "loads.open"),
+        ({"instruments": {"ammeter": instrument("ammeter")}}, "instruments.stimulator"),
+        (
+            {"instruments": both(resource="TCPIP::STIMULATOR")},
+            "instruments.ammeter.resource",
+        ),
+        ({"instruments": both(certificate="K-1")}, "instruments.ammeter"),
+        ({"instruments": both(due=date(2027, 1, 1))}, "instruments.ammeter"),
     ],
 )
-def test_loads_that_do_not_fit_are_refused(changed: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ConfigurationError, match=problem):
-        check(bench(**changed), PROFILE)
+def test_what_does_not_fit_is_refused_by_its_key(changed: dict[str, Any], key: str) -> None:
+    assert keys(bench(**changed)) == [key]
 
 
 def test_every_problem_is_named_at_once() -> None:
     wrong = bench(ceiling=Exact.parse("4 mA"), bleed="x", damage_voltage=Exact.parse("1 V"))
-    found = problems(wrong, PROFILE)
-    assert [name for name, _ in found] == ["limits.ceiling", "limits.damage_voltage", "loads"]
-    with pytest.raises(ConfigurationError) as caught:
-        check(wrong, PROFILE)
-    assert str(caught.value) == "; ".join(f"{name}: {text}" for name, text in found)
+    assert sorted(keys(wrong)) == ["limits.ceiling", "limits.damage_voltage", "loads.x"]
+
+
+def test_without_a_device_only_the_bench_is_judged() -> None:
+    wrong = bench(ceiling=Exact.parse("4 mA"), bleed="x")
+    assert [key for key, _ in problems(wrong)] == ["loads.x"]
+    assert [key for key, _ in problems(bench(ceiling=Exact.parse("20 mA")))] == ["limits.ceiling"]
 
 
 @pytest.mark.parametrize("text", ["0.007 A", "7000 uA"])
 def test_units_do_not_matter(text: str) -> None:
-    check(bench(ceiling=Exact.parse(text)), PROFILE)
+    assert keys(bench(ceiling=Exact.parse(text))) == []
 
 
 def test_resistance_of_a_skin_network_is_that_for_direct_current() -> None:

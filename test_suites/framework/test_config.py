@@ -31,8 +31,18 @@ from hil_instruments import drivers
 
 LINE = re.compile(r"(?P<file>[^:]+?)(:(?P<line>\d+))?(, column \d+)?: (?P<key>[^:]+): (?P<text>.*)")
 PROFILE = read_device(None)
-SETPOINT = 'setpoint_max = { value = "4.0 mA"'
+SETPOINT = '[output.setpoint_max]\nvalue = "4.0 mA"'
 JARGON = re.compile(r"pydantic|input_value|Value error|type=|https?://|Traceback|_Table|Exact\(")
+
+
+def setpoint(value):
+    """The edit that writes another largest setting."""
+    return SETPOINT, f"[output.setpoint_max]\nvalue = {value}"
+
+
+def block(name):
+    """The section of one figure, as the starter writes it."""
+    return re.search(rf"\[{re.escape(name)}\]\n(\w.*\n)+", starter("device"))[0]
 
 
 def edited(kind, *edits):
@@ -127,6 +137,11 @@ def test_every_driver_of_the_built_in_bench_exists():
         assert entry.driver in drivers.NAMES[role]
 
 
+@pytest.mark.parametrize("kind", ["device", "bench"])
+def test_no_line_of_a_starter_is_too_long_to_read(kind):
+    assert max(map(len, starter(kind).split("\n"))) <= 100
+
+
 def test_nothing_ships_as_confirmed():
     setup = read_setup(None, None)
     assert all(
@@ -183,36 +198,37 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
     ],
 )
 def test_a_value_that_is_no_current_is_refused_where_a_current_belongs(tmp_path, value, expected):
-    found = device_complaints(tmp_path / "d.toml", (SETPOINT, f"setpoint_max = {{ value = {value}"))
+    found = device_complaints(tmp_path / "d.toml", setpoint(value))
     matches(found, [("output.setpoint_max.value", *expected)])
 
 
 @pytest.mark.parametrize("value", ["40 mA", "-4 mA", "0 mA", "1E+300 A"])
 def test_a_value_outside_the_class_is_refused(tmp_path, value):
-    found = device_complaints(
-        tmp_path / "d.toml", (SETPOINT, f'setpoint_max = {{ value = "{value}"')
-    )
+    found = device_complaints(tmp_path / "d.toml", setpoint(f'"{value}"'))
     matches(found, [("output.setpoint_max", value.split()[0], "0.1 mA to 5 mA")])
 
 
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (("setpoint_max =", "setpoit_max ="), ("output.setpoit_max", "did you mean setpoint_max?")),
-        (("[output]", "[outputs]"), ("outputs", "did you mean output?")),
-        (("[device]", "[devise]"), ("devise", "did you mean device?")),
-        (("[wire.states]", "[wire.stats]"), ("wire.stats", "did you mean states?")),
+        (
+            ("[output.setpoint_max]", "[output.setpoit_max]"),
+            ("output.setpoit_max", "did you mean setpoint_max?"),
+        ),
+        (("[polarity.dwell]", "[polarty.dwell]"), ("polarty", "did you mean polarity?")),
+        (("\n[device]", "\n[devise]"), ("devise", "did you mean device?")),
+        (("\n[wire.states]", "\n[wire.stats]"), ("wire.stats", "did you mean states?")),
         (('model = "Reference Ionto"', "model = {}"), ("device.model", "a table; text in quotes")),
         (("model =", "modle ="), ("device.modle", "did you mean model?")),
-        (("open_time =", "# open_time ="), ("protection.open_time", "missing", "1 ms to 1 s")),
+        ((block("protection.open_time"), ""), ("protection.open_time", "missing", "1 ms to 1 s")),
         (('status = "seen"', 'status = "sure"'), ("output.setpoint_max.status", '"seen"')),
         (('status = "seen"', 'stats = "seen"'), ("output.setpoint_max.stats", "mean status?")),
         (
-            ('source = "project defaults", ', ""),
+            ('source = "project defaults"\n', ""),
             ("output.setpoint_min.source", "missing; document"),
         ),
-        (('why = "one step", ', 'why = " ", '), ("output.setpoint_min.why", "not be empty")),
-        (('why = "one step", ', "why = 1, "), ("output.setpoint_min.why", "1; text in quotes")),
+        (('why = "one step"', 'why = " "'), ("output.setpoint_min.why", "not be empty")),
+        (('why = "one step"', "why = 1"), ("output.setpoint_min.why", "1; text in quotes")),
         (
             ('class = "iontophoresis"', 'class = "iontoforesis"'),
             ("device.class", 'mean "iontophoresis"?'),
@@ -243,32 +259,52 @@ def test_a_mistake_in_a_device_file_is_named(tmp_path, edit, expected):
     matches(device_complaints(tmp_path / "d.toml", edit), [expected])
 
 
+def test_a_wrong_key_beside_the_right_one_hides_nothing(tmp_path):
+    twice = "[output.setpoint_mxa]\nvalue = 1\n\n[output.setpoint_max]\nvalue = 4"
+    found = device_complaints(tmp_path / "d.toml", (SETPOINT, twice))
+    keys = ("output.setpoint_mxa", "output.setpoint_max.value")
+    matches(found, list(zip(keys, ("did you mean setpoint_max?", "4 is no text"), strict=True)))
+
+
 def test_a_section_that_is_none_is_refused(tmp_path):
     path = tmp_path / "d.toml"
-    path.write_text("dose = 3\n" + re.sub(r"\[dose\]\n(\w.*\n|#.*\n)*", "", starter("device")))
+    path.write_text("dose = 3\n" + re.sub(r"\[dose\.\w+\]\n(\w.*\n)*", "", starter("device")))
     found = complaints(lambda: read_device(path), path.read_text())
     assert ("dose", "3; a section belongs here") in found
 
 
 def test_a_comma_that_may_part_thousands_is_not_respelt(tmp_path):
-    found = device_complaints(
-        tmp_path / "d.toml", (SETPOINT, 'setpoint_max = { value = "4,000 uA"')
-    )
+    found = device_complaints(tmp_path / "d.toml", setpoint('"4,000 uA"'))
     assert "did you mean" not in found[0][1]
 
 
 def test_a_figure_without_provenance_is_shown_how(tmp_path):
-    old = SETPOINT + starter("device").partition(SETPOINT)[2].partition("\n")[0]
-    found = device_complaints(tmp_path / "d.toml", (old, "setpoint_max = 4.0"))
+    edit = (block("output.setpoint_max"), "[output]\nsetpoint_max = 4.0\n")
+    found = device_complaints(tmp_path / "d.toml", edit)
     matches(found, [("output.setpoint_max", "4.0", "source =", "status =")])
+
+
+def test_a_figure_may_stand_in_one_line(tmp_path):
+    path = tmp_path / "d.toml"
+    figure = 'setpoint_max = { value = "3 mA", source = "s", why = "w", status = "project" }'
+    path.write_text(edited("device", (block("output.setpoint_max"), f"[output]\n{figure}\n")))
+    assert read_device(path)["output.setpoint_max"] == Exact.parse("3 mA")
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('up_time = { value = "30 s"', "10 s", ("ramp.up_time", "0.4", "0.2 mA/s", "20 s")),
-        ('trip = { value = "5.0 mA"', "4.3 mA", ("output.software_limit", "output.trip = 4.3 mA")),
-        ('software_limit = { value = "4.4 mA"', "4.1 mA", ("output.software_limit", "accuracy")),
+        ('[ramp.up_time]\nvalue = "30 s"', "10 s", ("ramp.up_time", "0.4", "0.2 mA/s", "20 s")),
+        (
+            '[output.trip]\nvalue = "5.0 mA"',
+            "4.3 mA",
+            ("output.software_limit", "output.trip = 4.3 mA"),
+        ),
+        (
+            '[output.software_limit]\nvalue = "4.4 mA"',
+            "4.1 mA",
+            ("output.software_limit", "accuracy"),
+        ),
     ],
 )
 def test_figures_that_contradict_each_other_are_refused(tmp_path, old, new, expected):
@@ -276,23 +312,24 @@ def test_figures_that_contradict_each_other_are_refused(tmp_path, old, new, expe
     matches(device_complaints(tmp_path / "d.toml", (old, changed)), [expected])
 
 
-def test_a_refusal_of_the_core_is_kept_whatever_its_form(monkeypatch):
-    def refuse(profile):
-        raise ConfigurationError("Nothing fits")
-
-    monkeypatch.setattr("hil.device.check", refuse)
-    with pytest.raises(ConfigurationError, match=r"built-in device\.toml: contradiction: Nothing"):
+def test_what_the_core_finds_is_one_line_each_whatever_it_says(monkeypatch):
+    found = [("output.trip", "no good; ramp.step: = neither; loads: nor"), ("moon.phase", "full")]
+    monkeypatch.setattr("hil.device.problems", lambda profile: found)
+    with pytest.raises(ConfigurationError) as caught:
         read_device(None)
+    far, near = str(caught.value).split("\n")
+    assert far == "built-in device.toml: moon.phase: full"
+    assert re.fullmatch(r"built-in device\.toml:\d+: output\.trip: no good; .*; loads: nor", near)
 
 
 def test_confirmed_needs_someone_who_stands_for_it(tmp_path):
     path = tmp_path / "d.toml"
-    found = device_complaints(path, ('status = "seen"', 'status = "confirmed", by = "A. Reader"'))
+    found = device_complaints(path, ('status = "seen"', 'status = "confirmed"\nby = "A. Reader"'))
     matches(found, [("output.setpoint_max", "lacks date, clause, edition")])
-    found = device_complaints(path, ('status = "seen"', 'status = "seen", by = "A. Reader"'))
+    found = device_complaints(path, ('status = "seen"', 'status = "seen"\nby = "A. Reader"'))
     matches(found, [("output.setpoint_max", 'status is not "confirmed"')])
-    voucher = 'by = "A. Reader", date = 2026-05-04, edition = "IEC 99999:2020", clause = "7.1"'
-    path.write_text(edited("device", ('status = "seen"', f'status = "confirmed", {voucher}')))
+    voucher = 'by = "A. Reader"\ndate = 2026-05-04\nedition = "IEC 99999:2020"\nclause = "7.1"'
+    path.write_text(edited("device", ('status = "seen"', f'status = "confirmed"\n{voucher}')))
     figure = read_device(path).figures["output.setpoint_max"]
     assert figure.status is Knowledge.CONFIRMED
     for part in ("A. Reader", "2026-05-04", "IEC 99999:2020", "7.1", "ActivaDose"):
@@ -303,9 +340,9 @@ def test_every_problem_of_a_device_file_is_listed_in_the_order_of_the_file(tmp_p
     found = device_complaints(
         tmp_path / "d.toml",
         ('model = "Reference Ionto"', "model = 7"),
-        (SETPOINT, 'setpoint_max = { value = "4 V"'),
-        ('trip = { value = "5.0 mA"', 'trip = { value = "50 mA"'),
-        ("open_time =", "# open_time ="),
+        setpoint('"4 V"'),
+        ('[output.trip]\nvalue = "5.0 mA"', '[output.trip]\nvalue = "50 mA"'),
+        (block("protection.open_time"), ""),
         ('IDLE = "idle"', 'IDLE = "idel"'),
     )
     expected = (
@@ -440,8 +477,8 @@ def test_whatever_stands_for_a_value_is_read_or_refused_by_one_kind_of_error(dat
         (('shunt = "100 ohm"', ""), ("wiring.shunt", "missing; shunt under the oscilloscope")),
         (('"both"', '"active"'), ("wiring", '"independent"', "both")),
         (('"independent"', '"relay"'), ("wiring.cutoff_kind", '"relay"', "software")),
-        (('sign = "positive"', 'sign = "+"'), ("wiring.sign", "inverted")),
-        (('"differential, 10:1', '"earthed, 10:1'), ("wiring.probe", "would earth an electrode")),
+        (('sign = "positive"', 'sign = "inverted"'), ("wiring.sign", '"inverted"', "positive")),
+        (('"differential, 1:1', '"earthed, 1:1'), ("wiring.probe", "would earth an electrode")),
         (("20 Mohm", "20 V"), ("wiring.probe", '"20 V" is a voltage')),
         (("scale = 1.0", "scale = nan"), ("clock.scale", "nan; a finite number")),
         (("scale = 1.0", "scale = -1.0"), ("clock.scale", "-1.0; it must be at least 0.001")),
@@ -466,7 +503,7 @@ def test_a_mistake_in_a_bench_file_is_named(tmp_path, edit, expected):
 
 def test_a_bench_without_a_device_under_test_is_refused(tmp_path):
     found = bench_complaints(tmp_path / "b.toml", ("[instruments.stimulator]", "[instruments.dut]"))
-    matches(found, [("instruments.stimulator", "missing"), ("instruments.dut", "unknown role")])
+    matches(found, [("instruments.dut", "unknown role"), ("instruments.stimulator", "missing")])
 
 
 def test_a_calibration_is_read(tmp_path):
@@ -488,7 +525,7 @@ def test_a_bench_without_a_role_is_a_bench(tmp_path):
 
 def test_problems_of_device_and_bench_are_listed_together(tmp_path):
     device, bench = tmp_path / "d.toml", tmp_path / "b.toml"
-    device.write_text(edited("device", (SETPOINT, 'setpoint_max = { value = "40 mA"')))
+    device.write_text(edited("device", setpoint('"40 mA"')))
     bench.write_text(edited("bench", ("channel = 105", "channel = 104")))
     with pytest.raises(ConfigurationError) as caught:
         read_setup(device, bench)
@@ -497,6 +534,17 @@ def test_problems_of_device_and_bench_are_listed_together(tmp_path):
     assert "output.setpoint_max" in first
     assert second.startswith(f"{bench}:")
     assert "loads.5k" in second
+
+
+def test_a_setup_holds_its_bench_against_its_device(tmp_path):
+    device, bench = tmp_path / "d.toml", tmp_path / "b.toml"
+    trip = '[output.trip]\nvalue = "5.0 mA"'
+    device.write_text(edited("device", (trip, trip.replace("5.0", "5.9"))))
+    bench.write_text(edited("bench", ('ceiling = "6 mA"', 'ceiling = "5.9 mA"')))
+    text = bench.read_text()
+    found = complaints(lambda: read_setup(device, bench), text)
+    matches(found, [("limits.ceiling", "output.trip = 5.9 mA")])
+    assert read_setup(None, bench).bench.ceiling == Exact.parse("5.9 mA")
 
 
 def test_two_problems_between_bench_and_device_are_two_lines():
@@ -524,6 +572,28 @@ def test_a_served_bench_is_written_with_its_addresses_and_its_comments(tmp_path)
     assert text.count("#") == bench.text.count("#")
     assert write_bench(back) == text
     assert write_bench(bench) == bench.text
+
+
+def test_what_stands_beside_a_value_is_kept_when_a_bench_is_written(tmp_path):
+    path = tmp_path / "b.toml"
+    load, supply = '"TCPIP0::SIM-LOAD::inst0::INSTR"', '"TCPIP0::SIM-SUPPLY::inst0::INSTR"'
+    path.write_text(
+        edited(
+            "bench",
+            ("scale = 1.0", "scale =  1 # wall = bench"),
+            (load, '"ASRL1::#2"  # = rack 2'),
+            (supply, "'ASRL2::INSTR'"),
+        )
+    )
+    bench = read_bench(path)
+    entries = {
+        role: replace(entry, resource=rf"ASRL\{role}::INSTR")
+        for role, entry in bench.instruments.items()
+    }
+    text = write_bench(replace(bench, instruments=entries, clock_scale=2.5))
+    assert "scale =  2.5 # wall = bench\n" in text
+    assert 'resource = "ASRL\\\\load::INSTR"  # = rack 2\n' in text
+    assert 'resource = "ASRL\\\\supply::INSTR"\n' in text
 
 
 def test_a_bench_without_a_clock_is_written_with_one(tmp_path):
@@ -633,6 +703,15 @@ def test_text_that_spans_lines_does_not_mislead_the_line_number():
         read_catalogue([("my.toml", text.replace('clause = "project"', "clause = 7"))], PROFILE)
 
 
+def test_a_limit_in_a_section_of_its_own_is_found_in_its_line():
+    limit = '[requirement.limit]\nkind = "at most"\nfigure = "4 V"\n'
+    text = ENTRY + re.sub(r"limit = .*\n", limit, ENTRY).replace("MY-17", "MY-18")
+    with pytest.raises(ConfigurationError, match=r"^my\.toml:18: MY-18\.limit\.figure: ") as caught:
+        read_catalogue([("my.toml", text)], PROFILE)
+    assert text.split("\n")[17] == 'figure = "4 V"'
+    assert "\n" not in str(caught.value)
+
+
 def test_an_empty_catalogue_is_refused():
     matches(catalogue_complaints(""), [("requirement", "missing")])
 
@@ -657,7 +736,7 @@ def test_a_registered_package_without_a_catalogue_is_refused(monkeypatch):
         EntryPoint(name="a", value="no_such_package", group="stimproof.suites"),
         EntryPoint(name="b", value="hil_instruments", group="stimproof.suites"),
     ]
-    monkeypatch.setattr("hil_fixtures.config.entry_points", lambda group: points)
+    monkeypatch.setattr("hil_fixtures.config.catalogue.entry_points", lambda group: points)
     with pytest.raises(ConfigurationError) as caught:
         installed_catalogues()
     first, second = str(caught.value).split("\n")
