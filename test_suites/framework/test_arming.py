@@ -1,0 +1,348 @@
+"""The one door to an energised output: what it refuses, and how it is left."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from hil.errors import (
+    Abort,
+    BenchError,
+    DimensionError,
+    LimitExceeded,
+    ReplyTimeout,
+    SafeStateUnconfirmed,
+    Unavailable,
+    UsageError,
+)
+from hil.exact import Exact
+from hil.scenario import Change, LoadStep, Open, Phase, Scenario, at
+from hil.units import kohm, mA, ms, s
+from hil_fixtures.config import read_bench, read_device
+from hil_fixtures.interruption import Interruption
+from hil_fixtures.stand import Bench
+from hil_fixtures.station import open_station
+
+PROFILE, DESCRIPTION = read_device(None), read_bench(None)
+
+
+class Rig:
+    """A bench on the in-process twin, with all that was sent and journaled."""
+
+    def __init__(self, *faults, description=DESCRIPTION):
+        RIGS.append(self)
+        self.sent, self.journal, self.trips, self.records = [], [], [], []
+        station = open_station(
+            PROFILE,
+            description,
+            faults=faults,
+            seed=1,
+            today=date(2026, 1, 1),
+            transcript=self._hear,
+        )
+        self.interruption = Interruption()
+        self.bench = Bench(
+            station,
+            PROFILE,
+            self.interruption,
+            lambda kind, body: self.journal.append((kind, body)),
+            self.records.append,
+            1,
+            test="mine:test_a",
+            tripped=self.trips.append,
+        )
+        self.sent.clear()
+
+    def _hear(self, role, direction, text, now):
+        if direction in {"write", "stop"}:
+            self.sent.append((role, text))
+
+    def of(self, kind):
+        return [body for name, body in self.journal if name == kind]
+
+    def told(self, command):
+        """How often the device was sent a command of its profile."""
+        return [text for role, text in self.sent if role == "stimulator"].count(
+            PROFILE.wire.commands[command]
+        )
+
+
+RIGS = []
+
+
+@pytest.fixture
+def rig():
+    return Rig()
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    while RIGS:
+        RIGS.pop().bench.station.close()
+
+
+def inside(rig, body, **door):
+    with rig.bench.armed(**door) as run:
+        body(run)
+    return run
+
+
+def short(setpoint=1 * mA, **more):
+    return Scenario.treatment(setpoint, hold=1 * s, **more)
+
+
+BEYOND = 4.1 * mA
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        short(BEYOND),
+        short(2 * mA, disturb=[Change(at(Phase.HOLD), BEYOND)]),
+    ],
+    ids=["setting", "change"],
+)
+def test_a_scenario_beyond_the_envelope_sends_nothing(rig, scenario):
+    with pytest.raises(LimitExceeded, match=r"4\.1 mA.*4\.0 mA"):
+        rig.bench.record(scenario)
+    assert rig.sent == []
+    assert rig.of("armed") == []
+
+
+@pytest.mark.parametrize("step", [False, True])
+def test_a_load_that_the_bench_lacks_sends_nothing(rig, step):
+    scenario = short(disturb=[LoadStep(at(Phase.HOLD), 3 * kohm)]) if step else short(load=3 * kohm)
+    with pytest.raises(Unavailable, match=r"no load of 3\.?0? kohm"):
+        rig.bench.record(scenario)
+    assert rig.sent == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"max_current": 2.2}, DimensionError),
+        ({"max_current": 2.2 * s}, DimensionError),
+        ({"max_current": 4.5 * mA}, LimitExceeded),
+        ({"max_current": float("nan") * mA}, LimitExceeded),
+        ({"load": 2000}, DimensionError),
+        ({"load": "sofa"}, Unavailable),
+    ],
+)
+def test_a_door_that_is_wrongly_asked_for_sends_nothing(rig, arguments, error):
+    with pytest.raises(error), rig.bench.armed(**arguments):
+        pytest.fail("the door opened")
+    assert rig.sent == []
+    assert rig.of("armed") == []
+
+
+def test_a_start_beyond_the_envelope_of_the_test_is_not_sent(rig):
+    with pytest.raises(LimitExceeded), rig.bench.armed(max_current=2.2 * mA) as run:
+        run.start(2.3 * mA)
+    assert rig.told("start") == 0
+    assert not any("2.3" in text for _, text in rig.sent)
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+@pytest.mark.parametrize("call", ["start", "wait", "change"])
+def test_a_bare_number_inside_is_refused_and_nothing_starts(rig, call):
+    with pytest.raises(DimensionError), rig.bench.armed() as run:
+        getattr(run, call)(2)
+    assert rig.told("start") == 0
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+@pytest.mark.parametrize("time", [float("inf"), float("nan"), -1.0])
+def test_a_wait_that_never_ends_is_refused(rig, time):
+    with pytest.raises(UsageError, match="a wait of"), rig.bench.armed() as run:
+        run.wait(time * s)
+    with pytest.raises(UsageError, match="a wait of"), rig.bench.armed() as run:
+        run.until(lambda state: False, time * s)
+
+
+@pytest.mark.parametrize("error", [ValueError("mine"), AssertionError("mine"), SystemExit(3)])
+def test_leaving_by_an_exception_aborts_and_proves_off(rig, error):
+    def body(run):
+        run.start(2 * mA)
+        run.wait(5 * s)
+        raise error
+
+    with pytest.raises(type(error)):
+        inside(rig, body)
+    assert rig.told("abort") == 1
+    assert rig.told("stop") == 0
+    (state,) = rig.of("safe_state")
+    assert state["confirmed"], state
+    assert state["reason"] == ""
+    assert "read a live current" in state["path_open"]
+    assert not rig.records  # what was interrupted is no record
+    assert rig.bench.record(short()).id  # and the bench goes on
+
+
+def test_leaving_normally_stops_by_the_ramp_and_proves_off(rig):
+    with rig.bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(31 * s)
+    assert (rig.told("stop"), rig.told("abort")) == (1, 0)
+    (state,) = rig.of("safe_state")
+    assert state["confirmed"], state
+    assert run.record is rig.records[0]
+
+
+def test_off_is_switched_off_on_every_side(rig):
+    rig.bench.record(short())
+    assert not rig.bench.station.cutoff.is_closed()
+    assert not rig.bench.station.supply.is_on()
+
+
+def test_the_journal_knows_of_an_arming_before_the_cutoff_closes(rig):
+    def journal(kind, body):
+        if kind == "armed":
+            assert not any(text.startswith("REL:CLOS") for _, text in rig.sent)
+        rig.journal.append((kind, body))
+
+    rig.bench.journal = journal
+    rig.bench.record(short())
+    assert any(text.startswith("REL:CLOS") for _, text in rig.sent)
+    assert [kind for kind, _ in rig.journal] == ["armed", "safe_state"]
+
+
+def test_a_lapsed_lease_is_an_error_of_the_bench(rig):
+    def body(run):
+        run.start(1 * mA)
+        rig.bench.station.clock.sleep(2.5)  # the process was stopped, say
+        run.wait(1 * s)
+
+    with pytest.raises(BenchError, match="opened by itself"):
+        inside(rig, body)
+    assert rig.of("safe_state")[0]["confirmed"]
+    assert not rig.records
+
+
+def test_a_lease_that_lapsed_before_the_end_leaves_no_record(rig):
+    def body(run):
+        run.wait(1 * s)
+        rig.bench.station.clock.sleep(2.5)
+
+    with pytest.raises(BenchError, match="opened by itself"):
+        inside(rig, body)
+    assert not rig.records
+
+
+def test_the_monitor_trips_above_the_bench_ceiling():
+    rig = Rig(description=replace(DESCRIPTION, ceiling=Exact.parse("1 mA")))
+    with pytest.raises(Abort, match="bench ceiling of 1 mA exceeded"):
+        rig.bench.record(short(2 * mA))
+    assert rig.told("abort") == 1
+    assert rig.of("safe_state")[0]["confirmed"]
+    assert rig.trips == ["bench ceiling of 1 mA exceeded: the monitor tripped"]
+    sent = len(rig.sent)
+    with pytest.raises(Abort, match="bench ceiling"):
+        rig.bench.record(short(0.5 * mA))  # it latches
+    assert len(rig.sent) == sent
+
+
+def test_the_monitor_sees_negative_current_as_it_rises():
+    rig = Rig(description=replace(DESCRIPTION, ceiling=Exact.parse("1 mA")))
+
+    def body(run):
+        run.start(2 * mA, polarity=PROFILE.polarity.opposite)
+        run.wait(20 * s)  # two thirds of the ramp
+
+    with pytest.raises(Abort, match="bench ceiling"):
+        inside(rig, body)
+
+
+def test_a_session_that_a_timeout_poisoned_is_recovered_at_the_next_arming(rig):
+    with pytest.raises(ReplyTimeout):
+        rig.bench.station.stimulator.state()  # the device has no power between two armings
+    assert rig.bench.station.sessions["stimulator"].poisoned
+    assert rig.bench.record(short()).id
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+def test_an_interruption_aborts_once_and_latches(rig):
+    def body(run):
+        run.start(2 * mA)
+        run.wait(1 * s)
+        rig.interruption.set("signal SIGINT")
+        run.wait(1 * s)
+
+    with pytest.raises(Abort, match="signal"):
+        inside(rig, body)
+    assert rig.told("abort") == 1
+    assert rig.of("safe_state")[0]["confirmed"]
+    with pytest.raises(Abort, match="signal SIGINT"):
+        rig.bench.record(short())
+
+
+def test_a_scenario_is_recorded_once(rig):
+    first = rig.bench.record(short())
+    assert rig.bench.record(short()) is first
+    assert len(rig.of("armed")) == len(rig.records) == 1
+
+
+def test_nothing_is_served_from_memory_once_the_bench_is_unsafe(rig):
+    rig.bench.record(short())
+    rig.bench.unsafe = "SAFE STATE UNCONFIRMED: for a test"
+    with pytest.raises(SafeStateUnconfirmed):
+        rig.bench.record(short())
+
+
+def hashes(record):
+    return [wave.capture.sha256 for wave in record.waveforms.values()]
+
+
+def test_records_depend_on_neither_order_nor_neighbours():
+    def arm(rig, test):
+        rig.bench.test = test
+        with rig.bench.armed() as run:
+            run.wait(1 * s)
+        return hashes(run.record), run.record.id
+
+    one, other = Rig(), Rig()
+    lift = short(disturb=[Open(at(Phase.HOLD), 20 * ms)])
+    forward = [
+        hashes(one.bench.record(short())),
+        hashes(one.bench.record(lift)),
+        arm(one, "mine:test_a"),
+        arm(one, "mine:test_b"),
+    ]
+    backward = [
+        arm(other, "mine:test_b"),
+        arm(other, "mine:test_a"),
+        hashes(other.bench.record(lift)),
+        hashes(other.bench.record(short())),
+    ]
+    assert forward == backward[::-1]
+    assert forward[2][1] != forward[3][1]  # two armings are two records
+
+
+def test_two_armings_of_a_test_are_two_records(rig):
+    for _ in range(2):
+        with rig.bench.armed() as run:
+            run.wait(1 * s)
+    first, second = rig.records
+    assert first.id != second.id
+    assert hashes(first) != hashes(second)
+
+
+def test_another_seed_is_another_noise(rig):
+    first = rig.bench.record(short())
+    other = Rig()
+    other.bench.seed = 2
+    again = other.bench.record(short())
+    assert hashes(first) != hashes(again)
+    assert first.id != again.id
+
+
+def test_an_unknown_injection_names_the_known_ones(rig):
+    with pytest.raises(UsageError, match=r"'lid-open' is unknown.*open, reconnect"):
+        inside(rig, lambda run: run.inject("lid-open"))
+
+
+def test_provoking_sends_the_text_with_the_output_cut_off(rig):
+    rig.bench.record(short())
+    with pytest.raises(UsageError, match="takes text"):
+        rig.bench.provoke(b"CURR 9")
+    assert not rig.bench.station.cutoff.is_closed()

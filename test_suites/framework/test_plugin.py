@@ -1,0 +1,482 @@
+"""The pytest plugin: what is in scope, what counts, and what never turns green."""
+
+import contextlib
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hil.conclusion import Conclusion, conclude
+from hil.verdict import ExitCode, Verdict
+from hil_reports.evidence import read_journal
+
+HEAD = """
+import pytest
+from hil.features import mean, peak, steady
+from hil.scenario import Scenario
+from hil.units import mA, s, V
+from hil_fixtures.suite import draw, for_all, grid, over, requirement
+
+SHORT = Scenario.treatment(1 * mA, hold=2 * s)
+"""
+GOOD = """
+@requirement("LIM-CEIL")
+def test_it(bench, judge):
+    "First line."
+    judge("LIM-CEIL", peak(bench.record(SHORT).current))
+"""
+EACH = """
+@requirement("LIM-ACC", "LIM-OVER", "LIM-CEIL", "LIM-STEP", "LIM-OFF")
+def test_each(bench, judge):
+    current = bench.record(SHORT).current
+    judge("LIM-ACC", steady(current), at=1 * mA)
+    judge("LIM-OVER", peak(current) - abs(steady(current)), at=1 * mA)
+    judge("LIM-CEIL", peak(current))
+    judge("LIM-STEP", peak(current), at=1 * mA)
+    with bench.armed() as run:
+        run.wait(3 * s)
+    judge("LIM-OFF", abs(mean(run.record.current)))
+"""
+
+
+@dataclass
+class Outcome:
+    """What a pytest session left."""
+
+    code: int
+    text: str
+    folder: Path | None
+    found: Conclusion | None
+    kinds: list
+    """Kind and body of each journal record."""
+
+    def verdict(self, requirement):
+        return next(
+            r.verdict for r in self.found.requirements if r.requirement["id"] == requirement
+        )
+
+    def test(self, name):
+        return next(row for row in self.found.tests if row.test.endswith(name))
+
+    def of(self, kind):
+        return [body for name, body in self.kinds if name == kind]
+
+
+def session(folder, *options, suite="current-limits"):
+    """Run pytest on a folder of tests, in this process, with nothing of our own configuration."""
+    out = folder / "runs"
+    args = [str(folder), f"--rootdir={folder}", "-c", "/dev/null", "--import-mode=importlib"]
+    args += ["-p", "no:cacheprovider", "-p", "no:timeout", f"--hil-out={out}", "--hil-depth=smoke"]
+    args += [f"--hil-suite={suite}"] if suite else []
+    before, text = set(sys.modules), io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.redirect_stderr(text):
+        code = pytest.main([*args, *options])
+    for name in set(sys.modules) - before:
+        if (
+            getattr(sys.modules[name], "__file__", None)
+            and str(folder) in sys.modules[name].__file__
+        ):
+            del sys.modules[name]
+    runs = sorted(out.iterdir()) if out.exists() else []
+    if not runs:
+        return Outcome(int(code), text.getvalue(), None, None, [])
+    records = read_journal(runs[-1]).records
+    kinds = [(record.kind, record.body) for record in records]
+    return Outcome(int(code), text.getvalue(), runs[-1], conclude(records), kinds)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Write a test module and run it."""
+
+    def write_and_run(body, *options, name="test_mine.py", **more):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text(HEAD + body)
+        return session(tmp_path, *options, **more)
+
+    return write_and_run
+
+
+def test_a_whole_subject_passes(run):
+    done = run(EACH)
+    assert {row.verdict for row in done.found.requirements} == {Verdict.PASS}
+    assert (done.code, done.found.exit_code) == (0, ExitCode.COMPLIES)
+    assert not done.found.complies  # one subject is a partial scope
+    assert "only the suites current-limits" in done.found.run["partial"]
+
+
+def test_a_requirement_without_a_test_is_not_green(run):
+    done = run(GOOD)
+    assert done.verdict("LIM-CEIL") is Verdict.PASS
+    assert done.verdict("LIM-ACC") is Verdict.NO_VERDICT
+    assert (done.code, done.found.exit_code) == (1, ExitCode.OTHER_VERDICT)
+    assert "LIM-ACC NO_VERDICT: no test was collected for it" in done.text
+
+
+@pytest.mark.parametrize("name", ["test_mine.py", "deep/er/test_mine.py"])
+def test_identity_does_not_depend_on_the_folder(run, name):
+    body = (
+        GOOD
+        + """
+class TestClass:
+    @requirement("LIM-ACC")
+    @over(setpoint=grid.top)
+    def test_in(self, bench, judge, setpoint):
+        judge("LIM-ACC", steady(bench.record(SHORT).current), at=1 * mA)
+"""
+    )
+    items = run(body, name=name).of("collected")[0]["items"]
+    assert [(item["test"], item["requirements"], item["doc"]) for item in items] == [
+        ("test_mine:test_it", ["LIM-CEIL"], "First line."),
+        ("test_mine:TestClass.test_in[4mA]", ["LIM-ACC"], ""),
+    ]
+
+
+def test_two_tests_of_one_identity_are_refused(run, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "test_mine.py").write_text(HEAD + GOOD)
+    done = run(GOOD)
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "two tests have the identity test_mine:test_it" in done.text
+    assert done.found.exit_code is ExitCode.USAGE
+    assert not done.of("armed")
+
+
+REFUSED = {
+    "@requirement('LIM-NONE')\ndef test_a(bench, judge): ...": "'LIM-NONE', which no",
+    "@requirement('LIM-CEIL')\ndef test_a(bench): ...": "takes no argument `judge`",
+    "@requirement('LIM-CEIL')\ndef test_a(): ...": "takes no argument `judge`",
+    """
+from hypothesis import given, strategies
+@requirement("LIM-CEIL")
+@given(x=strategies.integers())
+def test_a(bench, judge, x): ...
+""": "uses @given with the bench; use for_all",
+}
+
+
+@pytest.mark.parametrize("body", REFUSED)
+def test_what_is_wrongly_written_is_refused_before_anything_is_armed(run, body):
+    done = run(body)
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert REFUSED[body] in done.text
+    assert done.found.exit_code is ExitCode.USAGE
+    assert not done.of("armed")
+
+
+def test_deselection_is_seen(run):
+    done = run(EACH + GOOD.replace("test_it", "test_other"), "-k", "other")
+    assert done.verdict("LIM-ACC") is Verdict.NO_VERDICT
+    assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT  # one of its two tests was dropped
+    assert (done.code, done.found.exit_code) == (1, ExitCode.OTHER_VERDICT)
+    assert not done.found.complies
+
+
+DROPPED = {
+    "skip": '@pytest.mark.skip(reason="later")',
+    "skipif": '@pytest.mark.skipif(True, reason="later")',
+    "xfail": "@pytest.mark.xfail",
+    "xfail strict": "@pytest.mark.xfail(strict=True)",
+    "xfail norun": "@pytest.mark.xfail(run=False)",
+}
+
+
+@pytest.mark.parametrize("mark", DROPPED)
+def test_a_marked_test_shows_nothing(run, mark):
+    done = run(DROPPED[mark] + EACH)
+    assert {row.verdict for row in done.found.requirements} == {Verdict.NO_VERDICT}
+    assert done.code != 0
+
+
+def test_a_fail_stands_although_its_test_is_marked_xfail(run):
+    done = run("@pytest.mark.xfail" + EACH, "--hil-fault=F11")
+    assert done.verdict("LIM-ACC") is Verdict.FAIL
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["None", "0.001", "1 * mA", "True", "float('nan')", "'PASS'", "abs", "steady(current) * 1000"],
+)
+def test_what_is_no_measurement_is_an_error_never_a_pass(run, value):
+    done = run(f"""
+@requirement("LIM-CEIL")
+def test_it(bench, judge):
+    current = bench.record(SHORT).current
+    judge("LIM-CEIL", {value})
+""")
+    wanted = Verdict.FAIL if "steady" in value else Verdict.ERROR
+    assert done.verdict("LIM-CEIL") in {wanted, Verdict.ERROR}
+    assert done.code == 1
+
+
+@pytest.mark.parametrize(
+    "value", ["mean(bench.record(SHORT).voltage)", "peak(bench.record(SHORT).current)"]
+)
+def test_a_wrong_dimension_or_a_missing_at_is_an_error(run, value):
+    done = run(f"""
+@requirement("LIM-ACC")
+def test_it(bench, judge):
+    judge("LIM-ACC", {value})
+""")
+    assert done.verdict("LIM-ACC") is Verdict.ERROR
+
+
+def test_judging_what_the_test_is_not_marked_with_is_an_error(run):
+    done = run("""
+@requirement("LIM-CEIL")
+def test_it(bench, judge):
+    judge("LIM-CEIL", peak(bench.record(SHORT).current))
+    judge("LIM-STEP", peak(bench.record(SHORT).current), at=1 * mA)
+""")
+    assert done.verdict("LIM-CEIL") is Verdict.ERROR
+    assert "with which it is not marked; it has: LIM-CEIL" in done.text
+
+
+def test_a_requirement_out_of_scope_may_be_judged_beside_one_in_scope(run):
+    done = run("""
+@requirement("RAMP-STEP", "LIM-CEIL")
+def test_it(bench, judge):
+    current = bench.record(SHORT).current
+    judge("RAMP-STEP", peak(current))
+    judge("LIM-CEIL", peak(current))
+""")
+    assert done.verdict("LIM-CEIL") is Verdict.PASS
+    assert [body["requirement"] for body in done.of("judgement")] == ["LIM-CEIL"]
+
+
+def test_a_test_that_never_judges_has_no_verdict(run):
+    done = run("""
+@requirement("LIM-CEIL", "LIM-ACC")
+def test_it(bench, judge):
+    judge("LIM-CEIL", peak(bench.record(SHORT).current))
+""")
+    assert done.verdict("LIM-ACC") is Verdict.NO_VERDICT
+    assert done.verdict("LIM-CEIL") is not Verdict.PASS
+    assert "LIM-ACC: marked, and never judged" in done.text
+
+
+BROKEN = {
+    "test": 'def test_it(bench, judge):\n    {use}\n    raise RuntimeError("mine")',
+    "assert": "def test_it(bench, judge):\n    {use}\n    assert False, 'mine'",
+    "setup": "@pytest.fixture\ndef part(bench): raise RuntimeError('mine')\n"
+    '@requirement("LIM-CEIL")\ndef test_it(bench, judge, part):\n    {use}',
+    "teardown": "@pytest.fixture\ndef part(bench):\n    yield\n    raise RuntimeError('mine')\n"
+    '@requirement("LIM-CEIL")\ndef test_it(bench, judge, part):\n    {use}',
+}
+
+
+@pytest.mark.parametrize("place", BROKEN)
+def test_an_exception_anywhere_is_an_error(run, place):
+    use = 'judge("LIM-CEIL", peak(bench.record(SHORT).current))'
+    body = BROKEN[place].format(use=use)
+    mark = "" if place in {"setup", "teardown"} else '@requirement("LIM-CEIL")\n'
+    done = run(mark + body)
+    assert done.verdict("LIM-CEIL") is Verdict.ERROR
+    assert done.test("test_it").outcome == "error"
+    assert "mine" in done.test("test_it").detail
+    assert done.code == 1
+
+
+def test_an_exception_while_armed_leads_to_a_proven_off_and_the_next_test_runs(run):
+    done = run(
+        """
+@requirement("LIM-ACC")
+def test_bad(bench, judge):
+    with bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(3 * s)
+        raise RuntimeError("mine")
+"""
+        + GOOD
+    )
+    assert [state["confirmed"] for state in done.of("safe_state")] == [True, True]
+    assert done.verdict("LIM-ACC") is Verdict.ERROR
+    assert done.verdict("LIM-CEIL") is Verdict.PASS
+
+
+def test_a_load_that_the_bench_lacks_is_not_evaluated(run):
+    done = run("""
+@requirement("LIM-CEIL")
+def test_it(bench, judge):
+    judge("LIM-CEIL", peak(bench.record(Scenario.treatment(1 * mA, load="sofa")).current))
+""")
+    assert done.verdict("LIM-CEIL") is Verdict.NOT_EVALUATED
+    (body,) = done.of("judgement")
+    assert "no load 'sofa'; it has: open, short" in body["reason"]
+    assert done.code == 1
+
+
+def test_a_record_is_made_once_for_two_tests(run):
+    done = run(GOOD + GOOD.replace("test_it", "test_again"))
+    assert len(done.of("record")) == 1
+    assert len(done.of("judgement")) == 2
+    first, second = (body["measured"]["captures"] for body in done.of("judgement"))
+    assert first == second
+
+
+PROPERTY = """
+@requirement("DOSE-TRUE")
+@for_all(scenario=draw.scenarios)
+def test_property(bench, judge, scenario):
+    from hil.features import charge
+    record = bench.record(scenario)
+    judge("DOSE-TRUE", charge(record.current) - record.claimed_charge, at=scenario.dose)
+"""
+
+
+def test_a_fail_within_for_all_is_journaled_and_stands(run):
+    done = run(
+        """
+COUNT = []
+@requirement("DOSE-TRUE")
+@for_all(scenario=draw.scenarios)
+def test_property(bench, judge, scenario):
+    from hil.features import charge
+    record = bench.record(scenario)
+    COUNT.append(1)
+    claimed = record.claimed_charge
+    wrong = charge(record.current) if len(COUNT) == 2 else charge(record.current) - claimed
+    judge("DOSE-TRUE", wrong, at=scenario.dose)
+""",
+        suite="dose",
+    )
+    verdicts = [body["verdict"] for body in done.of("judgement")]
+    assert "FAIL" in verdicts  # once, and never again: Hypothesis calls it flaky
+    assert done.verdict("DOSE-TRUE") is Verdict.FAIL
+    assert done.code == 1
+
+
+def test_for_all_without_its_argument_is_refused(run):
+    done = run("""
+@requirement("LIM-CEIL")
+@for_all(scenario=draw.scenarios)
+def test_it(bench, judge): ...
+""")
+    assert "has for_all but no argument scenario" in done.text
+    assert done.found.exit_code is not ExitCode.COMPLIES
+    assert done.found.collection_errors
+    assert done.code != 0
+
+
+def facts(done):
+    """What must repeat: captures, figures, verdicts; by test, whatever the order."""
+    judged = sorted(
+        (body["test"], body["requirement"], body["verdict"], str(body["measured"]))
+        for body in done.of("judgement")
+    )
+    kept = sorted(capture["sha256"] for body in done.of("record") for capture in body["captures"])
+    return judged, kept
+
+
+REVERSE = """
+def pytest_collection_modifyitems(items):
+    items.reverse()
+"""
+
+
+def test_a_seed_repeats_a_run_in_any_order_and_another_does_not(run, tmp_path):
+    body = EACH + GOOD + PROPERTY
+    first, again = (facts(run(body, suite="")) for _ in range(2))
+    assert first == again
+    (tmp_path / "conftest.py").write_text(REVERSE)
+    backwards = run(body, suite="")
+    begun = [record["test"] for record in backwards.of("test_begin")]
+    assert begun[0] == "test_mine:test_property"
+    assert facts(backwards) == first
+    other = facts(run(body, "--hil-seed=2", suite=""))
+    assert not set(other[1]) & set(first[1])
+
+
+def test_a_broken_test_file_is_not_green(run, tmp_path):
+    (tmp_path / "test_other.py").write_text("import nothing_of_that_name\n")
+    done = run(EACH)
+    assert done.found.exit_code is not ExitCode.COMPLIES
+    assert any("nothing_of_that_name" in error for error in done.found.collection_errors)
+    assert done.code != 0
+
+
+def test_a_conftest_drops_no_test_unseen(run, tmp_path):
+    (tmp_path / "conftest.py").write_text("""
+import pytest
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    items[:] = [item for item in items if "each" not in item.name]
+""")
+    done = run(EACH + GOOD)
+    assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT
+    assert done.verdict("LIM-ACC") is Verdict.NO_VERDICT
+    assert any(plugin.endswith("conftest.py") for plugin in done.found.plugins)
+    assert done.code != 0
+
+
+def test_what_was_not_meant_for_us_is_left_alone(tmp_path):
+    (tmp_path / "test_theirs.py").write_text("def test_a(): assert True\n")
+    done = session(tmp_path, suite="")
+    assert done.code == 0
+    assert done.folder is None
+    assert "stimproof" not in done.text.partition("plugins:")[2].partition("\n")[2]
+
+
+def test_a_namesake_fixture_is_not_ours(tmp_path):
+    (tmp_path / "test_theirs.py").write_text(
+        "import pytest\n@pytest.fixture\ndef bench(): return 1\ndef test_a(bench): assert bench\n"
+    )
+    done = session(tmp_path, suite="")
+    assert (done.code, done.folder) == (0, None)
+
+
+def test_only_the_suite_that_was_asked_for_runs(run):
+    done = run(
+        GOOD
+        + """
+@requirement("RAMP-UP")
+def test_ramp(bench, judge): raise RuntimeError("not in scope")
+"""
+    )
+    assert [item["test"] for item in done.of("collected")[0]["items"]] == ["test_mine:test_it"]
+    assert "test_mine:test_ramp" not in [body["test"] for body in done.of("test_begin")]
+
+
+def test_an_unconfirmed_safe_state_ends_all_later_tests(run):
+    done = run("""
+@requirement("LIM-ACC")
+def test_a(bench, judge, monkeypatch):
+    monkeypatch.setattr(bench.station.cutoff, "open_relay", lambda: None)
+    judge("LIM-ACC", steady(bench.record(SHORT).current), at=1 * mA)
+
+@requirement("LIM-CEIL")
+def test_b(bench, judge):
+    judge("LIM-CEIL", peak(bench.record(SHORT).current))
+""")
+    assert done.found.exit_code is ExitCode.UNSAFE
+    assert done.verdict("LIM-CEIL") is Verdict.ERROR
+    assert "SAFE STATE UNCONFIRMED" in done.found.reasons[0]
+    assert len(done.of("armed")) == 1
+
+
+def test_a_trip_of_the_bench_ceiling_fails_its_requirement_and_ends_the_run(run, tmp_path):
+    from hil_fixtures.config import starter
+
+    bench = tmp_path / "bench.toml"
+    bench.write_text(starter("bench"))
+    done = run(
+        """
+@requirement("LIM-ACC")
+def test_a(bench, judge, monkeypatch):
+    from dataclasses import replace
+    from hil.exact import Exact
+    low = replace(bench.station.description, ceiling=Exact.parse("0.5 mA"))
+    monkeypatch.setattr(bench.station, "description", low)
+    bench.record(SHORT)
+"""
+        + GOOD,
+        f"--hil-bench={bench}",
+    )
+    assert done.verdict("LIM-CEIL") is Verdict.FAIL
+    assert done.verdict("LIM-ACC") is Verdict.ERROR
+    assert done.found.exit_code is ExitCode.ABORTED_OFF
+    assert "bench ceiling" in done.of("abort")[0]["cause"]
+    assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]

@@ -1,0 +1,76 @@
+"""The suites fail for a device with a fault, by the requirement that names it; and only then."""
+
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+
+from hil.conclusion import Conclusion, conclude
+from hil.verdict import ExitCode, Verdict
+from hil_fixtures.plan import slug
+from hil_reports.evidence import read_journal
+
+# Fault, suite, test, requirement: what must turn to FAIL.
+CAUGHT = (
+    ("F06", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-OVER"),
+    ("F08", "current-limits", "test_a_falling_load_causes_no_surge[4mA]", "LIM-STEP"),
+    ("F11", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-ACC"),
+    ("F14", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-ACC"),
+    ("F01", "ramping", "test_a_resumed_treatment_ramps_up_again[4mA]", "RAMP-RESUME"),
+    ("F02", "ramping", "test_current_rises_slowly[4mA]", "RAMP-UP"),
+    ("F05", "ramping", "test_current_rises_slowly[4mA]", "RAMP-STEP"),
+    ("F54", "ramping", "test_the_end_of_the_dose_ramps_down", "RAMP-DOWN"),
+    ("F23", "polarity", "test_the_current_has_the_commanded_sign[negative-4mA]", "POL-SIGN"),
+    ("F24", "polarity", "test_the_current_has_the_commanded_sign[positive-4mA]", "POL-SIGN"),
+    ("F25", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive]", "POL-LOCK"),
+    ("F26", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive]", "POL-LOCK"),
+    ("F28", "fault-shutdown", "test_an_open_load_switches_the_output_off[500ohm]", "STOP-OPEN"),
+    ("F29", "fault-shutdown", "test_an_open_load_switches_the_output_off[500ohm]", "STOP-OPEN"),
+    ("F30", "fault-shutdown", "test_nothing_restarts_without_an_operator[4mA]", "STOP-LATCH"),
+    ("F36", "fault-shutdown", "test_an_emergency_stop_is_quick[4mA]", "STOP-SHARE"),
+    ("F07", "fault-shutdown", "test_a_short_lift_off_causes_no_surge[4mA]", "STOP-LIFT"),
+    ("F50", "dose", "test_a_dose_counts_what_flows", "DOSE-TRUE"),
+    ("F51", "dose", "test_a_pause_keeps_the_account", "DOSE-TRUE"),
+)
+
+
+def judged(out: Path, *options: str) -> tuple[int, Conclusion]:
+    """Run the shipped suites by plain pytest, in this process; what it returned and journaled."""
+    args = ["--pyargs", "hil_suites", "--hil-depth=smoke", f"--hil-out={out}", f"--rootdir={out}"]
+    apart = ["-c", "/dev/null", "-p", "no:cacheprovider", "-p", "no:timeout", "-q"]
+    apart += ["--import-mode=importlib"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        code = pytest.main([*args, *apart, *options])
+    (folder,) = out.iterdir()
+    return int(code), conclude(read_journal(folder).records)
+
+
+@pytest.mark.parametrize(("fault", "suite", "test", "requirement"), CAUGHT)
+def test_a_fault_is_caught_by_its_test(tmp_path, fault, suite, test, requirement):
+    code, found = judged(tmp_path, f"--hil-fault={fault}", f"--hil-suite={suite}")
+    verdicts = {row.test.partition(":")[2]: row.by_requirement for row in found.tests}
+    assert verdicts[test][requirement] is Verdict.FAIL
+    assert code != 0
+    assert found.exit_code is ExitCode.OTHER_VERDICT
+    assert not found.complies
+    assert found.complete
+    assert found.run["faults"] == [fault]
+
+
+def test_the_healthy_device_passes_everything(tmp_path):
+    code, found = judged(tmp_path)
+    assert {row.verdict for row in found.requirements} == {Verdict.PASS}
+    assert {row.verdict for row in found.tests} == {Verdict.PASS}
+    assert (code, found.exit_code) == (0, ExitCode.COMPLIES)
+    assert found.run["partial"].startswith("pytest was given")  # whoever picks may leave out
+    assert all(state["confirmed"] for state in found.safe_states)
+    assert len(found.safe_states) >= len(found.records) > 15
+
+
+def test_each_subject_has_two_faults_that_are_caught(tmp_path):
+    _, found = judged(tmp_path, "--collect-only")
+    subjects = {slug(row.requirement["subject"]) for row in found.requirements}
+    caught = [suite for _, suite, _, _ in CAUGHT]
+    assert {name for name in subjects if caught.count(name) >= 2} == subjects
+    assert found.verdict is Verdict.NO_VERDICT  # collected alone, nothing was judged
