@@ -138,7 +138,7 @@ def test_starters_are_written_and_taken(hil, tmp_path):
 def test_help_names_every_command(hil):
     code, out, lines = hil("--help")
     assert (code, lines) == (0, [])
-    for name in ("run", "new", "check", "serve"):
+    for name in ("run", "new", "check", "seal", "verify", "serve"):
         assert re.search(rf"\b{name}\b", out)
     code, out, lines = hil()
     assert (code, lines) == (11, [])
@@ -197,3 +197,42 @@ def test_another_instrument_than_the_bench_file_expects(tmp_path):
     journal = (folder / "data" / "journal.jsonl").read_text()
     assert '"kind":"armed"' not in journal
     assert "REL:CLOS" not in (folder / "data" / "transcript.txt").read_text()
+
+
+def test_a_run_of_plain_pytest_is_sealed_reported_and_verified(hil, tmp_path):
+    line = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--pyargs",
+        "hil_suites",
+    ]
+    line += ["--hil-suite", "polarity", "--hil-depth", "smoke", "-c", os.devnull]
+    subprocess.run(line, cwd=tmp_path, capture_output=True, timeout=100, check=True)
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert hil("verify", str(folder)) == (10, "", ["hil: not sealed"])
+    code, out, lines = hil("seal", str(folder))
+    assert (code, lines) == (0, [])
+    assert "partial scope" in out
+    assert (folder / "report" / "compliance.pdf").stat().st_size > 10_000
+    code, out, lines = hil("verify", str(folder))
+    assert (code, lines) == (0, [])
+    assert "as it was sealed" in out
+    transcript = folder / "data" / "transcript.txt"
+    transcript.write_text(transcript.read_text().replace("POS", "NEG", 1))
+    code, _, lines = hil("verify", str(folder))
+    assert code == 10
+    assert any("transcript.txt" in text for text in lines)
+    code, _, lines = hil("seal", str(folder))
+    assert code == 11
+    assert "changed since" in lines[0]
+
+
+@pytest.mark.parametrize("command", ["seal", "verify"])
+def test_what_is_no_run_folder_is_named(hil, tmp_path, command):
+    code, _, lines = hil(command, "nowhere")
+    assert code in {10, 11}
+    assert any("nowhere is no run folder" in text for text in lines)
