@@ -12,6 +12,7 @@ import pytest
 
 from hil_fixtures import cli
 from hil_fixtures.config import starter
+from hil_instruments.simulated.faults import FAULTS
 
 
 @pytest.fixture
@@ -138,7 +139,7 @@ def test_starters_are_written_and_taken(hil, tmp_path):
 def test_help_names_every_command(hil):
     code, out, lines = hil("--help")
     assert (code, lines) == (0, [])
-    for name in ("run", "new", "check", "seal", "verify", "serve"):
+    for name in ("run", "new", "check", "faults", "seal", "verify", "serve"):
         assert re.search(rf"\b{name}\b", out)
     code, out, lines = hil()
     assert (code, lines) == (11, [])
@@ -236,3 +237,9 @@ def test_what_is_no_run_folder_is_named(hil, tmp_path, command):
     code, _, lines = hil(command, "nowhere")
     assert code in {10, 11}
     assert any("nowhere is no run folder" in text for text in lines)
+
+
+def test_every_fault_is_listed(hil):
+    code, out, lines = hil("faults")
+    assert (code, lines) == (0, [])
+    assert [line.split()[0] for line in out.splitlines()[1:] if line.startswith("F")] == [*FAULTS]
