@@ -117,6 +117,7 @@ def problems(
         found.append(("limits.ceiling", text))
     if profile is None:
         return found
+    found += _identity_problems(bench, profile)
     trip, compliance = profile["output.trip"], profile["output.compliance"]
     if not trip < bench.ceiling:
         text = (
@@ -128,6 +129,26 @@ def problems(
         text = f"{bench.damage_voltage} must lie above output.compliance = {compliance}"
         found.append(("limits.damage_voltage", text))
     return found
+
+
+def _identity_problems(bench: BenchDescription, profile: DeviceProfile) -> list[tuple[str, str]]:
+    """The device that the bench expects must be the one that is judged: reports name it."""
+    entry = bench.instruments.get("stimulator")
+    if entry is None:
+        return []
+    pairs = {
+        "manufacturer": (entry.manufacturer, profile.manufacturer),
+        "model": (entry.model, profile.model),
+    }
+    return [
+        (
+            f"instruments.stimulator.{key}",
+            f"{expected!r}; the device file says {declared!r}, and both must be the same: "
+            "the verdicts of one device would stand under the name of another",
+        )
+        for key, (expected, declared) in pairs.items()
+        if expected != declared
+    ]
 
 
 def _instrument_problems(bench: BenchDescription) -> list[tuple[str, str]]:

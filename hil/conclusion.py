@@ -304,7 +304,8 @@ def _outcome(
     errors = _listed(records, "errors")
     reasons += [f"could not be collected: {error}" for error in errors]
     stopped = [b["pytest_exit"] for b in _bodies(records, "end") if b["pytest_exit"] != 0]
-    reasons += [f"pytest ended with exit code {exit_}" for exit_ in stopped]
+    if not reasons:
+        reasons = [f"pytest ended with exit code {exit_}" for exit_ in stopped]
     if (errors or stopped) and code is ExitCode.COMPLIES:
         code = ExitCode.OTHER_VERDICT
     if not complete:

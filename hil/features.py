@@ -10,7 +10,7 @@ import numpy as np
 
 from hil.capture import Samples
 from hil.errors import UsageError
-from hil.exact import Dimension, Exact
+from hil.exact import Dimension, Exact, readable
 from hil.measurement import Component, Measurement
 from hil.waveform import Instant, Waveform
 
@@ -98,7 +98,7 @@ def peak(
             Component(_own("extreme", wave), spread),
         ),
         raw=Decimal(repr(raw)),
-        note=f"largest magnitude, {raw - value:.2g} taken off for noise",
+        note=f"largest magnitude, {_off(raw - value, wave)} taken off for noise",
     )
 
 
@@ -197,6 +197,10 @@ def _signs(data: Samples, floor: float) -> Samples:
     middles = (clear[:-1] + clear[1:]) // 2 + 1
     lengths = np.diff(np.concatenate(([0], middles, [data.size])))
     return np.repeat(np.sign(data[clear]), lengths)
+
+
+def _off(value: float, wave: Waveform) -> str:
+    return readable(Exact.si(value, wave.capture.dimension).base, wave.capture.dimension, digits=2)
 
 
 def noise(data: Samples) -> float:

@@ -42,6 +42,7 @@ class RunBody(TypedDict):
     provenance_reason: str
     faults: list[str]  # seeded in the simulated device
     suites: list[str]  # asked for; empty means all
+    depth: str  # of the grids: smoke, standard or deep
     partial: str  # why the scope is partial; empty if it is not
     lease: str  # who keeps the cut-off's lease, in words
     pytest_args: list[str]

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -33,6 +34,15 @@ class Phase(Enum):
     """Begins with the stop command, or when the dose is reached."""
     AFTER = "after"
     """Begins when the declared ramp-down time is over."""
+
+
+Amount: TypeAlias = Exact | Quantity
+"""What an author writes; a scenario keeps it as Exact."""
+
+
+def exact(value: Amount) -> Exact:
+    """Take an amount as Exact; raises DimensionError for a unit that is not known."""
+    return value if isinstance(value, Exact) else Exact.of(value)
 
 
 class _Exacting:
@@ -103,7 +113,7 @@ class Open(_Exacting):
     """The electrode lifts off; it comes back after `duration`, or never."""
 
     at: Moment
-    duration: Exact | None = None
+    duration: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ class LoadStep(_Exacting):
     """The load changes to another position."""
 
     at: Moment
-    load: Exact | str
+    load: Amount | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +129,7 @@ class Pause(_Exacting):
     """The operator pauses and, after `duration`, resumes."""
 
     at: Moment
-    duration: Exact
+    duration: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +151,7 @@ class Change(_Exacting):
     """The operator changes the setting while current flows."""
 
     at: Moment
-    setpoint: Exact
+    setpoint: Amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +159,7 @@ class SupplyDip(_Exacting):
     """The supply of the device fails for `duration`."""
 
     at: Moment
-    duration: Exact
+    duration: Amount
 
 
 Disturbance: TypeAlias = Open | LoadStep | Pause | Stop | Reverse | Change | SupplyDip
@@ -248,6 +258,13 @@ def at(phase: Phase, offset: Quantity | Exact | None = None) -> Moment:
     if offset is None:
         return Moment(phase)
     return Moment(phase, _quantity(offset, Dimension.TIME, "offset", zero=True))
+
+
+def dose_of(setpoint: Amount, time: Amount) -> Exact:
+    """The dose that a setting delivers in a time, to 0.001 mA*min."""
+    current = positive(setpoint, Dimension.CURRENT, "setpoint").base
+    seconds = positive(time, Dimension.TIME, "time").base
+    return Exact((current * seconds * 1000 / 60).quantize(Decimal("0.001")), "mA*min")
 
 
 def positive(value: Quantity | Exact, dimension: Dimension, name: str) -> Exact:

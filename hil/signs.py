@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import numpy as np
 
 from hil.capture import Samples
 from hil.device import Polarity
-from hil.exact import Dimension, Exact
+from hil.exact import Dimension, Exact, readable
 from hil.features import steady
 from hil.measurement import Component, Measurement, truth
 from hil.units import Quantity
@@ -44,9 +45,10 @@ def keeps_sign(
     if not data.size or not np.all(np.isfinite(data)):
         return _unknown(wave, "overload, gap or no sample in the window of the sign")
     worst = float((data * polarity.sign).min())
-    note = (
-        f"most negative value {worst:.3g} {wave.capture.dimension.value}, counted {polarity.value}"
-    )
+    against = readable(Decimal(repr(-worst)), wave.capture.dimension)
+    side = "against" if worst < 0 else "short of"
+    shown = against.lstrip("-")
+    note = f"the lowest value is {shown} {side} the {polarity.value} polarity"
     return truth(worst >= -bound, note, captures=(wave.capture.sha256,))
 
 

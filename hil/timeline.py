@@ -21,6 +21,7 @@ from hil.scenario import (
     Reverse,
     Scenario,
     Stop,
+    exact,
 )
 
 
@@ -121,7 +122,7 @@ def _planned_stop(
     pauses = [d for d in scenario.disturbances if isinstance(d, Pause) and d.at.phase in begins]
     for pause in sorted(pauses, key=lambda pause: _time(pause.at, begins)):
         if _time(pause.at, begins) < stop:
-            stop += float(pause.duration.base) + ramps
+            stop += float(exact(pause.duration).base) + ramps
     return stop
 
 
@@ -139,17 +140,17 @@ def _steps(
         case Open(duration=None):
             return [Step(time, Verb.OPEN)]
         case Open(duration=duration) if duration is not None:
-            again = Step(time + float(duration.base), Verb.RECONNECT, scenario.load)
+            again = Step(time + float(exact(duration).base), Verb.RECONNECT, scenario.load)
             return [Step(time, Verb.OPEN), again]
         case LoadStep(load=load):
-            return [Step(time, Verb.LOAD, load)]
+            return [Step(time, Verb.LOAD, load if isinstance(load, str) else exact(load))]
         case Pause(duration=duration):
-            return [Step(time, Verb.PAUSE), Step(time + float(duration.base), Verb.RESUME)]
+            return [Step(time, Verb.PAUSE), Step(time + float(exact(duration).base), Verb.RESUME)]
         case Reverse():
             return [Step(time, Verb.REVERSE, polarity.opposite)]
         case Change(setpoint=setpoint):
-            return [Step(time, Verb.CHANGE, setpoint)]
+            return [Step(time, Verb.CHANGE, exact(setpoint))]
     dip = disturbance.duration
     if dip is None:
         raise UsageError("a supply dip needs a duration")
-    return [Step(time, Verb.SUPPLY_OFF), Step(time + float(dip.base), Verb.SUPPLY_ON)]
+    return [Step(time, Verb.SUPPLY_OFF), Step(time + float(exact(dip).base), Verb.SUPPLY_ON)]

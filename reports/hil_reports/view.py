@@ -47,6 +47,7 @@ TONES = {
     Verdict.NOT_EVALUATED: "open",
     Verdict.NOT_APPLICABLE: "open",
 }
+_NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
 DECISION_RULE = (
     "Guarded acceptance, w = U, is the default for limits that protect the patient: with tolerance "
@@ -130,6 +131,7 @@ def view_of(conclusion: Conclusion, load: Callable[[str], Capture]) -> View:
         "tests": [_test(row) for row in conclusion.tests],
         "instruments": [
             {key: clean(value) or DASH for key, value in body.items()}
+            | ({"calibration": _NO_CALIBRATION} if body["serial"].startswith("SIM-") else {})
             for body in conclusion.instruments
         ],
         "documents": [
@@ -201,7 +203,7 @@ def _scope(conclusion: Conclusion) -> str:
     suites = ", ".join(clean(name) for name in conclusion.run["suites"]) or "all suites"
     return (
         f"{total} requirements, {mandatory} of them mandatory; "
-        f"{len(conclusion.tests)} tests; {suites}"
+        f"{len(conclusion.tests)} tests; {suites}; depth {clean(conclusion.run['depth'], 60)}"
     )
 
 
@@ -220,7 +222,8 @@ def _subjects(requirements: Sequence[View]) -> list[View]:
 def _requirement(row: RequirementRow, plot: View) -> View:
     body = row.requirement
     ranked = sorted(row.judgements, key=lambda judged: judged is not row.decisive)
-    rule = clean(body["rule"])
+    truth = body["dimension"] == "true"
+    rule = "none: a yes or no" if truth else clean(body["rule"])
     return {
         "id": clean(body["id"], 120),
         "subject": clean(body["subject"], 200),
@@ -243,6 +246,7 @@ def _requirement(row: RequirementRow, plot: View) -> View:
         "judgements": [_judgement(judged) for judged in ranked[:_ROWS]],
         "unprinted": max(len(ranked) - _ROWS, 0),
         "budget": _budget(row.decisive),
+        "correlated": _correlated(row.decisive),
         "plot": plot,
     }
 
@@ -296,6 +300,8 @@ def _judgement(body: JudgementBody) -> View:
     measured = body["measured"]
     row: View = {
         "test": clean(body["test"], 400),
+        "short": _short(clean(body["test"], 400)),
+        "told": "",
         "verdict": mark(Verdict(body["verdict"])),
         "reason": clean(body["reason"], 700),
         "at": clean(body["at"] or DASH, 60),
@@ -311,8 +317,14 @@ def _judgement(body: JudgementBody) -> View:
     row["captures"] = [sha256[:12] for sha256 in measured["captures"]]
     row["note"], row["calibration"] = clean(measured["note"]), measured["calibration"]
     if measured["unit"] == "true":
+        row["told"] = clean(measured["note"], 300)
         return row | {"value": "holds" if measured["value"] == "1" else "does not hold"}
     return row | _shown(body, measured)
+
+
+def _short(test: str) -> str:
+    """Test without its module; the list of tests has the whole name."""
+    return test.partition(":")[2] or test
 
 
 def _share(value: float | None) -> str:
@@ -322,6 +334,12 @@ def _share(value: float | None) -> str:
     if value >= 0.9999:
         return "> 99.99 %"
     return "< 0.01 %" if value < 0.0001 else f"= {value * 100:.2f} %"
+
+
+def _correlated(decisive: JudgementBody | None) -> bool:
+    measured = decisive["measured"] if decisive else None
+    names = [part["id"] for part in measured["components"]] if measured else []
+    return len(set(names)) < len(names)
 
 
 def _budget(decisive: JudgementBody | None) -> list[View]:

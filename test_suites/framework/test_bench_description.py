@@ -28,7 +28,7 @@ def load(name: str, channel: int, **other: Exact) -> LoadEntry:
 
 
 def instrument(role: str, **other: Any) -> InstrumentEntry:
-    given = {"driver": "d", "resource": f"tcpip::{role}", "manufacturer": "m", "model": "n"}
+    given = {"driver": "d", "resource": f"tcpip::{role}", "manufacturer": "Maker", "model": "Model"}
     return InstrumentEntry(role, **(given | other))
 
 
@@ -127,3 +127,12 @@ def test_resistance_of_a_skin_network_is_that_for_direct_current() -> None:
     skin = load("skin", 3, parallel=Exact.parse("18 kohm"), capacitance=Exact.parse("20 nF"))
     assert skin.resistance == Exact.parse("20 kohm")
     assert load("2k", 1).resistance == Exact.parse("2 kohm")
+
+
+def test_the_device_of_the_bench_is_the_one_that_is_judged() -> None:
+    other = both()
+    other["stimulator"] = instrument("stimulator", model="Another")
+    ((key, text),) = problems(bench(instruments=other), PROFILE)
+    assert key == "instruments.stimulator.model"
+    assert "'Another'" in text
+    assert "'Model'" in text

@@ -100,6 +100,7 @@ class Run:
                 "provenance_reason": "every instrument is simulated",
                 "faults": [],
                 "suites": [],
+                "depth": "standard",
                 "partial": "",
                 "lease": "the runner itself, in process",
                 "pytest_args": [],

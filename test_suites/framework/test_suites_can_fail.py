@@ -8,30 +8,31 @@ import pytest
 
 from hil.conclusion import Conclusion, conclude
 from hil.verdict import ExitCode, Verdict
+from hil_fixtures import config
 from hil_fixtures.plan import slug
 from hil_reports.evidence import read_journal
 
 # Fault, suite, test, requirement: what must turn to FAIL.
 CAUGHT = (
     ("F06", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-OVER"),
-    ("F08", "current-limits", "test_a_falling_load_causes_no_surge[4mA]", "LIM-STEP"),
+    ("F08", "current-limits", "test_a_falling_load_causes_no_surge[4mA-10kohm]", "LIM-STEP"),
     ("F11", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-ACC"),
     ("F14", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-ACC"),
     ("F01", "ramping", "test_a_resumed_treatment_ramps_up_again[4mA]", "RAMP-RESUME"),
     ("F02", "ramping", "test_current_rises_slowly[4mA]", "RAMP-UP"),
     ("F05", "ramping", "test_current_rises_slowly[4mA]", "RAMP-STEP"),
-    ("F54", "ramping", "test_the_end_of_the_dose_ramps_down", "RAMP-DOWN"),
+    ("F54", "ramping", "test_the_end_of_the_dose_ramps_down[2mA]", "RAMP-DOWN"),
     ("F23", "polarity", "test_the_current_has_the_commanded_sign[negative-4mA]", "POL-SIGN"),
     ("F24", "polarity", "test_the_current_has_the_commanded_sign[positive-4mA]", "POL-SIGN"),
-    ("F25", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive]", "POL-LOCK"),
-    ("F26", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive]", "POL-LOCK"),
-    ("F28", "fault-shutdown", "test_an_open_load_switches_the_output_off[500ohm]", "STOP-OPEN"),
-    ("F29", "fault-shutdown", "test_an_open_load_switches_the_output_off[500ohm]", "STOP-OPEN"),
+    ("F25", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive-2mA]", "POL-LOCK"),
+    ("F26", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive-2mA]", "POL-LOCK"),
+    ("F28", "fault-shutdown", "test_an_open_load_switches_the_output_off[2mA-500ohm]", "STOP-OPEN"),
+    ("F29", "fault-shutdown", "test_an_open_load_switches_the_output_off[2mA-500ohm]", "STOP-OPEN"),
     ("F30", "fault-shutdown", "test_nothing_restarts_without_an_operator[4mA]", "STOP-LATCH"),
     ("F36", "fault-shutdown", "test_an_emergency_stop_is_quick[4mA]", "STOP-SHARE"),
     ("F07", "fault-shutdown", "test_a_short_lift_off_causes_no_surge[4mA]", "STOP-LIFT"),
-    ("F50", "dose", "test_a_dose_counts_what_flows", "DOSE-TRUE"),
-    ("F51", "dose", "test_a_pause_keeps_the_account", "DOSE-TRUE"),
+    ("F50", "dose", "test_a_dose_counts_what_flows[4mA-50kohm]", "DOSE-TRUE"),
+    ("F51", "dose", "test_a_pause_keeps_the_account[2mA]", "DOSE-TRUE"),
 )
 
 
@@ -63,7 +64,8 @@ def test_the_healthy_device_passes_everything(tmp_path):
     assert {row.verdict for row in found.requirements} == {Verdict.PASS}
     assert {row.verdict for row in found.tests} == {Verdict.PASS}
     assert (code, found.exit_code) == (0, ExitCode.COMPLIES)
-    assert found.run["partial"].startswith("pytest was given")  # whoever picks may leave out
+    assert "the depth is smoke" in found.run["partial"]  # fewer points than a whole scope has
+    assert "pytest was given" in found.run["partial"]  # whoever picks may leave out
     assert all(state["confirmed"] for state in found.safe_states)
     assert len(found.safe_states) >= len(found.records) > 15
 
@@ -74,3 +76,20 @@ def test_each_subject_has_two_faults_that_are_caught(tmp_path):
     caught = [suite for _, suite, _, _ in CAUGHT]
     assert {name for name in subjects if caught.count(name) >= 2} == subjects
     assert found.verdict is Verdict.NO_VERDICT  # collected alone, nothing was judged
+
+
+def test_a_device_of_half_the_current_is_judged_by_its_own_figures(tmp_path):
+    device = config.starter("device").replace("Reference Ionto", "Ionto 2")
+    for old, new in (("4.0 mA", "2.0 mA"), ("4.4 mA", "2.2 mA"), ("5.0 mA", "2.5 mA")):
+        assert f'value = "{old}"' in device
+        device = device.replace(f'value = "{old}"', f'value = "{new}"')
+    bench = config.starter("bench").replace("Reference Ionto", "Ionto 2")
+    (tmp_path / "device.toml").write_text(device)
+    (tmp_path / "bench.toml").write_text(bench)
+    files = [f"--hil-{name}={tmp_path / name}.toml" for name in ("device", "bench")]
+    (tmp_path / "runs").mkdir()
+    code, found = judged(tmp_path / "runs", *files)
+    assert {row.verdict for row in found.tests} == {Verdict.PASS}
+    assert {row.verdict for row in found.requirements} == {Verdict.PASS}
+    assert found.plan["model"] == "Ionto 2"
+    assert code == 0

@@ -2,7 +2,7 @@
 
 from hil.features import mean, peak, steady
 from hil.scenario import LoadStep, Phase, Scenario, at
-from hil.units import kohm, mA, ohm, s
+from hil.units import kohm, s
 from hil_fixtures.suite import grid, over, requirement
 
 
@@ -18,22 +18,23 @@ def test_current_stays_within_its_limits(bench, judge, setpoint, load):
 
 
 @requirement("LIM-STEP", "LIM-CEIL")
-@over(setpoint=grid.top)
-def test_a_falling_load_causes_no_surge(bench, judge, setpoint):
+@over(setpoint=grid.top, load=grid.heaviest)
+def test_a_falling_load_causes_no_surge(bench, judge, setpoint, load):
     """The load falls while current flows, as when a dry electrode is wetted."""
     fall = LoadStep(at(Phase.HOLD, 2 * s), bench.profile["output.load_min"])
-    record = bench.record(Scenario.treatment(setpoint, load=10 * kohm, disturb=[fall]))
+    record = bench.record(Scenario.treatment(setpoint, load=load, disturb=[fall]))
     surge = peak(record.current, after=record.event("load step"))
     judge("LIM-STEP", surge, at=setpoint)
     judge("LIM-CEIL", surge)
 
 
 @requirement("LIM-STEP")
-def test_leaving_compliance_causes_no_surge(bench, judge):
+@over(setpoint=grid.top, load=grid.limiting)
+def test_leaving_compliance_causes_no_surge(bench, judge, setpoint, load):
     """The load falls from one at the edge of compliance: a wound-up regulator would overshoot."""
     fall = LoadStep(at(Phase.HOLD, 2 * s), 1 * kohm)
-    record = bench.record(Scenario.treatment(4 * mA, load=20 * kohm, disturb=[fall]))
-    judge("LIM-STEP", peak(record.current, after=record.event("load step")), at=4 * mA)
+    record = bench.record(Scenario.treatment(setpoint, load=load, disturb=[fall]))
+    judge("LIM-STEP", peak(record.current, after=record.event("load step")), at=setpoint)
 
 
 @requirement("LIM-OFF")
@@ -46,8 +47,9 @@ def test_no_current_without_a_treatment(bench, judge, load):
 
 
 @requirement("LIM-CEIL")
-def test_a_short_does_not_raise_the_current(bench, judge):
+@over(setpoint=grid.top)
+def test_a_short_does_not_raise_the_current(bench, judge, setpoint):
     """The electrodes touch while current flows."""
     short = LoadStep(at(Phase.HOLD, 2 * s), "short")
-    record = bench.record(Scenario.treatment(4 * mA, load=500 * ohm, disturb=[short]))
+    record = bench.record(Scenario.treatment(setpoint, disturb=[short]))
     judge("LIM-CEIL", peak(record.current))

@@ -2,16 +2,16 @@
 
 from hil.features import peak
 from hil.scenario import Open, Phase, Scenario, at
-from hil.units import mA, ms, s
+from hil.units import ms, s
 from hil_fixtures.suite import grid, over, requirement
 
 
 @requirement("STOP-OPEN")
-@over(load=grid.loads)
-def test_an_open_load_switches_the_output_off(bench, judge, load):
+@over(setpoint=grid.middle, load=grid.loads)
+def test_an_open_load_switches_the_output_off(bench, judge, setpoint, load):
     """The electrode lifts off and stays off; judged by the terminal voltage."""
     lift = Open(at(Phase.HOLD, 2 * s))
-    record = bench.record(Scenario.treatment(2 * mA, load=load, disturb=[lift]))
+    record = bench.record(Scenario.treatment(setpoint, load=load, disturb=[lift]))
     off = bench.profile["output.off_voltage"]
     judge("STOP-OPEN", record.voltage.time_to_below(off, after=record.event("open")))
 

@@ -1,8 +1,8 @@
 """Ramping: every rise and every planned fall of the current is slow and smooth."""
 
 from hil.features import largest_step, slope
-from hil.scenario import Change, Pause, Phase, Scenario, at
-from hil.units import mA, minute, s
+from hil.scenario import Change, Pause, Phase, Scenario, at, dose_of
+from hil.units import s
 from hil_fixtures.suite import grid, over, requirement
 
 
@@ -26,9 +26,10 @@ def test_a_stop_ramps_down(bench, judge, setpoint):
 
 
 @requirement("RAMP-DOWN", "RAMP-STEP")
-def test_the_end_of_the_dose_ramps_down(bench, judge):
+@over(setpoint=grid.middle)
+def test_the_end_of_the_dose_ramps_down(bench, judge, setpoint):
     """The device ends by itself when the dose is reached."""
-    record = bench.record(Scenario.treatment(2 * mA, dose=1 * mA * minute))
+    record = bench.record(Scenario.treatment(setpoint, dose=dose_of(setpoint, 45 * s)))
     end = record.current.begin("ramp down")
     judge("RAMP-DOWN", slope(record.current, after=end))
     judge("RAMP-STEP", largest_step(record.current, after=end))
@@ -46,10 +47,12 @@ def test_a_resumed_treatment_ramps_up_again(bench, judge, setpoint):
 
 
 @requirement("RAMP-UP", "RAMP-STEP")
-def test_a_new_setting_is_reached_by_a_ramp(bench, judge):
-    """The setting is raised from 1 mA to 3 mA while the current still rises."""
-    change = Change(at(Phase.START, 10 * s), 3 * mA)
-    record = bench.record(Scenario.treatment(1 * mA, hold=40 * s, disturb=[change]))
+@over(setpoint=grid.middle, later=grid.top)
+def test_a_new_setting_is_reached_by_a_ramp(bench, judge, setpoint, later):
+    """The setting is doubled while the current still rises."""
+    change = Change(at(Phase.START, 10 * s), later)
+    hold = bench.profile["ramp.up_time"] + 10 * s
+    record = bench.record(Scenario.treatment(setpoint, hold=hold, disturb=[change]))
     begin, end = record.event("start"), record.event("stop")
     judge("RAMP-UP", slope(record.current, after=begin, until=end))
     judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
