@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hil.errors import UsageError
@@ -23,6 +23,7 @@ from hil.journal import (
     RunBody,
     TestEndBody,
 )
+from hil.replay import replayed
 from hil.verdict import ExitCode, Verdict, exit_code, worst
 
 _ORDER = list(Verdict)
@@ -126,6 +127,8 @@ def conclude(journal: Iterable[Record]) -> Conclusion:
         raise UsageError("a journal begins with a `run` and a `plan` record")
     run: RunBody = records[0].body  # type: ignore[assignment]  # checked by kind just above
     plan: PlanBody = records[1].body  # type: ignore[assignment]  # checked by kind just above
+    rules = {req["id"]: req["rule"] for req in plan["requirements"]}
+    records = [_restated(record, rules) for record in records]
     tests = _tests(records)
     judgements: list[JudgementBody] = _bodies(records, "judgement")
     rows = tuple(_requirement_row(req, tests, judgements) for req in plan["requirements"])
@@ -152,6 +155,18 @@ def conclude(journal: Iterable[Record]) -> Conclusion:
         collection_errors=_listed(records, "errors"),
         aborts=tuple(_bodies(records, "abort")),
     )
+
+
+def _restated(record: Record, rules: Mapping[str, str]) -> Record:
+    """A judgement whose figures make it worse than its verdict counts as what they make it."""
+    if record.kind != "judgement":
+        return record
+    body: JudgementBody = record.body  # type: ignore[assignment]  # checked by kind just above
+    verdict = replayed(body, rules.get(body["requirement"], ""))
+    if verdict.value == body["verdict"]:
+        return record
+    reason = f"recorded as {body['verdict']}; its own figures make it {verdict.value}"
+    return replace(record, body={**body, "verdict": verdict.value, "reason": reason})
 
 
 def _bodies(records: Iterable[Record], kind: str) -> list[Any]:

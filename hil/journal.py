@@ -170,6 +170,7 @@ class RecordBody(TypedDict):
     events: list[EventBody]
     phases: dict[str, list[list[float]]]
     claimed_charge: str
+    dispute: NotRequired[str]  # how two paths disagree; absent or empty if they do not
     states: list[list[Any]]  # bench time, state
 
 

@@ -27,6 +27,8 @@ class Calibration(Enum):
     """Due date passed; a PASS becomes INCONCLUSIVE."""
     UNKNOWN = "unknown"
     """No calibration record; treated as expired."""
+    DISPUTED = "disputed by a second path"
+    """Two instruments on one circuit disagree beyond their combined uncertainty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,12 @@ class Measurement:
         return f"{value} (U = {readable(self.expanded, self.dimension, digits=2)}, k = {COVERAGE})"
 
 
-_POORER = (Calibration.UNKNOWN, Calibration.EXPIRED, Calibration.VALID)
+_POORER = (
+    Calibration.DISPUTED,
+    Calibration.UNKNOWN,
+    Calibration.EXPIRED,
+    Calibration.VALID,
+)
 
 
 def poorer(*states: Calibration) -> Calibration:

@@ -32,6 +32,8 @@ class Record:
     """Errors that the device reported to commands of the scenario, in order."""
     fault: str = ""
     """Fault code that the device reported at the end; empty for none."""
+    dispute: str = ""
+    """How ammeter and voltmeter disagree beyond their uncertainty; empty if they agree."""
 
     @property
     def current(self) -> Waveform:

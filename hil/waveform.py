@@ -26,6 +26,12 @@ class Instant:
     name: str = ""
     """What happened, as `open`."""
 
+    def later(self, time: Quantity | Exact) -> Instant:
+        """The moment that lies `time` after this one; a negative time lies before it."""
+        exact = time if isinstance(time, Exact) else Exact.of(time)
+        seconds = float(exact.require(Dimension.TIME).base)
+        return Instant(self.time + seconds, self.u, self.name)
+
 
 @dataclass(frozen=True)
 class Waveform:

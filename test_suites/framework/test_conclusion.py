@@ -22,7 +22,7 @@ Entry = tuple[str, dict[str, Any]]
 
 
 def requirement(name: str, subject: str = "limits", *, mandatory: bool = True) -> dict[str, Any]:
-    return {"id": name, "subject": subject, "mandatory": mandatory}
+    return {"id": name, "subject": subject, "mandatory": mandatory, "rule": "simple"}
 
 
 def head(*requirements: dict[str, Any], partial: str = "") -> list[Entry]:
@@ -44,8 +44,12 @@ def end(test: str, outcome: str = "passed", detail: str = "") -> Entry:
 
 
 def judged(test: str, name: str, verdict: str = "PASS", margin: str | None = None) -> Entry:
+    """A judgement of 0 A against an upper limit that makes it what it is recorded as."""
+    usual = "-1" if verdict == "FAIL" else "1"
+    measured = {"value": "0", "unit": "A", "calibration": "valid", "censored": False}
     body = {"test": test, "requirement": name, "verdict": verdict, "margin": margin}
-    return "judgement", body | {"reason": f"{name} is {verdict} by {margin}"}
+    figures = {"measured": measured | {"components": []}, "lower": None, "upper": margin or usual}
+    return "judgement", body | figures | {"reason": f"{name} is {verdict} by {margin}"}
 
 
 def ran(test: str, name: str, verdict: str = "PASS", outcome: str = "passed") -> list[Entry]:

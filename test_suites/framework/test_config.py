@@ -153,18 +153,18 @@ def test_nothing_ships_as_confirmed():
 def test_the_shipped_catalogue_takes_its_limits_from_the_device():
     requirements = {entry.id: entry for entry in read_setup(None, None).requirements}
     assert set(requirements) == {
-        *("LIM-ACC", "LIM-OVER", "LIM-CEIL", "LIM-STEP", "LIM-OFF"),
+        *("LIM-ACC", "LIM-OVER", "LIM-CEIL", "LIM-STEP", "LIM-OFF", "LIM-VOLT"),
         *("RAMP-UP", "RAMP-STEP", "RAMP-DOWN", "RAMP-RESUME"),
         *("POL-SIGN", "POL-BOTH", "POL-LOCK", "POL-ZERO"),
         *("STOP-OPEN", "STOP-OFF", "STOP-SHARE", "STOP-LATCH", "STOP-LIFT", "STOP-CMD"),
-        "DOSE-TRUE",
+        *("STOP-TELL", "STOP-POWER", "DOSE-TRUE", "DOSE-END"),
     }
     accuracy = requirements["LIM-ACC"]
     assert accuracy.limit.kind is Kind.WITHIN
     assert accuracy.limit.tolerance(Exact.parse("4 mA")) == Decimal("0.0002")
     assert accuracy.limit.tolerance(Exact.parse("0.1 mA")) == Decimal("0.00005")
     assert requirements["LIM-CEIL"].limit.figure == PROFILE["output.software_limit"]
-    assert requirements["STOP-OPEN"].limit.figure == Exact.parse("1.1 s")
+    assert requirements["STOP-OPEN"].limit.figure == Exact.parse("0.2 s")
     assert requirements["POL-SIGN"].limit.kind is Kind.TRUE
     assert requirements["DOSE-TRUE"].limit.kind is Kind.DIFFERENCE
     assert requirements["DOSE-TRUE"].dimension is Dimension.CHARGE

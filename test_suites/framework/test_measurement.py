@@ -124,7 +124,8 @@ def test_a_sum_rests_on_both_instruments_and_on_the_poorer_calibration() -> None
     assert (a - b).captures == ("x", "y")
     assert (a - b).raw is None  # the raw extreme of one is no raw value of the difference
     assert (-a).raw is None
-    rank = {Calibration.UNKNOWN: 0, Calibration.EXPIRED: 1, Calibration.VALID: 2}
+    order = (Calibration.DISPUTED, Calibration.UNKNOWN, Calibration.EXPIRED, Calibration.VALID)
+    rank = {state: place for place, state in enumerate(order)}
     for one, two in itertools.product(Calibration, repeat=2):
         total = current("1", calibration=one) + current("1", calibration=two)
         assert rank[total.calibration] == min(rank[one], rank[two])

@@ -28,13 +28,14 @@ def test_it(bench, judge):
     judge("LIM-CEIL", peak(bench.record(SHORT).current))
 """
 EACH = """
-@requirement("LIM-ACC", "LIM-OVER", "LIM-CEIL", "LIM-STEP", "LIM-OFF")
+@requirement("LIM-ACC", "LIM-OVER", "LIM-CEIL", "LIM-STEP", "LIM-OFF", "LIM-VOLT")
 def test_each(bench, judge):
     current = bench.record(SHORT).current
     judge("LIM-ACC", steady(current), at=1 * mA)
     judge("LIM-OVER", peak(current) - abs(steady(current)), at=1 * mA)
     judge("LIM-CEIL", peak(current))
     judge("LIM-STEP", peak(current), at=1 * mA)
+    judge("LIM-VOLT", peak(bench.record(SHORT).voltage), at=bench.profile["output.compliance"])
     with bench.armed() as run:
         run.wait(3 * s)
     judge("LIM-OFF", abs(mean(run.record.current)))

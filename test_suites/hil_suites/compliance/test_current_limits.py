@@ -2,7 +2,7 @@
 
 from hil.features import mean, peak, steady
 from hil.scenario import LoadStep, Phase, Scenario, at
-from hil.units import kohm, s
+from hil.units import kohm, minute, s
 from hil_fixtures.suite import grid, over, requirement
 
 
@@ -35,6 +35,15 @@ def test_leaving_compliance_causes_no_surge(bench, judge, setpoint, load):
     fall = LoadStep(at(Phase.HOLD, 2 * s), 1 * kohm)
     record = bench.record(Scenario.treatment(setpoint, load=load, disturb=[fall]))
     judge("LIM-STEP", peak(record.current, after=record.event("load step")), at=setpoint)
+
+
+@requirement("LIM-ACC")
+@over(setpoint=grid.middle)
+def test_a_long_hold_does_not_drift(bench, judge, setpoint):
+    """Held for two minutes: the last ten seconds count."""
+    record = bench.record(Scenario.treatment(setpoint, hold=2 * minute))
+    end = record.event("stop")
+    judge("LIM-ACC", mean(record.current, after=end.later(-10 * s), until=end), at=setpoint)
 
 
 @requirement("LIM-OFF")

@@ -1,26 +1,26 @@
 """Ramping: every rise and every planned fall of the current is slow and smooth."""
 
-from hil.features import largest_step, slope
+from hil.features import largest_step, mean, slope
 from hil.scenario import Change, Pause, Phase, Scenario, at, dose_of
 from hil.units import s
 from hil_fixtures.suite import grid, over, requirement
 
 
 @requirement("RAMP-UP", "RAMP-STEP")
-@over(setpoint=grid.setpoints)
-def test_current_rises_slowly(bench, judge, setpoint):
+@over(setpoint=grid.setpoints, polarity=grid.polarities)
+def test_current_rises_slowly(bench, judge, setpoint, polarity):
     """From the start command up to the stop command."""
-    record = bench.record(Scenario.treatment(setpoint))
+    record = bench.record(Scenario.treatment(setpoint, polarity=polarity))
     begin, end = record.event("start"), record.event("stop")
     judge("RAMP-UP", slope(record.current, after=begin, until=end))
     judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
 
 
 @requirement("RAMP-DOWN", "RAMP-STEP")
-@over(setpoint=grid.top)
-def test_a_stop_ramps_down(bench, judge, setpoint):
+@over(setpoint=grid.top, polarity=grid.polarities)
+def test_a_stop_ramps_down(bench, judge, setpoint, polarity):
     """From the stop command to the end of the record."""
-    record = bench.record(Scenario.treatment(setpoint))
+    record = bench.record(Scenario.treatment(setpoint, polarity=polarity))
     judge("RAMP-DOWN", slope(record.current, after=record.event("stop")))
     judge("RAMP-STEP", largest_step(record.current, after=record.event("stop")))
 
@@ -35,18 +35,25 @@ def test_the_end_of_the_dose_ramps_down(bench, judge, setpoint):
     judge("RAMP-STEP", largest_step(record.current, after=end))
 
 
-@requirement("RAMP-RESUME", "RAMP-STEP")
+@requirement("RAMP-DOWN", "RAMP-RESUME", "RAMP-STEP", "STOP-CMD", "LIM-ACC")
 @over(setpoint=grid.top)
 def test_a_resumed_treatment_ramps_up_again(bench, judge, setpoint):
-    """Paused for 12 s, then resumed."""
-    pause = Pause(at(Phase.HOLD, 2 * s), bench.profile["ramp.down_time"] + 4 * s)
+    """Paused for longer than the ramp down takes, then resumed; off in between, as set after."""
+    profile = bench.profile
+    pause = Pause(at(Phase.HOLD, 2 * s), profile["ramp.down_time"] + 4 * s)
     record = bench.record(Scenario.treatment(setpoint, disturb=[pause]))
-    begin, end = record.event("resume"), record.event("stop")
-    judge("RAMP-RESUME", slope(record.current, after=begin, until=end))
-    judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
+    current = record.current
+    paused, resumed, end = (record.event(name) for name in ("pause", "resume", "stop"))
+    judge("RAMP-DOWN", slope(current, after=paused, until=resumed))
+    judge("RAMP-STEP", largest_step(current, after=paused, until=end))
+    off = profile["protection.off_current"]
+    judge("STOP-CMD", current.time_to_below(off, after=paused, until=resumed))
+    judge("RAMP-RESUME", slope(current, after=resumed, until=end))
+    again = resumed.later(profile["ramp.up_time"] + 1 * s)
+    judge("LIM-ACC", mean(current, after=again, until=end), at=setpoint)
 
 
-@requirement("RAMP-UP", "RAMP-STEP")
+@requirement("RAMP-UP", "RAMP-STEP", "LIM-ACC")
 @over(setpoint=grid.middle, later=grid.top)
 def test_a_new_setting_is_reached_by_a_ramp(bench, judge, setpoint, later):
     """The setting is doubled while the current still rises."""
@@ -56,3 +63,4 @@ def test_a_new_setting_is_reached_by_a_ramp(bench, judge, setpoint, later):
     begin, end = record.event("start"), record.event("stop")
     judge("RAMP-UP", slope(record.current, after=begin, until=end))
     judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
+    judge("LIM-ACC", mean(record.current, after=end.later(-5 * s), until=end), at=later)

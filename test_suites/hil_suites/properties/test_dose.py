@@ -6,13 +6,14 @@ from hil.units import s
 from hil_fixtures.suite import draw, for_all, grid, over, requirement
 
 
-@requirement("DOSE-TRUE")
+@requirement("DOSE-TRUE", "DOSE-END")
 @for_all(scenario=draw.scenarios)
 def test_charge_delivered_equals_charge_claimed(bench, judge, scenario):
     """For all settings, loads, polarities, pauses and load steps."""
     record = bench.record(scenario)
     delivered = charge(record.current)
     judge("DOSE-TRUE", delivered - record.claimed_charge, at=scenario.dose, hunt=True)
+    judge("DOSE-END", delivered, at=scenario.dose, hunt=True)
 
 
 @requirement("DOSE-TRUE")

@@ -1,0 +1,55 @@
+"""Ammeter and voltmeter on one known load: what their disagreement does to a verdict."""
+
+import numpy as np
+import pytest
+
+from hil.agreement import dispute
+from hil.capture import Accuracy, Capture, Source
+from hil.exact import Dimension
+from hil.measurement import Calibration
+
+OHMS = 2100.0
+
+
+def capture(samples, dimension, gain=5e-4, offset=2e-6):
+    role = "ammeter" if dimension is Dimension.CURRENT else "voltmeter"
+    accuracy = Accuracy(f"{role}[range]", gain, offset, "data sheet")
+    source = Source(role, "SIM-1", accuracy, Calibration.VALID)
+    return Capture(np.asarray(samples, dtype=np.float64), 0.0, 1e-3, 1e-4, dimension, source)
+
+
+def pair(amperes=4e-3, current_gain=1.0, voltage_gain=1.0):
+    shape = np.concatenate([np.linspace(0, 1, 2000), np.ones(3000), np.linspace(1, 0, 500)])
+    true = amperes * shape
+    volts = true / (1 / OHMS + 1 / 10e6)
+    return (
+        capture(true * current_gain, Dimension.CURRENT),
+        capture(volts * voltage_gain, Dimension.VOLTAGE, 1e-4, 6e-4),
+    )
+
+
+@pytest.mark.parametrize("amperes", [4e-3, -4e-3, 1e-4, 1e-5])
+def test_meters_within_their_accuracy_agree(amperes):
+    assert dispute(*pair(amperes, 1.0004, 0.9999), 1e6, OHMS, 0.01) == ""
+
+
+@pytest.mark.parametrize("gains", [(0.8333, 1.0), (0.92, 1.0), (1.0, 0.5), (-1.0, 1.0), (0.0, 1.0)])
+def test_a_meter_that_is_wrong_is_disputed(gains):
+    said = dispute(*pair(4e-3, *gains), 1e6, OHMS, 0.01)
+    assert "voltmeter reads" in said
+    assert "U = " in said
+
+
+def test_only_the_time_of_the_known_load_counts():
+    current, voltage = pair()
+    later = np.concatenate([voltage.samples[:3000], np.full(2500, 80.0)])
+    opened = capture(later, Dimension.VOLTAGE)
+    assert dispute(current, opened, 3.0, OHMS, 0.01) == ""
+    assert dispute(current, opened, 5.0, OHMS, 0.01) != ""
+
+
+def test_without_samples_there_is_nothing_to_compare():
+    current, voltage = pair()
+    assert dispute(current, voltage, 0.0, OHMS, 0.01) == ""
+    empty = capture([], Dimension.CURRENT)
+    assert dispute(empty, voltage, 1e6, OHMS, 0.01) == ""

@@ -1,0 +1,12 @@
+"""Accuracy: every setting is kept at every load within compliance, in either polarity."""
+
+from hil.features import steady
+from hil_fixtures.suite import draw, for_all, requirement
+
+
+@requirement("LIM-ACC")
+@for_all(scenario=draw.deliverable)
+def test_every_setting_is_accurate(bench, judge, scenario):
+    """For settings and loads between the points of the grids."""
+    held = steady(bench.record(scenario).current)
+    judge("LIM-ACC", abs(held), at=scenario.programmes[0].stimulus.setpoint, hunt=True)
