@@ -10,6 +10,7 @@ from hil.conclusion import Conclusion, conclude
 from hil.verdict import ExitCode, Verdict
 from hil_fixtures import config
 from hil_fixtures.plan import slug
+from hil_instruments.simulated.multimeter import Multimeter
 from hil_reports.evidence import read_journal
 
 # Fault, suite, test, requirement: what must turn to FAIL.
@@ -93,3 +94,34 @@ def test_a_device_of_half_the_current_is_judged_by_its_own_figures(tmp_path):
     assert {row.verdict for row in found.requirements} == {Verdict.PASS}
     assert found.plan["model"] == "Ionto 2"
     assert code == 0
+
+
+def test_a_meter_that_is_out_of_its_accuracy_proves_nothing(tmp_path, monkeypatch):
+    honest = Multimeter._readings  # noqa: SLF001  # the fault sits behind the instrument's face
+
+    def low(meter, starts, aperture):
+        return honest(meter, starts, aperture) * (0.95 if "ammeter" in meter.serial else 1.0)
+
+    monkeypatch.setattr(Multimeter, "_readings", low)
+    code, found = judged(tmp_path, "--hil-suite=current-limits")
+    verdicts = {row.requirement["id"]: row for row in found.requirements}
+    assert verdicts["LIM-CEIL"].verdict is Verdict.INCONCLUSIVE
+    assert "disputed" in verdicts["LIM-CEIL"].remark
+    assert code != 0
+    disputes = [body["dispute"] for body in found.records if body["dispute"]]
+    assert "voltmeter reads" in disputes[0]
+
+
+def test_a_breach_of_the_software_limit_counts_wherever_it_happens(tmp_path):
+    code, found = judged(
+        tmp_path,
+        "--hil-fault=F09",
+        "--hil-suite=polarity",
+        "--hil-suite=current-limits",
+        "-k",
+        "commanded_sign",
+    )
+    ceiling = next(row for row in found.requirements if row.requirement["id"] == "LIM-CEIL")
+    assert ceiling.verdict is Verdict.FAIL
+    assert {body["test"].partition(":")[0] for body in ceiling.judgements} == {"test_polarity"}
+    assert code != 0
