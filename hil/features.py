@@ -51,7 +51,7 @@ def mean(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
     """Mean (signed) of all samples from one moment to another; default: the whole record."""
-    data = _window(wave, after, until)
+    data = wave.window(after, until)
     if data.size < 10 or not np.all(np.isfinite(data)):
         why = f"overload, gap or too little to average in {data.size} samples"
         return _nothing(wave, wave.capture.dimension, why)
@@ -83,7 +83,7 @@ def peak(
     flank of a rounded top counts; sigma is measured in place from neighbouring samples. The raw
     extreme is kept in `raw`.
     """
-    signed = _window(wave, after, until)
+    signed = wave.window(after, until)
     if signed.size < 3 or not np.all(np.isfinite(signed)):
         return _nothing(wave, wave.capture.dimension, "overload or gap in the window of the peak")
     data = np.abs(signed)
@@ -110,7 +110,7 @@ def slope(
     The windows may begin up to 1 s before `after`: a step at `after` itself is seen whole.
     """
     kind = _derived(_PER_TIME, wave, "slope")
-    data = _window(wave, _earlier(after, SLOPE_WINDOW), until)
+    data = wave.window(_earlier(after, SLOPE_WINDOW), until)
     width = round(SLOPE_WINDOW / wave.capture.interval)
     if width < 3 or data.size < width or not np.all(np.isfinite(data)):
         return _nothing(wave, kind, f"slope needs {SLOPE_WINDOW} s of finite samples")
@@ -136,7 +136,7 @@ def largest_step(
 
     The first window may begin 15 ms before `after`: a step at `after` itself is seen whole.
     """
-    data = _window(wave, _earlier(after, 3 * STEP_TIME), until)
+    data = wave.window(_earlier(after, 3 * STEP_TIME), until)
     width = max(1, round(STEP_TIME / wave.capture.interval))
     if wave.capture.interval > STEP_TIME:
         why = f"samples every {wave.capture.interval:g} s cannot tell a step from a slope"
@@ -251,13 +251,6 @@ def _sliding_slope(data: Samples, width: int) -> Samples:
     middle = place[: total.size] + (width - 1) / 2
     slopes: Samples = (moment - middle * total) / (width * (width**2 - 1) / 12)
     return slopes
-
-
-def _window(wave: Waveform, after: Instant | None, until: Instant | None) -> Samples:
-    """Samples from `after` to `until`; none if the record does not hold all of them."""
-    begin = after.time if after else wave.capture.start
-    end = until.time if until else wave.capture.end
-    return wave.between(begin, end) if wave.holds(begin, end) else np.empty(0)
 
 
 def _earlier(moment: Instant | None, seconds: float) -> Instant | None:

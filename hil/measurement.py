@@ -136,12 +136,28 @@ def poorer(*states: Calibration) -> Calibration:
     return min(states, key=_POORER.index, default=Calibration.UNKNOWN)
 
 
-def truth(holds: bool, note: str, *, captures: Iterable[str] = ()) -> Measurement:
-    """A yes or no read from the device or from a capture, for a boolean requirement."""
+def truth(
+    holds: bool,
+    note: str,
+    *,
+    captures: Iterable[str] = (),
+    instruments: Iterable[str] = (),
+    calibration: Calibration = Calibration.VALID,
+) -> Measurement:
+    """A yes or no read from the device or from a capture, for a boolean requirement.
+
+    Args:
+        holds: the statement.
+        note: what it was read from, in one line for the report.
+        captures: hashes of the captures that show it.
+        instruments: serial numbers of the instruments that show it.
+        calibration: state of the poorest of them; VALID is right only where no instrument is.
+    """
     return Measurement(
         Decimal(int(holds)),
         Dimension.TRUTH,
-        calibration=Calibration.VALID,
+        instruments=tuple(instruments),
+        calibration=calibration,
         captures=tuple(captures),
         note=note,
     )

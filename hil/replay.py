@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
-from hil.exact import Dimension
+from hil.exact import ARITHMETIC, Dimension
 from hil.journal import JudgementBody, MeasuredBody
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Rule
@@ -41,8 +41,8 @@ def _decided(body: JudgementBody, measured: MeasuredBody, rule: str) -> Verdict:
     )
     if not value.is_finite() or (lower is None and upper is None):
         return Verdict.ERROR
-    margins = ([] if upper is None else [upper - value]) + (
-        [] if lower is None else [value - lower]
+    margins = ([] if upper is None else [ARITHMETIC.subtract(upper, value)]) + (
+        [] if lower is None else [ARITHMETIC.subtract(value, lower)]
     )
     margin = min(margins)
     if margin < 0:

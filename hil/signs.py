@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import numpy as np
 
-from hil.capture import Samples
 from hil.device import Polarity
 from hil.exact import Dimension, Exact, readable
 from hil.features import steady
@@ -28,7 +27,7 @@ def has_sign(wave: Waveform, polarity: Polarity, phase: str = "hold") -> Measure
         return _unknown(wave, f"no sign in {phase}: {found}")
     holds = (found.value > 0) == (polarity is Polarity.POSITIVE)
     note = f"mean over {phase} {found}, commanded {polarity.value}"
-    return truth(holds, note, captures=(wave.capture.sha256,))
+    return _seen(wave, holds, note)
 
 
 def keeps_sign(
@@ -41,7 +40,7 @@ def keeps_sign(
 ) -> Measurement:
     """Whether nothing beyond `floor` flows against a polarity between two moments."""
     bound = _si(floor, wave)
-    data = _between(wave, after, until)
+    data = wave.window(after, until)
     if not data.size or not np.all(np.isfinite(data)):
         return _unknown(wave, "overload, gap or no sample in the window of the sign")
     worst = float((data * polarity.sign).min())
@@ -49,7 +48,7 @@ def keeps_sign(
     side = "against" if worst < 0 else "short of"
     shown = against.lstrip("-")
     note = f"the lowest value is {shown} {side} the {polarity.value} polarity"
-    return truth(worst >= -bound, note, captures=(wave.capture.sha256,))
+    return _seen(wave, worst >= -bound, note)
 
 
 def rest_between(wave: Waveform, floor: Quantity | Exact) -> Measurement:
@@ -85,9 +84,16 @@ def _si(floor: Quantity | Exact, wave: Waveform) -> float:
     return float(exact.require(wave.capture.dimension).base)
 
 
-def _between(wave: Waveform, after: Instant, until: Instant | None) -> Samples:
-    last = wave.index(until.time) if until else len(wave.samples)
-    return wave.samples[wave.index(after.time) : last]
+def _seen(wave: Waveform, holds: bool, note: str) -> Measurement:
+    """A statement that is worth as much as the instrument behind it."""
+    source = wave.capture.source
+    return truth(
+        holds,
+        note,
+        captures=(wave.capture.sha256,),
+        instruments=(source.serial,),
+        calibration=source.calibration,
+    )
 
 
 def _unknown(wave: Waveform, why: str, dimension: Dimension = Dimension.TRUTH) -> Measurement:

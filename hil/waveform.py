@@ -61,6 +61,12 @@ class Waveform:
         margin = self.capture.interval
         return self.capture.start - margin <= begin and end <= self.capture.end + margin
 
+    def window(self, after: Instant | None, until: Instant | None) -> Samples:
+        """Samples from `after` to `until`; none if the record does not hold all of them."""
+        begin = after.time if after else self.capture.start
+        end = until.time if until else self.capture.end
+        return self.between(begin, end) if self.holds(begin, end) else np.empty(0)
+
     def phase(self, name: str) -> tuple[tuple[float, float], ...]:
         """Spans of a commanded phase; raises UsageError if the scenario has none of that name."""
         if name not in self.phases:

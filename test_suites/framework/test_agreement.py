@@ -33,7 +33,9 @@ def test_meters_within_their_accuracy_agree(amperes):
     assert dispute(*pair(amperes, 1.0004, 0.9999), 1e6, OHMS, 0.01) == ""
 
 
-@pytest.mark.parametrize("gains", [(0.8333, 1.0), (0.92, 1.0), (1.0, 0.5), (-1.0, 1.0), (0.0, 1.0)])
+@pytest.mark.parametrize(
+    "gains", [(0.8333, 1.0), (0.92, 1.0), (1.0, 0.5), (-1.0, 1.0), (0.0, 1.0), (1.0, 0.0)]
+)
 def test_a_meter_that_is_wrong_is_disputed(gains):
     said = dispute(*pair(4e-3, *gains), 1e6, OHMS, 0.01)
     assert "voltmeter reads" in said
