@@ -346,3 +346,41 @@ def test_provoking_sends_the_text_with_the_output_cut_off(rig):
     with pytest.raises(UsageError, match="takes text"):
         rig.bench.provoke(b"CURR 9")
     assert not rig.bench.station.cutoff.is_closed()
+
+
+def test_there_is_one_arming_at_a_time(rig):
+    with rig.bench.armed(), pytest.raises(UsageError, match="one arming, or one record"):
+        rig.bench.record(Scenario.treatment(1 * mA))
+    with rig.bench.armed() as run:
+        run.wait(1 * s)  # the bench is usable again
+
+
+@pytest.mark.parametrize("use", ["start", "wait", "abort"])
+def test_a_run_is_of_no_use_once_its_door_is_closed(rig, use):
+    with rig.bench.armed() as run:
+        run.wait(1 * s)
+    given = {"start": [1 * mA], "wait": [1 * s], "abort": []}[use]
+    with pytest.raises(UsageError, match="the arming has ended"):
+        getattr(run, use)(*given)
+
+
+def test_what_is_provoked_reaches_a_device_with_power_and_a_watched_resistor(rig):
+    with pytest.raises(UsageError, match="inside"):
+        rig.bench.provoke("NON:SENSE 1")
+    with rig.bench.armed() as run:
+        (said,) = rig.bench.provoke("NON:SENSE 1")
+        run.wait(1 * s)
+    assert said.startswith("-113")
+    assert "provoke" in run.record.events
+    with rig.bench.armed(load="skin"), pytest.raises(UsageError, match="resistor"):
+        rig.bench.provoke("NON:SENSE 1")
+
+
+def test_a_claim_that_was_not_read_is_no_claim_of_zero(rig, monkeypatch):
+    def lost():
+        raise ReplyTimeout("no reply")
+
+    monkeypatch.setattr(rig.station.stimulator, "claimed_charge", lost)
+    with rig.bench.armed() as run:
+        run.wait(1 * s)
+    assert run.record.claimed_charge.base.is_nan()

@@ -152,3 +152,25 @@ def test_a_glitch_within_the_rest_shortens_it():
 )
 def test_without_a_change_of_sign_there_is_no_rest(data):
     assert not rest_between(wave(data), 10 * uA).value.is_finite()
+
+
+@pytest.mark.parametrize("state", [Calibration.EXPIRED, Calibration.UNKNOWN, Calibration.DISPUTED])
+def test_a_sign_is_worth_as_much_as_its_meter(state):
+    source = Source("ammeter", "SIM-1", Accuracy("a", 5e-4, 2e-6, "sheet"), state)
+    capture = Capture(np.full(4000, 1e-3), 0.0, 1e-3, 1e-4, Dimension.CURRENT, source)
+    wave = Waveform(capture, {"hold": ((0.0, 4.0),)})
+    start = Instant(1.0, 0.0)
+    for seen in (
+        has_sign(wave, Polarity.POSITIVE),
+        keeps_sign(wave, Polarity.POSITIVE, 10 * uA, after=start),
+    ):
+        assert seen.value == 1
+        assert (seen.calibration, seen.instruments) == (state, ("SIM-1",))
+
+
+def test_a_sign_beyond_the_record_is_not_known():
+    source = Source("ammeter", "SIM-1", Accuracy("a", 5e-4, 2e-6, "sheet"), Calibration.VALID)
+    capture = Capture(np.full(4000, 1e-3), 0.0, 1e-3, 1e-4, Dimension.CURRENT, source)
+    late = {"after": Instant(1.0, 0.0), "until": Instant(9.0, 0.0)}
+    seen = keeps_sign(Waveform(capture), Polarity.POSITIVE, 10 * uA, **late)
+    assert seen.value.is_nan()

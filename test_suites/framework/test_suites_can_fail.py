@@ -125,3 +125,15 @@ def test_a_breach_of_the_software_limit_counts_wherever_it_happens(tmp_path):
     assert ceiling.verdict is Verdict.FAIL
     assert {body["test"].partition(":")[0] for body in ceiling.judgements} == {"test_polarity"}
     assert code != 0
+
+
+def test_a_voltmeter_that_shows_nothing_proves_nothing(tmp_path, monkeypatch):
+    honest = Multimeter._readings  # noqa: SLF001  # the fault sits behind the instrument's face
+
+    def dead(meter, starts, aperture):
+        return honest(meter, starts, aperture) * (0.0 if "voltmeter" in meter.serial else 1.0)
+
+    monkeypatch.setattr(Multimeter, "_readings", dead)
+    _, found = judged(tmp_path, "--hil-suite=fault-shutdown")
+    assert found.exit_code is ExitCode.UNSAFE
+    assert "dead meter" in found.reasons[0]
