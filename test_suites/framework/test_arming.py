@@ -380,7 +380,7 @@ def test_a_claim_that_was_not_read_is_no_claim_of_zero(rig, monkeypatch):
     def lost():
         raise ReplyTimeout("no reply")
 
-    monkeypatch.setattr(rig.station.stimulator, "claimed_charge", lost)
+    monkeypatch.setattr(rig.bench.station.stimulator, "claimed_charge", lost)
     with rig.bench.armed() as run:
         run.wait(1 * s)
     assert run.record.claimed_charge.base.is_nan()
