@@ -55,3 +55,11 @@ def test_without_samples_there_is_nothing_to_compare():
     assert dispute(current, voltage, 0.0, OHMS, 0.01) == ""
     empty = capture([], Dimension.CURRENT)
     assert dispute(empty, voltage, 1e6, OHMS, 0.01) == ""
+
+
+def test_a_dead_voltmeter_is_seen_where_the_current_is_largest():
+    quiet = np.zeros(10000)  # a second in which both read nothing, and where it would look
+    current, voltage = pair()
+    flowing = capture(np.concatenate([quiet, current.samples]), Dimension.CURRENT)
+    dead = capture(np.concatenate([quiet, 0 * voltage.samples]), Dimension.VOLTAGE, 1e-4, 6e-4)
+    assert "voltmeter reads 0 V" in dispute(flowing, dead, 1e6, OHMS, 0.01)
