@@ -11,7 +11,7 @@ import numpy as np
 from hil.capture import Capture, Samples
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
-from hil.measurement import Component, Measurement
+from hil.measurement import COVERAGE, Component, Measurement
 from hil.units import Quantity
 
 
@@ -89,24 +89,40 @@ class Waveform:
         """
         limit = level if isinstance(level, Exact) else Exact.of(level)
         bound = float(limit.require(self.capture.dimension).base)
-        first = self.index(after.time)
-        last = self.index(until.time) if until else len(self.samples)
-        window = np.abs(self.samples[first:last])
-        above = np.flatnonzero(~(window <= bound))  # NaN and overload count as above
-        interval = self.capture.interval
-        reached = first + (int(above[-1]) + 1 if above.size else 0)
-        censored = reached >= last
         note = f"time from {after.name or 'event'} to at most {limit} for good"
         if not self.holds(after.time, until.time if until else after.time):
-            return self._duration(math.nan, after, reached, note=f"{note}: outside of the record")
+            return self._duration(math.nan, after, 0, 0.0, note=f"{note}: outside of the record")
+        last = self.index(until.time) if until else len(self.samples)
+        seconds, reached = self._settled(bound, after, last)
+        # The meter may err at the level: how much earlier or later would it then be crossed?
+        error = COVERAGE * math.hypot(
+            *(part.contribution for part in self.capture.source.accuracy.components(bound))
+        )
+        early, late = (self._settled(bound + e, after, last)[0] for e in (error, -error))
+        spread = max(late - seconds, seconds - early) / math.sqrt(3)
+        return self._duration(seconds, after, reached, spread, censored=reached >= last, note=note)
+
+    def _settled(self, bound: float, after: Instant, last: int) -> tuple[float, int]:
+        """Seconds from an event until all samples up to `last` are at most `bound`; and which."""
+        first = self.index(after.time)
+        window = np.abs(self.samples[first:last])
+        above = np.flatnonzero(~(window <= bound))  # NaN and overload count as above
+        reached = first + (int(above[-1]) + 1 if above.size else 0)
         # The level was crossed between two samples: their middle, and half an interval either way.
-        between = not censored and above.size and not np.isnan(window[above[-1]])
+        between = reached < last and above.size and not np.isnan(window[above[-1]])
         crossing = reached - 0.5 if between else reached
-        seconds = max(self.capture.start + crossing * interval - after.time, 0.0)
-        return self._duration(seconds, after, reached, censored=censored, note=note)
+        start, interval = self.capture.start, self.capture.interval
+        return max(start + crossing * interval - after.time, 0.0), reached
 
     def _duration(
-        self, seconds: float, after: Instant, reached: int, *, censored: bool = False, note: str
+        self,
+        seconds: float,
+        after: Instant,
+        reached: int,
+        spread: float,
+        *,
+        censored: bool = False,
+        note: str,
     ) -> Measurement:
         sampling = self.capture.interval / math.sqrt(12)
         source, own = self.capture.source, self.capture.sha256[:12]
@@ -118,6 +134,7 @@ class Waveform:
                 Component(f"event {after.name} {own} {after.time!r}", after.u),
                 Component(f"sampling {own} {reached}", sampling),
                 Component(f"recorder start {own}", self.capture.start_u),
+                Component(f"level {own} {reached}", spread),
             ),
             instruments=(source.serial,),
             calibration=source.calibration,

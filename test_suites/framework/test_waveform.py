@@ -50,6 +50,17 @@ def test_time_from_the_event_to_the_fall(fall: float, start: float) -> None:
     assert found.dimension is Dimension.TIME
 
 
+def test_a_meter_that_may_err_at_the_level_widens_the_time() -> None:
+    """A tail of 9 uA may be one of 11 uA on a meter that errs by 2 uA: then it never went off."""
+    samples = np.concatenate((np.full(4000, 2e-3), np.full(4000, 9e-6)))
+    coarse = Source("m", "S", Accuracy("S[10 mA]", 0, 2e-6, "declared"), Calibration.VALID)
+    sure = Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT)
+    unsure = Waveform(capture(samples, source=coarse)).time_to_below(10 * uA, after=EVENT)
+    assert float(unsure.value) == pytest.approx(float(sure.value))
+    assert sure.u < 2e-3
+    assert unsure.u == pytest.approx(2.0 / math.sqrt(3), rel=1e-2)
+
+
 def test_it_covers_the_truth() -> None:
     falls = 2 + np.random.default_rng(1).uniform(0, 0.1, 200)
     found = [current((0, fall)).time_to_below(10 * uA, after=EVENT) for fall in falls]
