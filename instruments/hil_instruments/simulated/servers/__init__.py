@@ -1,0 +1,1 @@
+"""The simulated bench over loopback TCP: raw sockets, HiSLIP, VXI-11, and a control channel."""
