@@ -12,7 +12,7 @@ import pytest
 
 from hil_fixtures import cli
 from hil_fixtures.config import starter
-from hil_instruments.simulated.faults import FAULTS
+from hil_instruments.simulated.faults.catalogue import catalogue
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ BAD = {
     "no number": (["run", "--seed", "x"], ["--seed", "integer"]),
     "unknown command": (["frob"], ["frob", "hil --help"]),
     "unknown suite": (["run", "--suite", "rampling"], ["--suite", "rampling", "ramping"]),
-    "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F06"]),
+    "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F01 to F74"]),
     "unknown depth": (["run", "--depth", "mad"], ["--depth", "mad", "smoke, standard, deep"]),
     "missing device": (["run", "--device", "none.toml"], ["none.toml", "no such file"]),
     "missing bench": (["run", "--bench", "none.toml"], ["none.toml", "no such file"]),
@@ -242,4 +242,15 @@ def test_what_is_no_run_folder_is_named(hil, tmp_path, command):
 def test_every_fault_is_listed(hil):
     code, out, lines = hil("faults")
     assert (code, lines) == (0, [])
-    assert [line.split()[0] for line in out.splitlines()[1:] if line.startswith("F")] == [*FAULTS]
+    first = [line.split()[0] for line in out.splitlines()[1:] if not line.startswith(" ")]
+    assert first == [*catalogue()]
+
+
+def test_one_fault_is_shown_whole(hil):
+    code, out, lines = hil("faults", "f09")
+    assert (code, lines) == (0, [])
+    for text in ("F09", "firmware", "LIM-CEIL", "4.4 mA", "after:T"):
+        assert text in out
+    code, _, lines = hil("faults", "F99")
+    assert code == 11
+    assert "F01 to F74" in lines[0]
