@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
@@ -50,13 +51,23 @@ class LoadEntry:
     """Resistance beside the capacitance, of a skin network."""
     capacitance: Exact | None = None
     """Capacitance of a skin network."""
+    second_parallel: Exact | None = None
+    """Resistance beside the capacitance under the dispersive electrode."""
+    second_capacitance: Exact | None = None
+    """Capacitance under the dispersive electrode."""
+    cole_alpha: float | None = None
+    """Exponent of Cole's element in place of each capacitance; None is a plain capacitor."""
+    final_resistance: Exact | None = None
+    """What `parallel` falls to while current flows; None does not fall."""
+    fall_time: Exact | None = None
+    """Time constant of that fall at 1 mA; at 2 mA it falls twice as fast."""
 
     @property
     def resistance(self) -> Exact:
-        """Direct-current resistance."""
-        if self.parallel is None:
-            return self.series
-        return Exact(self.series.base + self.parallel.base, "ohm")
+        """Direct-current resistance, before any fall."""
+        parts = (self.series, self.parallel, self.second_parallel)
+        total = sum((part.base for part in parts if part is not None), Decimal(0))
+        return Exact(total, "ohm")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,219 @@
+"""Linear networks: resistors, capacitors and current sources, brought to their modes.
+
+Capacitors are taken for voltage sources, the resistive rest is solved once, and what remains,
+dv/dt = A v + B u, is symmetric after scaling by the roots of the capacitances: its modes are real,
+its rates positive, and between two events every quantity is a sum of known functions of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Row: TypeAlias = tuple[float, ...]
+
+GROUND = "return"
+"""The dispersive terminal of the device: all voltages are against it."""
+_RESONANCE = 1e-6  # relative distance below which a source's rate is moved off a mode
+_LEAST_CONDUCTANCE = 1e-13  # S from every node to ground: no node floats
+_LEAST_RATE = 1e-9  # 1/s: a mode slower than 30 years is as good as constant
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A quantity to observe: a sum of weighted node voltages and weighted sources."""
+
+    nodes: Mapping[str, float] = field(default_factory=dict)
+    """Node to weight."""
+    sources: Mapping[int, float] = field(default_factory=dict)
+    """Number of a source to weight."""
+
+
+@dataclass(slots=True)
+class Netlist:
+    """Parts between named nodes."""
+
+    resistors: list[tuple[str, str, float]] = field(default_factory=list)
+    """Two nodes and the conductance between them in S."""
+    capacitors: list[tuple[str, str, str, float]] = field(default_factory=list)
+    """Name, two nodes and the capacitance between them in F."""
+    sources: list[tuple[str, str]] = field(default_factory=list)
+    """Node that a current leaves and node that it enters."""
+
+    def resistor(self, first: str, second: str, ohm: float) -> None:
+        """Add a resistance; an infinite one is left out."""
+        self.resistors.append((first, second, 1 / ohm))
+
+    def capacitor(self, name: str, first: str, second: str, farad: float) -> None:
+        """Add a capacitance, whose voltage counts from first to second."""
+        self.capacitors.append((name, first, second, farad))
+
+    def source(self, first: str, second: str) -> None:
+        """Add a current source that draws from the first node and feeds the second."""
+        self.sources.append((first, second))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Network:
+    """A netlist brought to its modes z: dz/dt = -rate z + inputs u, y = probes z + direct u."""
+
+    names: tuple[str, ...]
+    """Names of its capacitors."""
+    rates: Row
+    """Of its modes, in 1/s."""
+    inputs: tuple[Row, ...]
+    """Source by source, the feed of each mode per ampere."""
+    probes: tuple[Row, ...]
+    """Probe by probe, the weight of each mode."""
+    direct: tuple[Row, ...]
+    """Probe by probe, the weight of each source."""
+    gains: tuple[Row, ...]
+    """Probe by probe, the reply to a constant ampere of each source."""
+    drags: tuple[Row, ...]
+    """Probe by probe, what it stays behind under an ampere per second of each source."""
+    decays: Row
+    """Rates of the exponentials that the first source can contain, in 1/s."""
+    responses: tuple[Row, ...]
+    """Exponential by exponential, the amplitude in each mode per ampere."""
+    transfers: tuple[Row, ...]
+    """Probe by probe, the amplitude per ampere of each exponential."""
+    pulse: float
+    """Angular frequency of the sinusoid that the first source can contain, in 1/s."""
+    swings: tuple[complex, ...]
+    """Complex amplitude of each mode per ampere of that sinusoid."""
+    to_modes: Array
+    """Matrix from the voltages of the capacitors to the modes."""
+    from_modes: Array
+    """And back."""
+
+    def modes(self, voltages: Mapping[str, float]) -> list[float]:
+        """Modes of these capacitor voltages in V; what is not named is empty."""
+        vector = [voltages.get(name, 0.0) for name in self.names]
+        modes: list[float] = (self.to_modes @ vector).tolist()
+        return modes
+
+    def voltages(self, modes: Sequence[float]) -> dict[str, float]:
+        """Capacitor voltages in V of these modes."""
+        vector: list[float] = (self.from_modes @ modes).tolist()
+        return dict(zip(self.names, vector, strict=True))
+
+
+def reduced(
+    netlist: Netlist, probes: Sequence[Probe], decays: Sequence[float], pulse: float = 0.0
+) -> Network:
+    """Bring a netlist to its modes.
+
+    Args:
+        netlist: no two capacitors in parallel, none in a loop of capacitors; at least one.
+        probes: what is to be observed.
+        decays: rates in 1/s of the exponentials of the first source.
+        pulse: angular frequency of its sinusoid in 1/s.
+    """
+    nodes = _nodes(netlist)
+    from_state, from_source, currents, driven = _resistive(netlist, nodes)
+    roots = np.sqrt([farad for *_, farad in netlist.capacitors])
+    stiffness = -currents / np.outer(roots, roots)
+    rates, vectors = np.linalg.eigh((stiffness + stiffness.T) / 2)
+    rates = np.maximum(rates, _LEAST_RATE)
+    to_modes, from_modes = vectors.T * roots, vectors / roots[:, None]
+    inputs = (vectors.T / roots) @ driven
+    weights, direct = _weights(probes, nodes, len(netlist.sources))
+    seen = weights @ from_state @ from_modes
+    through = weights @ from_source + direct
+    apart = [_apart(rate, rates) for rate in decays]
+    responses = np.array([inputs[:, 0] / (rates - rate) for rate in apart])
+    return Network(
+        names=tuple(name for name, *_ in netlist.capacitors),
+        rates=_row(rates),
+        inputs=_rows(inputs.T),
+        probes=_rows(seen),
+        direct=_rows(through),
+        gains=_rows(seen @ (inputs / rates[:, None]) + through),
+        drags=_rows(seen @ (inputs / rates[:, None] ** 2)),
+        decays=tuple(apart),
+        responses=_rows(responses),
+        transfers=_rows(seen @ responses.T + through[:, :1]),
+        pulse=pulse,
+        swings=tuple((inputs[:, 0] / (rates + 1j * pulse)).tolist()),
+        to_modes=to_modes,
+        from_modes=from_modes,
+    )
+
+
+def _nodes(netlist: Netlist) -> dict[str, int]:
+    ends = [part[:2] for part in netlist.resistors]
+    ends += [part[1:3] for part in netlist.capacitors] + netlist.sources
+    names = dict.fromkeys(name for pair in ends for name in pair if name != GROUND)
+    return {name: number for number, name in enumerate(names)}
+
+
+def _resistive(netlist: Netlist, nodes: Mapping[str, int]) -> tuple[Array, Array, Array, Array]:
+    """Solve the network with its capacitors as voltage sources.
+
+    Returns:
+        Node voltages per volt of each capacitor and per ampere of each source, then the currents
+        into the capacitors, likewise.
+    """
+    count, states = len(nodes), len(netlist.capacitors)
+    matrix = np.zeros((count + states, count + states))
+    for first, second, siemens in netlist.resistors:
+        _stamp(matrix, nodes.get(first), nodes.get(second), siemens)
+    matrix[range(count), range(count)] += _LEAST_CONDUCTANCE
+    right = np.zeros((count + states, states + len(netlist.sources)))
+    for number, (_, first, second, _) in enumerate(netlist.capacitors):
+        row = count + number
+        for name, sign in ((first, 1.0), (second, -1.0)):
+            if name in nodes:
+                matrix[row, nodes[name]] += sign
+                matrix[nodes[name], row] += sign
+        right[row, number] = 1.0
+    for number, (first, second) in enumerate(netlist.sources):
+        for name, sign in ((first, -1.0), (second, 1.0)):
+            if name in nodes:
+                right[nodes[name], states + number] += sign
+    solved: Array = np.asarray(np.linalg.solve(matrix, right), dtype=np.float64)
+    voltages, currents = solved[:count], solved[count:]
+    return voltages[:, :states], voltages[:, states:], currents[:, :states], currents[:, states:]
+
+
+def _stamp(matrix: Array, first: int | None, second: int | None, siemens: float) -> None:
+    if first is not None:
+        matrix[first, first] += siemens
+    if second is not None:
+        matrix[second, second] += siemens
+    if first is not None and second is not None:
+        matrix[first, second] -= siemens
+        matrix[second, first] -= siemens
+
+
+def _weights(
+    probes: Sequence[Probe], nodes: Mapping[str, int], sources: int
+) -> tuple[Array, Array]:
+    weights, direct = np.zeros((len(probes), len(nodes))), np.zeros((len(probes), sources))
+    for row, probe in enumerate(probes):
+        for name, weight in probe.nodes.items():
+            if name in nodes:
+                weights[row, nodes[name]] += weight
+        for source, weight in probe.sources.items():
+            direct[row, source] += weight
+    return weights, direct
+
+
+def _apart(rate: float, modes: Array) -> float:
+    """Move a rate off the modes: where they meet, the solution has another form."""
+    while np.any(np.abs(modes / rate - 1) < _RESONANCE):
+        rate *= 1 + 2 * _RESONANCE
+    return rate
+
+
+def _row(vector: Array) -> Row:
+    return tuple(vector.tolist())
+
+
+def _rows(matrix: Array) -> tuple[Row, ...]:
+    return tuple(tuple(row) for row in matrix.tolist())

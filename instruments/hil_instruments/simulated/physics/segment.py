@@ -1,0 +1,144 @@
+"""One stretch of time without an event: every quantity a known function of time."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from dataclasses import dataclass
+
+from hil_instruments.simulated.physics.network import Network
+from hil_instruments.simulated.physics.node import Node
+from hil_instruments.simulated.physics.signal import Signal
+from hil_instruments.simulated.physics.wiring import YIELD
+
+BOOST_DECAY = 2
+"""Number of the exponential with which the boost voltage approaches its aim."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drive:
+    """The sources of a network from one event to the next."""
+
+    levels: tuple[float, float, float]
+    """Constant part of each source in A."""
+    slope: float = 0.0
+    """Ramp of the second source in A/s."""
+    amplitudes: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Of the exponentials of the first source in A: regulator lag, excess, boost."""
+    swing: complex = 0.0
+    """Of the sinusoid of the first source in A."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feed:
+    """What stands behind the output stage."""
+
+    boost: float
+    """Aim of the boost voltage in V."""
+    boost_excess: float
+    """What it is above its aim at the begin, in V."""
+    supply: float
+    """At the device's supply input in V."""
+    quiescent: float
+    """Supply current in A without output."""
+    draw: float
+    """Supply current in A for each ampere of output, with the sign of the output."""
+
+
+class Segment:
+    """A network, its sources, and its modes at the begin."""
+
+    __slots__ = ("drive", "feed", "free", "network", "start")
+
+    def __init__(
+        self, start: float, network: Network, drive: Drive, feed: Feed, modes: list[float]
+    ) -> None:
+        """Solve from a state on.
+
+        Args:
+            start: bench time in s.
+            network: what is connected to what.
+            drive: its sources.
+            feed: behind the stage.
+            modes: of the network at `start`.
+        """
+        self.start, self.network, self.drive, self.feed = start, network, drive, feed
+        forced = self._forced(0.0, drive.amplitudes, drive.swing)
+        self.free = [z - f for z, f in zip(modes, forced, strict=True)]
+
+    def _forced(
+        self, age: float, amplitudes: tuple[float, float, float], swing: complex
+    ) -> list[float]:
+        """Modes that the sources alone would give."""
+        network, drive = self.network, self.drive
+        stage, skin, leak = drive.levels
+        rates = network.rates
+        first, second, third = network.inputs
+        if skin or leak or drive.slope:
+            slope = drive.slope
+            forced = [
+                (a * stage + b * (skin + slope * (age - 1 / r)) + c * leak) / r
+                for a, b, c, r in zip(first, second, third, rates, strict=True)
+            ]
+        else:
+            forced = [a * stage / r for a, r in zip(first, rates, strict=True)]
+        for amplitude, response in zip(amplitudes, network.responses, strict=True):
+            if amplitude:
+                forced = [f + w * amplitude for f, w in zip(forced, response, strict=True)]
+        if swing:
+            swings = zip(forced, network.swings, strict=True)
+            forced = [f + (w * swing).real for f, w in swings]
+        return forced
+
+    def modes(self, age: float) -> list[float]:
+        """Modes of the network at an age in s."""
+        network, drive = self.network, self.drive
+        decayed = [
+            amplitude * math.exp(-rate * age) if amplitude else 0.0
+            for amplitude, rate in zip(drive.amplitudes, network.decays, strict=True)
+        ]
+        swing = drive.swing * cmath.exp(1j * network.pulse * age) if drive.swing else 0.0
+        forced = self._forced(age, (decayed[0], decayed[1], decayed[2]), swing)
+        return [
+            f + h * math.exp(-rate * age)
+            for f, h, rate in zip(forced, self.free, network.rates, strict=True)
+        ]
+
+    def signal(self, probe: int) -> Signal:
+        """What a probe of the network sees."""
+        network, drive = self.network, self.drive
+        gains, levels = network.gains[probe], drive.levels
+        level = gains[0] * levels[0] + gains[1] * levels[1] + gains[2] * levels[2]
+        weights = network.probes[probe]
+        decays = [
+            (w * h, rate) for w, h, rate in zip(weights, self.free, network.rates, strict=True)
+        ]
+        for amplitude, weight, rate in zip(
+            drive.amplitudes, network.transfers[probe], network.decays, strict=True
+        ):
+            if amplitude:
+                decays.append((weight * amplitude, rate))
+        slope = drive.slope
+        if slope:
+            level -= slope * network.drags[probe][YIELD]
+        swing: complex = 0.0
+        if drive.swing:
+            through = sum(w * s for w, s in zip(weights, network.swings, strict=True))
+            swing = drive.swing * (through + network.direct[probe][0])
+        return Signal(level, slope * gains[YIELD], decays, swing, network.pulse)
+
+    def seen(self, node: Node) -> Signal:
+        """What an instrument at a node sees."""
+        feed = self.feed
+        if node is Node.BOOST:
+            return Signal(feed.boost, 0.0, [(feed.boost_excess, self.boost_rate)])
+        if node is Node.SUPPLY:
+            return Signal(feed.supply)
+        if node is Node.SUPPLY_CURRENT:
+            return Signal(feed.quiescent).plus(feed.draw, self.signal(Node.SENSE.value))
+        return self.signal(node.value)
+
+    @property
+    def boost_rate(self) -> float:
+        """Rate in 1/s with which the boost voltage approaches its aim."""
+        return self.network.decays[BOOST_DECAY]

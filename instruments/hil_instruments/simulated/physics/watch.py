@@ -1,0 +1,81 @@
+"""Who waits for a level: ADC windows of the board, and the independent over-current comparator."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from hil_instruments.simulated.physics.signal import Signal
+
+_HYSTERESIS = 1e-6  # relative; a level that was met must be left by so much before it counts again
+_RESET = 0.999  # share of the comparator's level below which it lets go
+_NEAR = 1e-12  # how near a level counts as met, relative, or absolute below 1
+
+
+@dataclass(slots=True)
+class Window:
+    """Tells when the magnitude of a signal enters or leaves low to high."""
+
+    low: float
+    high: float
+    region: int | None = None
+    """-1 below, 0 inside, 1 above; None until it has looked."""
+
+    def look(self, value: float) -> bool:
+        """Take a value in; return whether its region is another one than before."""
+        size, before = abs(value), self.region
+        slack = _NEAR * max(1.0, size)
+        if before is None:
+            self.region = -1 if size < self.low else int(size > self.high)
+            return False
+        low = self.low - slack if before < 0 else self.low * (1 - _HYSTERESIS) + slack
+        high = self.high * (1 - _HYSTERESIS) + slack if before > 0 else self.high - slack
+        self.region = -1 if size < low else int(size >= high)
+        return self.region != before
+
+    def quiet(self, signal: Signal, age: float) -> float:
+        """Age in s up to which the signal certainly stays in its region."""
+        rising = (signal, signal.times(-1.0))
+        falling = rising[1] if signal.at(age) >= 0 else rising[0]
+        ages = []
+        if self.region == -1:
+            ages += [each.quiet(age, self.low) for each in rising]
+        elif self.region == 0:
+            if self.high < math.inf:
+                ages += [each.quiet(age, self.high) for each in rising]
+            if self.low > 0:
+                ages.append(falling.quiet(age, -self.low * (1 - _HYSTERESIS)))
+        else:
+            ages.append(falling.quiet(age, -self.high * (1 - _HYSTERESIS)))
+        return min(ages, default=math.inf)
+
+
+@dataclass(slots=True)
+class Comparator:
+    """Fires when a current has stayed above a level for a time; its level lets go 0.1 % lower."""
+
+    level: float
+    """In A; infinite never fires."""
+    delay: float
+    """In s."""
+    since: float | None = None
+    """Bench time in s since which the current is above."""
+
+    @property
+    def due(self) -> float:
+        """Bench time in s at which it fires; infinite while the current is below."""
+        return math.inf if self.since is None else self.since + self.delay
+
+    def look(self, current: float, now: float) -> None:
+        """Take a current in A in."""
+        if self.since is None:
+            if current >= self.level - _NEAR:
+                self.since = now
+        elif current <= self.level * _RESET * (1 + 1e-9):
+            self.since = None
+
+    def quiet(self, signal: Signal, age: float) -> float:
+        """Age in s up to which nothing happens to it."""
+        if self.since is None:
+            return signal.quiet(age, self.level) if self.level < math.inf else math.inf
+        return signal.times(-1.0).quiet(age, -self.level * _RESET)
