@@ -178,6 +178,28 @@ def _instrument_problems(bench: BenchDescription) -> list[tuple[str, str]]:
     return found
 
 
+def load_problem(load: LoadEntry) -> str:
+    """Return what is wrong with the parts of one load; empty if they fit together."""
+    pairs = ("parallel", "capacitance"), ("second_parallel", "second_capacitance")
+    for first, second in pairs:
+        if (getattr(load, first) is None) != (getattr(load, second) is None):
+            return f"a skin network needs both {first} and {second}, a resistor none"
+    if load.parallel is None:
+        extras = ("second_parallel", "cole_alpha", "final_resistance", "fall_time")
+        if found := [name for name in extras if getattr(load, name) is not None]:
+            return f"{found[0]} belongs to a skin network: give parallel and capacitance too"
+        return ""
+    if (load.final_resistance is None) != (load.fall_time is None):
+        return "a resistance that falls needs both final_resistance and fall_time"
+    if load.final_resistance is None:
+        return ""
+    if load.cole_alpha is not None:
+        return "cole_alpha and final_resistance exclude each other: Cole's element does not fall"
+    if not load.final_resistance < load.parallel:
+        return f"final_resistance = {load.final_resistance} must lie below parallel"
+    return ""
+
+
 def _load_problems(bench: BenchDescription) -> list[tuple[str, str]]:
     found = []
     if bench.bleed not in bench.loads:
