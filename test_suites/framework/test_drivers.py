@@ -301,7 +301,7 @@ def test_abort_goes_out_while_the_session_is_poisoned(rig):
 
 
 def test_what_was_provoked_is_not_taken_for_a_reading(rig):
-    rig.stimulator.provoke("*IDN?;*IDN?")
+    rig.stimulator.provoke("*ESE?;*IDN?")
     assert rig.stimulator.state() is State.IDLE
     assert rig.stimulator.errors() == []  # else -410: the next question cut its reply off
 

@@ -156,7 +156,7 @@ class SimulatedBench:
         if role not in self.instruments:
             raise UsageError(f"no {role!r} on this bench; it has {', '.join(self.instruments)}")
         reply = self.send(role, message.encode() if isinstance(message, str) else message)
-        if isinstance(reply, Pending):
+        while isinstance(reply, Pending):
             if math.isinf(reply.ready):
                 return b""
             self._clock.advance(reply.ready)
@@ -170,7 +170,7 @@ class SimulatedBench:
             self._clock.advance(self._clock.time + length / TRANSFER_RATE)
 
 
-def completed(pending: Pending) -> bytes:
-    """Make a reply whose time has come."""
+def completed(pending: Pending) -> bytes | Pending:
+    """Make a reply whose time has come; it may turn out to need more of it."""
     reply = pending.produce()
-    return reply.encode() if isinstance(reply, str) else reply
+    return reply.encode() if isinstance(reply, str) else reply or b""

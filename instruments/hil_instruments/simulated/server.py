@@ -219,9 +219,9 @@ class BenchServer:
                     break
             if not self._wait_until(free, generation):
                 return b""
-        if not isinstance(reply, Pending):
-            return reply
-        if not self._wait_until(reply.ready, generation):
-            return b""
-        with self.lock:
-            return completed(reply)
+        while isinstance(reply, Pending):
+            if not self._wait_until(reply.ready, generation):
+                return b""
+            with self.lock:
+                reply = completed(reply)
+        return reply

@@ -1,26 +1,37 @@
 """SCPI as an instrument hears it: messages, headers, parameters, status, error queue, replies.
 
-An instrument subclasses `Instrument` and marks its handlers with `@scpi("HEADer:PATTern", ...)`.
-What a message means never depends on the instrument's state, so the parsed form is kept and a
-repeated query costs one look-up.
+An instrument subclasses `Instrument` and marks its handlers with `@scpi("HEADer:PATTern", ...)`; a
+client talks to it through an `Exchange`. What a message means never depends on the instrument's
+state, so the parsed form is kept and a repeated query costs one look-up.
 """
 
 from __future__ import annotations
 
-from hil_instruments.simulated.scpi.commands import Command, scpi
+from hil_instruments.simulated.scpi.commands import Command, CommandTree, scpi
+from hil_instruments.simulated.scpi.core import LONGEST_KEPT
 from hil_instruments.simulated.scpi.errors import ERROR_QUEUE, ScpiError
-from hil_instruments.simulated.scpi.instrument import LONGEST_KEPT, Instrument
+from hil_instruments.simulated.scpi.exchange import Exchange
+from hil_instruments.simulated.scpi.instrument import Instrument
 from hil_instruments.simulated.scpi.messages import Call, Program, parse
+from hil_instruments.simulated.scpi.numbers import boolean, integer, number
 from hil_instruments.simulated.scpi.parameters import (
     Parameter,
-    boolean,
+    block_data,
     channels,
     choice,
-    integer,
-    number,
+    numeric_list,
     optional,
+    string,
 )
-from hil_instruments.simulated.scpi.replies import Answer, Pending, block, scientific
+from hil_instruments.simulated.scpi.replies import (
+    Answer,
+    Pending,
+    block,
+    indefinite,
+    quoted,
+    scientific,
+)
+from hil_instruments.simulated.scpi.status import Register
 
 __all__ = [
     "ERROR_QUEUE",
@@ -28,19 +39,27 @@ __all__ = [
     "Answer",
     "Call",
     "Command",
+    "CommandTree",
+    "Exchange",
     "Instrument",
     "Parameter",
     "Pending",
     "Program",
+    "Register",
     "ScpiError",
     "block",
+    "block_data",
     "boolean",
     "channels",
     "choice",
+    "indefinite",
     "integer",
     "number",
+    "numeric_list",
     "optional",
     "parse",
+    "quoted",
     "scientific",
     "scpi",
+    "string",
 ]

@@ -1,185 +1,69 @@
-"""What every instrument has: identity, command table, error queue, status registers."""
+"""What every instrument understands: the common commands, STATus and SYSTem of SCPI-99."""
 
 from __future__ import annotations
 
-from collections import deque
 from typing import ClassVar
 
-from hil.bench import InstrumentEntry
-from hil_instruments.simulated.clock import VirtualClock
-from hil_instruments.simulated.scpi.commands import Command, scpi
-from hil_instruments.simulated.scpi.errors import ERROR_QUEUE, ScpiError, event_bit
-from hil_instruments.simulated.scpi.headers import spellings
-from hil_instruments.simulated.scpi.messages import Call, Program, parse
-from hil_instruments.simulated.scpi.parameters import integer
+from hil_instruments.simulated.scpi.commands import scpi
+from hil_instruments.simulated.scpi.core import Core
+from hil_instruments.simulated.scpi.errors import ScpiError
+from hil_instruments.simulated.scpi.numbers import integer
 from hil_instruments.simulated.scpi.replies import Answer, Pending
+from hil_instruments.simulated.scpi.status import REGISTER_MASK
 
-LONGEST_KEPT = 256
-"""Longest message, and largest number of messages, whose parsed form is kept."""
+_SERVICE_REQUEST = 64
 
 
-class Instrument:
-    """What every instrument has: identity, command table, error queue, status registers."""
+class Instrument(Core):
+    """An instrument with the commands that IEEE 488.2 and SCPI-99 ask of every one."""
 
     no_error: ClassVar[str] = '0,"No error"'
     """Reply of an empty error queue; some makers write +0."""
     firmware: ClassVar[str] = "1.0"
-    _table: ClassVar[dict[str, Command]] = {}
 
-    def __init_subclass__(cls) -> None:
-        cls._table = dict(cls._table)
-        for name, method in vars(cls).items():
-            cls._enter(name, method)
+    def whole(self, number: int) -> str:
+        """Write the content of a register; some makers write a sign."""
+        return str(number)
 
-    @classmethod
-    def _enter(cls, name: str, method: object) -> None:
-        for header, parameters in getattr(method, "scpi_commands", ()):
-            command = Command(header, parameters, name)
-            cls._table.update(dict.fromkeys(spellings(header), command))
-
-    def __init__(self, entry: InstrumentEntry, clock: VirtualClock) -> None:
-        self.entry = entry
-        self.clock = clock
-        self.busy_until = 0.0
-        """Bench time until which no further message is looked at: commands are sequential."""
-        self.serial = f"SIM-{entry.role}-01"
-        self._errors: deque[str] = deque()
-        self._events = 128  # power on
-        self._event_mask = 0
-        self._service_mask = 0
-        self._completion: float | None = None
-        self._programs: dict[bytes, Program] = {}
-
-    # What a front end overrides.
-
-    def preset(self) -> None:
-        """Go to the state after *RST."""
-
-    def self_test(self) -> bool:
-        """Test itself; True if passed."""
-        return True
-
-    def complete_at(self) -> float:
-        """Bench time at which everything begun is done; infinite for never."""
-        return self.clock.time
-
-    def trigger(self) -> None:
-        """Obey *TRG or its equivalent on the bus."""
-        raise ScpiError(-211, f"{self.entry.model} waits for no trigger")
-
-    def device_clear(self) -> None:
-        """Obey a device clear: give up the measurement under way, keep every setting."""
-
-    # Messages.
-
-    def receive(self, message: bytes) -> bytes | Pending:
-        """Obey one message; a terminator at its end is ignored.
-
-        Returns:
-            The reply with its terminator, empty if there is none, or one that comes later.
-        """
-        program = self._programs.get(message)
-        if program is None:
-            program = self._read(message)
-        calls, error = program
-        if len(calls) == 1 and error is None:
-            answer = self._obey(calls[0])
-            if answer.__class__ is str:
-                return (answer + "\n").encode()
-            answers = [answer]
-        else:
-            answers = [self._obey(call) for call in calls]
-            if error is not None:
-                self.report(error)
-        return self._reply([answer for answer in answers if answer is not None])
-
-    def _read(self, message: bytes) -> Program:
-        try:
-            text = message.decode("ascii")
-        except UnicodeDecodeError:
-            return (), ScpiError(-101, f"{message[:40]!r} holds bytes outside ASCII")
-        program = parse(self._table, text.strip(" \t\r\n\0"))
-        if len(message) <= LONGEST_KEPT:
-            if len(self._programs) >= LONGEST_KEPT:
-                self._programs.clear()
-            self._programs[message] = program
-        return program
-
-    def _obey(self, call: Call) -> Answer:
-        try:
-            answer: Answer = getattr(self, call.handler)(*call.arguments)
-        except ScpiError as error:
-            self.report(error)
-            return None
-        return answer
-
-    def _reply(self, answers: list[str | bytes | Pending]) -> bytes | Pending:
-        later = [answer.ready for answer in answers if isinstance(answer, Pending)]
-        if later:
-            return Pending(max(later), lambda: self._joined(answers))
-        return self._joined(answers)
-
-    def _joined(self, answers: list[str | bytes | Pending]) -> bytes:
-        parts = []
-        for answer in answers:
-            try:
-                part = answer.produce() if isinstance(answer, Pending) else answer
-            except ScpiError as error:
-                self.report(error)
-                continue
-            parts.append(part.encode() if isinstance(part, str) else part)
-        return b";".join(parts) + b"\n" if parts else b""
-
-    def report(self, error: ScpiError) -> None:
-        """Enter an error into queue and event register."""
-        self._events |= event_bit(error.code)
-        if len(self._errors) >= ERROR_QUEUE:
-            self._errors[-1] = str(ScpiError(-350))
-        else:
-            self._errors.append(str(error))
-
-    def status_byte(self, *, reply_waits: bool) -> int:
-        """Status byte as a serial poll reads it."""
-        self._note_completion()
-        status = 4 * bool(self._errors) + 16 * reply_waits
-        status += 32 * bool(self._events & self._event_mask)
-        return status | 64 * bool(status & self._service_mask)
-
-    def _note_completion(self) -> None:
-        if self._completion is not None and self.clock.time >= self._completion:
-            self._events |= 1
-            self._completion = None
-
-    # Common commands.
+    # IEEE 488.2, chapter 10.
 
     @scpi("*IDN?")
     def _identity(self) -> str:
         return f"{self.entry.manufacturer},{self.entry.model},{self.serial},{self.firmware}"
 
+    @scpi("*OPT?")
+    def _options(self) -> str:
+        return "0"
+
     @scpi("*RST")
     def _reset(self) -> None:
-        self._completion = None
+        self.cancel_completion()
+        self.overlapped_until = 0.0
         self.preset()
 
     @scpi("*CLS")
     def _clear_status(self) -> None:
+        self.cancel_completion()
         self._errors.clear()
-        self._events = 0
-        self._completion = None
+        self._standard_events = self.operation.event = self.questionable.event = 0
 
     @scpi("*OPC")
     def _mark_completion(self) -> None:
-        self._completion = self.complete_at()
+        self._opc_waits = True
         self._note_completion()
+        self.attentive = self.attentive or self._opc_waits
 
     @scpi("*OPC?")
     def _await_completion(self) -> Answer:
-        end = self.complete_at()
-        return "1" if end <= self.clock.time else Pending(end, lambda: "1")
+        if self.complete_at() <= self.clock.time:
+            return "1"
+        return Pending(self.complete_at, lambda: "1")
 
     @scpi("*WAI")
-    def _wait(self) -> None:
-        self.busy_until = max(self.busy_until, self.complete_at())
+    def _wait(self) -> Answer:
+        if self.complete_at() <= self.clock.time:
+            return None
+        return Pending(self.complete_at, lambda: None)
 
     @scpi("*TST?")
     def _test(self) -> str:
@@ -192,43 +76,128 @@ class Instrument:
     @scpi("*ESR?")
     def _read_events(self) -> str:
         self._note_completion()
-        events, self._events = self._events, 0
-        return str(events)
+        events, self._standard_events = self._standard_events, 0
+        return self.whole(events)
 
     @scpi("*ESE", integer())
     def _mask_events(self, mask: int) -> None:
-        self._event_mask = _register(mask)
+        self.event_mask = _within(mask, 255)
 
     @scpi("*ESE?")
     def _read_event_mask(self) -> str:
-        return str(self._event_mask)
+        return self.whole(self.event_mask)
 
     @scpi("*SRE", integer())
     def _mask_service(self, mask: int) -> None:
-        self._service_mask = _register(mask) & ~64
+        self.service_mask = _within(mask, 255) & ~_SERVICE_REQUEST
+        self.attentive = True
 
     @scpi("*SRE?")
     def _read_service_mask(self) -> str:
-        return str(self._service_mask)
+        return self.whole(self.service_mask)
 
     @scpi("*STB?")
     def _read_status(self) -> str:
-        return str(self.status_byte(reply_waits=False))
+        return self.whole(self.status_byte(reply_waits=False))
+
+    # SCPI-99, volume 2, chapter 21.
 
     @scpi("SYSTem:ERRor[:NEXT]?")
     def _next_error(self) -> str:
-        return self._errors.popleft() if self._errors else self.no_error
+        return self._errors.pop() or self.no_error
+
+    @scpi("SYSTem:ERRor:ALL?")
+    def _all_errors(self) -> str:
+        entries = []
+        while entry := self._errors.pop():
+            entries.append(entry)
+        return ",".join(entries) or self.no_error
+
+    @scpi("SYSTem:ERRor:COUNt?")
+    def _count_errors(self) -> str:
+        return self.whole(len(self._errors))
 
     @scpi("SYSTem:VERSion?")
     def _version(self) -> str:
         return "1999.0"
 
+    # SCPI-99, volume 2, chapter 20.
 
-for _name, _method in list(vars(Instrument).items()):
-    Instrument._enter(_name, _method)  # noqa: SLF001  # __init_subclass__ does not run for the base itself
+    @scpi("STATus:PRESet")
+    def _preset_status(self) -> None:
+        self.operation.preset()
+        self.questionable.preset()
+
+    @scpi("STATus:OPERation[:EVENt]?")
+    def _operation_event(self) -> str:
+        self.refresh()
+        return self.whole(self.operation.take_event())
+
+    @scpi("STATus:OPERation:CONDition?")
+    def _operation_condition(self) -> str:
+        self.refresh()
+        return self.whole(self.operation.condition)
+
+    @scpi("STATus:OPERation:ENABle", integer())
+    def _enable_operation(self, mask: int) -> None:
+        self.operation.enable = _within(mask, 0xFFFF) & REGISTER_MASK
+
+    @scpi("STATus:OPERation:ENABle?")
+    def _operation_enable(self) -> str:
+        return self.whole(self.operation.enable)
+
+    @scpi("STATus:OPERation:PTRansition", integer())
+    def _filter_operation_begin(self, mask: int) -> None:
+        self.operation.positive = _within(mask, 0xFFFF) & REGISTER_MASK
+
+    @scpi("STATus:OPERation:PTRansition?")
+    def _operation_begin(self) -> str:
+        return self.whole(self.operation.positive)
+
+    @scpi("STATus:OPERation:NTRansition", integer())
+    def _filter_operation_end(self, mask: int) -> None:
+        self.operation.negative = _within(mask, 0xFFFF) & REGISTER_MASK
+
+    @scpi("STATus:OPERation:NTRansition?")
+    def _operation_end(self) -> str:
+        return self.whole(self.operation.negative)
+
+    @scpi("STATus:QUEStionable[:EVENt]?")
+    def _questionable_event(self) -> str:
+        self.refresh()
+        return self.whole(self.questionable.take_event())
+
+    @scpi("STATus:QUEStionable:CONDition?")
+    def _questionable_condition(self) -> str:
+        self.refresh()
+        return self.whole(self.questionable.condition)
+
+    @scpi("STATus:QUEStionable:ENABle", integer())
+    def _enable_questionable(self, mask: int) -> None:
+        self.questionable.enable = _within(mask, 0xFFFF) & REGISTER_MASK
+
+    @scpi("STATus:QUEStionable:ENABle?")
+    def _questionable_enable(self) -> str:
+        return self.whole(self.questionable.enable)
+
+    @scpi("STATus:QUEStionable:PTRansition", integer())
+    def _filter_questionable_begin(self, mask: int) -> None:
+        self.questionable.positive = _within(mask, 0xFFFF) & REGISTER_MASK
+
+    @scpi("STATus:QUEStionable:PTRansition?")
+    def _questionable_begin(self) -> str:
+        return self.whole(self.questionable.positive)
+
+    @scpi("STATus:QUEStionable:NTRansition", integer())
+    def _filter_questionable_end(self, mask: int) -> None:
+        self.questionable.negative = _within(mask, 0xFFFF) & REGISTER_MASK
+
+    @scpi("STATus:QUEStionable:NTRansition?")
+    def _questionable_end(self) -> str:
+        return self.whole(self.questionable.negative)
 
 
-def _register(mask: int) -> int:
-    if not 0 <= mask <= 255:
-        raise ScpiError(-222, f"{mask}; allowed: 0 to 255")
+def _within(mask: int, largest: int) -> int:
+    if not 0 <= mask <= largest:
+        raise ScpiError(-222, f"{mask}; allowed: 0 to {largest}")
     return mask

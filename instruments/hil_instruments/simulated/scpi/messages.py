@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from hil_instruments.simulated.scpi.commands import Command
+from hil_instruments.simulated.scpi.commands import Command, CommandTree
+from hil_instruments.simulated.scpi.elements import WHITE, split
 from hil_instruments.simulated.scpi.errors import ScpiError
+
+UNDEFINED_LENGTH = frozenset({"*IDN?", "*OPT?"})
+"""Queries whose reply has no other end than that of the message (IEEE 488.2, 10.14 and 10.20)."""
+REFUSE = "refuse"
+"""Handler of a unit that is well written but asks what cannot be: it reports its argument."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,55 +24,72 @@ class Call:
     handler: str
     arguments: tuple[object, ...]
     query: bool
+    end: int = 0
+    """Characters of the message up to its end."""
 
 
 Program: TypeAlias = tuple[tuple[Call, ...], ScpiError | None]
-"""The units of a message, and the command error that ended it."""
+"""The units of a message, and the error that ended it."""
 
-_SUFFIX = re.compile(r"(?<=[A-Z])\d{1,9}(?=[:?]|\Z)")
-_QUOTING = re.compile(r"[\"'(]")
-
-
-def _split(text: str, separator: str) -> list[str]:
-    """Split at `separator` outside quotes and parentheses."""
-    if not _QUOTING.search(text):
-        return text.split(separator)
-    parts, quote, depth, start = [], "", 0, 0
-    for place, letter in enumerate(text):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter in "()":
-            depth += 1 if letter == "(" else -1
-        elif letter == separator and depth == 0:
-            parts.append(text[start:place])
-            start = place + 1
-    return [*parts, text[start:]]
+_HEADER = re.compile(
+    r"[\0-\x20]*(\*?[A-Za-z]\w*\??|:?[A-Za-z]\w*(?::[A-Za-z]\w*)*\??)(?:[\0-\x20]+|\Z)", re.ASCII
+)
+_BEGINNING = re.compile(r"[\0-\x20]*[*:]?[\w:]*\??", re.ASCII)
+_CAN_QUOTE = re.compile(r"[\"'#]")
 
 
-def parse(table: Mapping[str, Command], message: str) -> Program:
-    """Read one message (without its terminator) by the rules of SCPI-99, volume 1, chapter 6.
+def parse(tree: CommandTree, message: str) -> Program:
+    """Read one message, Latin-1, without or with its terminator.
 
-    A unit that cannot be read ends the message: units before it are obeyed, none after it is.
+    A unit that is badly written ends the message: units before it are obeyed, none after it is
+    (IEEE 488.2, 6.1.6.1, leaves what follows a command error to the device). A unit that is well
+    written but asks for what cannot be does not (11.5.1.1.5).
     """
     calls: list[Call] = []
-    path = ""
+    path, end, endless = "", -1, False
+    units = split(message, ";") if _CAN_QUOTE.search(message) else message.split(";")
     try:
-        for unit in _split(message, ";"):
-            text = unit.strip()
-            if text:
-                header, _, rest = text.partition(" ")
-                full, path = _header(header, path)
-                calls.append(_call(table, full, rest))
+        for unit in units:
+            end += len(unit) + 1
+            if not unit.strip(WHITE):
+                continue
+            header, rest = _head(unit)
+            full, path = _resolved(header, path)
+            endless = _still_endless(endless, full)
+            calls.append(_call(tree, full, rest, end))
     except ScpiError as error:
         return tuple(calls), error
     return tuple(calls), None
 
 
-def _header(written: str, path: str) -> tuple[str, str]:
-    """Return the full header in capitals, and the path for what follows it."""
-    header = written.upper()
+def _still_endless(endless: bool, header: str) -> bool:
+    """Return whether the last reply is one without length, after which no query may come."""
+    if endless and header.endswith("?"):
+        raise ScpiError(-440, f"{header[:80]} after a query whose reply has no length")
+    return endless or header in UNDEFINED_LENGTH
+
+
+def _head(unit: str) -> tuple[str, str]:
+    """Return the header of a unit in capitals, and what follows it."""
+    found = _HEADER.match(unit)
+    if found is None:
+        raise _bad_header(unit)
+    return found[1].upper(), unit[found.end() :]
+
+
+def _bad_header(unit: str) -> ScpiError:
+    beginning = _BEGINNING.match(unit)
+    read = beginning.end() if beginning else 0
+    rest = unit[read:].lstrip(WHITE)
+    if not rest or rest[0].isdigit() or (read and rest[0] in ":*"):
+        return ScpiError(-102, f"{unit[:40]!r} begins with no header")
+    if read and rest[0] in "?*:,.+-()#\"'/":
+        return ScpiError(-111, f"{rest[0]!r} after {unit[:read].strip()[:40]!r}")
+    return ScpiError(-101, f"{rest[0]!r} in the header of {unit[:40]!r}")
+
+
+def _resolved(header: str, path: str) -> tuple[str, str]:
+    """Return the full header, and the path for what follows it (SCPI-99, volume 1, 6.2.4)."""
     if header.startswith("*"):
         return header, path
     full = header[1:] if header.startswith(":") else path + header
@@ -74,29 +97,22 @@ def _header(written: str, path: str) -> tuple[str, str]:
     return full, node + colon
 
 
-def _call(table: Mapping[str, Command], header: str, rest: str) -> Call:
-    suffixes: list[object] = []
-    command = table.get(header)
-    if command is None:
-        command, suffixes = _suffixed(table, header)
-    elif "<n>" in command.header:
-        suffixes = [1] * command.header.count("<n>")
-    texts = [part.strip() for part in _split(rest, ",")] if rest.strip() else []
-    arguments = _arguments(command, texts)
-    return Call(command.handler, (*suffixes, *arguments), command.header.endswith("?"))
+def _call(tree: CommandTree, header: str, rest: str, end: int) -> Call:
+    command, suffixes = tree.find(header)
+    texts = [_stripped(part) for part in split(rest, ",")] if rest.strip(WHITE) else []
+    try:
+        arguments = _arguments(command, texts)
+    except ScpiError as error:
+        if -300 < error.code <= -200:
+            return Call(REFUSE, (error,), command.is_query, end)
+        raise
+    return Call(command.handler, (*suffixes, *arguments), command.is_query, end)
 
 
-def _suffixed(table: Mapping[str, Command], header: str) -> tuple[Command, list[object]]:
-    written: list[object] = [int(digits) for digits in _SUFFIX.findall(header)]
-    command = table.get(_SUFFIX.sub("#", header))
-    if command is not None and written:
-        return command, written
-    bare = table.get(_SUFFIX.sub("", header))
-    if bare is None or not written:
-        raise ScpiError(-113, header)
-    if any(number != 1 for number in written):
-        raise ScpiError(-114, f"{header}; {bare.header} takes no such suffix")
-    return bare, [1] * bare.header.count("<n>")
+def _stripped(text: str) -> str:
+    """Return an element without white space; the end of a block is its own."""
+    bare = text.lstrip(WHITE)
+    return bare if bare.startswith("#") else bare.rstrip(WHITE)
 
 
 def _arguments(command: Command, texts: Sequence[str]) -> list[object]:
@@ -104,6 +120,17 @@ def _arguments(command: Command, texts: Sequence[str]) -> list[object]:
     if len(texts) > len(parameters):
         allowed = len(parameters) or "none"
         raise ScpiError(-108, f"{command.header} got {len(texts)}; allowed: {allowed}")
-    if any(not parameter.optional for parameter in parameters[len(texts) :]) or "" in texts:
+    if any(not parameter.optional for parameter in parameters[len(texts) :]):
         raise ScpiError(-109, f"{command.header} got {len(texts)} of {len(parameters)}")
-    return [p.convert(text) for p, text in zip(parameters, texts, strict=False)]
+    return [p.convert(_checked(text)) for p, text in zip(parameters, texts, strict=False)]
+
+
+def _checked(text: str) -> str:
+    """Return the text of an element that may be read."""
+    if not text:
+        raise ScpiError(-102, "nothing stands before or after a comma")
+    if text.startswith("#"):
+        return text if text[1:2].isdigit() else text.rstrip(WHITE)
+    if not text.isascii():
+        raise ScpiError(-101, f"{text[:40]!r} holds characters outside ASCII")
+    return text

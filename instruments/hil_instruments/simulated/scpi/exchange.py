@@ -1,0 +1,409 @@
+"""One client's conversation with one instrument (IEEE 488.2, chapter 6).
+
+Pure: what becomes due later is planned on the instrument's clock, so whoever moves that clock makes
+it happen; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+
+from hil_instruments.simulated.clock import Timer
+from hil_instruments.simulated.faults.link import Delivery, Link
+from hil_instruments.simulated.scpi.core import Core
+from hil_instruments.simulated.scpi.errors import ScpiError
+from hil_instruments.simulated.scpi.execution import Execution
+from hil_instruments.simulated.scpi.framing import Framer
+from hil_instruments.simulated.scpi.replies import Answer, Pending
+
+BACKLOG = 1 << 20
+"""Bytes of unread replies of a stream beyond which no further message is obeyed."""
+_REQUEST = 64
+
+
+class Exchange:
+    """Input, messages under way and output of one client.
+
+    On a message bus a new message interrupts an unread reply (-410) and a read without query is
+    refused (-420). A stream (a raw socket) has no END, no serial poll and no such errors: a line
+    feed ends a message, and replies queue until they are read.
+    """
+
+    def __init__(self, instrument: Core, *, stream: bool = False) -> None:
+        self.instrument = instrument
+        self.stream = stream
+        self.on_reply: Callable[[], None] | None = None
+        """Called when a reply has become readable."""
+        self.on_service_request: Callable[[], None] | None = None
+        """Called at each new reason for service."""
+        self.on_interrupt: Callable[[], None] | None = None
+        """Called when a reply is thrown away with -410."""
+        self.link: Link | None = None
+        """What may befall replies on their way to the client; None is a healthy link."""
+        self.dropped = False
+        """Whether the link is gone: the client must connect anew."""
+        self._clock = instrument.clock
+        self._framer = Framer(stream, instrument.longest_message)
+        self._inbox: deque[bytes | None] = deque()
+        """Messages that wait for the instrument; None is a trigger."""
+        self._inbox_bytes = 0
+        self._partial = False
+        self._pending: Pending | None = None
+        self._output = b""
+        self._offset = 0
+        self._replies: deque[bytes] = deque()
+        """Replies after `_output`; only a stream has any."""
+        self._backlog = 0
+        self._timer: Timer | None = None
+        self._proceeding = False
+        self._reasons = 0
+        self._requesting = False
+        self._mutes = type(instrument).powered is not Core.powered
+        instrument.attach(self)
+
+    # What the client sends.
+
+    def write(self, data: bytes, end: bool = True) -> None:
+        """Take bytes; a message that they complete is obeyed as soon as the instrument is free.
+
+        Args:
+            data: any piece of any number of messages.
+            end: whether END came with the last byte; a stream has none.
+        """
+        instrument = self.instrument
+        if not (self._output or self._inbox or self._partial) and self._pending is None:
+            line_end = data.find(b"\n")
+            whole = line_end == len(data) - 1 or (line_end < 0 and not self.stream)
+            plain = b"#" not in data if self.stream else end
+            free = instrument.busy_until <= self._clock.time
+            if whole and plain and free and not self._is_mute():
+                self._obey(data)
+                return
+        self._write_piece(data, end)
+
+    def _is_mute(self) -> bool:
+        return self._mutes and not self.instrument.powered()
+
+    def _write_piece(self, data: bytes, end: bool) -> None:
+        if self._is_mute():
+            self.forget()
+            return
+        if not self.stream and data and (self._output or self._is_replying()):
+            self._interrupt()
+        framer = self._framer
+        for message in framer.feed(data, end):
+            if message.strip():
+                self._queue(message)
+        self._partial = framer.partial
+        if framer.overruns:
+            longest = self.instrument.longest_message
+            self._report(-363, f"{framer.overruns} messages of more than {longest} bytes")
+            framer.overruns = 0
+        self._proceed()
+
+    def _queue(self, message: bytes) -> None:
+        if not self.accepts():
+            self._framer.overruns += 1
+            return
+        self._inbox.append(message)
+        self._inbox_bytes += len(message)
+        self._proceed()
+
+    def accepts(self) -> bool:
+        """Whether there is room for more input; what does not fit is lost with -363."""
+        return self._inbox_bytes < self.instrument.longest_message
+
+    def trigger(self) -> None:
+        """Group execute trigger: as *TRG, in its turn among the messages."""
+        if self._partial:
+            self._report(-105, "a message has begun and not ended")
+            return
+        if self._output or self._is_replying():
+            self._interrupt()
+        self._inbox.append(None)
+        self._proceed()
+
+    def clear(self) -> None:
+        """Device clear: input, output and whatever is held are given up; errors and status stay."""
+        self.forget()
+        self.instrument.cancel_completion()
+        self.instrument.guarded(self.instrument.device_clear)
+        self.instrument.changed()
+
+    def interrupt(self) -> None:
+        """Throw away the unread or coming reply, with -410."""
+        self._interrupt()
+        self._proceed()
+
+    def forget(self) -> None:
+        """Lose what was written and not obeyed, asked and not read."""
+        self._framer.reset()
+        self._partial = False
+        self._inbox.clear()
+        self._inbox_bytes = 0
+        self._pending = None
+        self._drop_output()
+        self._plan(math.inf)
+
+    def close(self) -> None:
+        """Say that the client is gone."""
+        self.forget()
+        self.on_reply = self.on_service_request = None
+        self.instrument.detach(self)
+
+    # What the client gets.
+
+    @property
+    def waits(self) -> bool:
+        """Whether a reply, or the rest of one, is there to be read."""
+        return bool(self._output)
+
+    def reply_ready(self) -> float:
+        """Bench time, of the bench's own count, at which to look again for a reply.
+
+        Not later than now if one is there; infinite if none is on its way.
+        """
+        if self._output:
+            return self._clock.time
+        if self._pending is not None:
+            return self._pending.ready
+        return self.instrument.busy_until if self._inbox else math.inf
+
+    def read(self, count: int = sys.maxsize, stop: int = -1) -> tuple[bytes, bool]:
+        """Read of the reply what is there.
+
+        Args:
+            count: bytes at most, above 0.
+            stop: byte after which to stop, -1 for none.
+
+        Returns:
+            What was read, and whether the last byte of a reply is among it. Without a reply
+            nothing; on a message bus -420 too, if none is on its way.
+        """
+        output, start = self._output, self._offset
+        if not output:
+            if not (self.stream or self.holds or self._is_mute()):
+                self._report(-420, "a read came without a query")
+            return b"", False
+        end = min(start + count, len(output))
+        if stop >= 0:
+            end = output.find(stop, start, end) + 1 or end
+        if end < len(output):
+            self._offset = end
+            return output[start:end], False
+        self._next_reply()
+        if self._inbox:
+            self._proceed()
+        if self.instrument.attentive:
+            self.instrument.changed()
+        return output[start:] if start else output, True
+
+    def _next_reply(self) -> None:
+        self._offset = 0
+        self._backlog -= len(self._output)
+        self._output = self._replies.popleft() if self._replies else b""
+
+    def _drop_output(self) -> None:
+        self._replies.clear()
+        self._output, self._offset, self._backlog = b"", 0, 0
+
+    def _put(self, reply: bytes) -> None:
+        if self.link is not None and self.link.faults:
+            self._carry(self.link.carry(reply))
+        else:
+            self._arrive(reply)
+
+    def _carry(self, delivery: Delivery) -> None:
+        """Let a reply come as a faulty link delivers it."""
+        late = self._clock.time + delivery.delay
+        if delivery.delay > 0:
+            self._pending = Pending(late, lambda: self._carry(replace(delivery, delay=0.0)))
+            self._proceed()
+        elif not (delivery.messages or delivery.drop or self.stream):
+            self._pending = Pending(math.inf, lambda: None)  # asked and never read
+        for message in delivery.messages if delivery.delay <= 0 else ():
+            if message:
+                self._arrive(message)
+        if delivery.drop and delivery.delay <= 0:
+            self.dropped = True
+            if self.on_reply is not None:
+                self.on_reply()
+
+    def _arrive(self, reply: bytes) -> None:
+        self._backlog += len(reply)
+        if self._output:
+            self._replies.append(reply)
+        else:
+            self._output = reply
+        if self.on_reply is not None:
+            self.on_reply()
+
+    # Status.
+
+    def status_byte(self) -> int:
+        """Status byte with RQS in bit 6, as a serial poll reads it, without its effect."""
+        if self._is_mute():
+            return 0
+        status = self.instrument.status_byte(reply_waits=self.waits)
+        return (status & ~_REQUEST) | _REQUEST * self._requesting
+
+    def poll(self, waits: bool | None = None) -> int:
+        """Serial poll: the status byte with RQS in bit 6, which it clears.
+
+        Args:
+            waits: whether a reply waits for the client; None as the output queue says.
+        """
+        if self.instrument.service_mask:
+            self._review()
+        status = self.status_byte()
+        if waits is not None:
+            status = (status & ~16) | 16 * waits
+        self._requesting = False
+        return status
+
+    def _review(self) -> None:
+        """Request service at each reason for it that is new (IEEE 488.2, 11.3.3)."""
+        instrument = self.instrument
+        mask = instrument.service_mask & ~_REQUEST
+        reasons = mask and instrument.status_byte(reply_waits=self.waits) & mask
+        fresh = reasons & ~self._reasons
+        self._reasons = reasons
+        if not reasons:
+            self._requesting = False
+        elif fresh and not self._requesting:
+            self._requesting = True
+            if self.on_service_request is not None:
+                self.on_service_request()
+
+    @property
+    def holds(self) -> bool:
+        """Whether a message waits for the instrument, or a reply for its time."""
+        return self._pending is not None or bool(self._inbox)
+
+    def look(self) -> None:
+        """Look at the instrument again: what can be obeyed, whether to request service."""
+        if self.holds:
+            self._proceed()
+        if self.instrument.service_mask or self._reasons:
+            self._review()
+
+    # Messages under way.
+
+    def _proceed(self) -> None:
+        """Obey what can be obeyed now, and plan to come back for the rest."""
+        if self._proceeding or not self.holds:
+            return
+        self._proceeding = True
+        try:
+            while self._step():
+                pass
+        finally:
+            self._proceeding = False
+
+    def _step(self) -> bool:
+        """Do the next thing; False if nothing can be done now."""
+        pending, now = self._pending, self._clock.time
+        if pending is not None:
+            if pending.ready <= now:
+                self._pending = None
+                self._run(pending.produce)
+                return True
+            if self._inbox and not self.stream and self._is_replying():
+                self._interrupt()
+                return True
+            self._plan(pending.ready)
+            return False
+        if not self._inbox or (self._output and self.stream and self._backlog > BACKLOG):
+            return False
+        if self._output and not self.stream:
+            self._interrupt()
+        if self.instrument.busy_until > now:
+            self._plan(self.instrument.busy_until)
+            return False
+        self._obey_next()
+        return True
+
+    def _obey_next(self) -> None:
+        message = self._inbox.popleft()
+        if message is None:
+            self._run(lambda: self.instrument.guarded(self._trigger))
+        else:
+            self._inbox_bytes -= len(message)
+            self._obey(message)
+
+    def _trigger(self) -> None:
+        self.instrument.trigger()
+
+    def _obey(self, message: bytes) -> None:
+        instrument = self.instrument
+        instrument.obeying = True
+        try:
+            reply = instrument.receive(message)
+        finally:
+            instrument.obeying = False
+        if reply.__class__ is bytes:
+            if reply:
+                self._put(reply)
+        else:
+            self._accept(reply)
+        if instrument.attentive:
+            instrument.changed()
+
+    def _run(self, action: Callable[[], Answer]) -> None:
+        """Let the instrument act, and take its answer."""
+        instrument = self.instrument
+        instrument.obeying = True
+        try:
+            answer = action()
+        finally:
+            instrument.obeying = False
+        self._accept(answer)
+        if instrument.attentive:
+            instrument.changed()
+
+    def _accept(self, answer: Answer) -> None:
+        if isinstance(answer, Pending):
+            self._pending = answer
+            self.instrument.attentive = True
+            self._proceed()
+        elif answer:
+            self._put(answer.encode() if isinstance(answer, str) else answer)
+
+    def _is_replying(self) -> bool:
+        pending = self._pending
+        return pending is not None and (not isinstance(pending, Execution) or pending.replies)
+
+    def _interrupt(self) -> None:
+        pending = self._pending
+        if isinstance(pending, Execution):
+            pending.interrupt()
+        else:
+            self._pending = None
+        self._drop_output()
+        self._report(-410, "a message came before the reply was read")
+        if self.on_interrupt is not None:
+            self.on_interrupt()
+
+    def _report(self, code: int, detail: str) -> None:
+        self.instrument.report(ScpiError(code, detail))
+        if self.instrument.attentive:
+            self.instrument.changed()
+
+    def _plan(self, time: float) -> None:
+        """Come back at `time`, instead of at any other."""
+        timer = self._timer
+        if timer is not None:
+            if timer.time == time:
+                return
+            timer.cancelled = True
+            self._timer = None
+        if time < math.inf:
+            self._timer = self._clock.at(time, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._proceed()
