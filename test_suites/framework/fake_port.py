@@ -26,6 +26,7 @@ class FakePort:
     def __init__(self, load: float = 2e3) -> None:
         self.micros = 0
         self.load, self.supply, self.compliance = load, 9.0, 80.0
+        self.gain = 1.0
         self.code, self.closed, self.negative, self.boost, self.lit = 0, False, False, False, False
         self.tripped, self.pressed = False, 0
         self.counted = 0.0
@@ -42,7 +43,7 @@ class FakePort:
     @property
     def current(self) -> float:
         """Current that flows, in A."""
-        demanded = self.code * CURRENT_STEP / FACTORS[0]
+        demanded = self.code * CURRENT_STEP / FACTORS[0] * self.gain
         return min(demanded, self.compliance / self.load) if self.closed and self.boost else 0.0
 
     @property

@@ -1,0 +1,24 @@
+"""A user's firmware build, from its file to what the board runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hil_instruments.simulated.device.native import SharedLibrary
+from hil_instruments.simulated.device.port import Firmware
+from hil_instruments.simulated.device.process import FirmwareProcess
+
+_LIBRARIES = {".so", ".dylib"}
+
+
+def firmware_of(path: Path) -> Firmware:
+    """Take a shared library for one, and any other file for a program that speaks in frames.
+
+    One object serves one bench: each boot starts it afresh.
+
+    Raises:
+        UsageError: the file cannot be loaded or run, or was built for another version of the port.
+    """
+    if path.suffix in _LIBRARIES:
+        return SharedLibrary(path)
+    return FirmwareProcess([str(path.resolve())])
