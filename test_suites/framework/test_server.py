@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 import time
@@ -15,7 +16,7 @@ from pyvisa.resources import MessageBasedResource
 from hil.errors import UsageError
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.bench import SimulatedBench
-from hil_instruments.simulated.server import BenchServer
+from hil_instruments.simulated.servers.served import BenchServer, Protocol
 
 PROFILE, BENCH = read_device(None), read_bench(None)
 
@@ -25,6 +26,20 @@ def server() -> Iterator[BenchServer]:
     made = BenchServer(SimulatedBench(PROFILE, BENCH), wall=time.monotonic)
     yield made
     made.stop()
+    assert made.failures == []
+
+
+@pytest.fixture
+def manager() -> Iterator[pyvisa.ResourceManager]:
+    made = pyvisa.ResourceManager("@py")
+    yield made
+    made.close()
+
+
+def opened(manager: pyvisa.ResourceManager, name: str) -> MessageBasedResource:
+    resource = manager.open_resource(name, read_termination="\n", write_termination="\n")
+    assert isinstance(resource, MessageBasedResource)
+    return resource
 
 
 @pytest.fixture
@@ -58,36 +73,105 @@ def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
     return False
 
 
-def test_pyvisa_py_talks_to_every_instrument(resources: dict[str, str]) -> None:
-    manager = pyvisa.ResourceManager("@py")
-    try:
-        for role, name in resources.items():
-            opened = manager.open_resource(name, read_termination="\n", write_termination="\n")
-            assert isinstance(opened, MessageBasedResource)
+EACH = pytest.mark.parametrize("protocol", Protocol)
+
+
+@EACH
+@pytest.mark.usefixtures("resources")
+def test_pyvisa_py_talks_to_every_instrument(
+    server: BenchServer, manager: pyvisa.ResourceManager, protocol: Protocol
+) -> None:
+    for role, name in server.resources[protocol].items():
+        with opened(manager, name) as resource:
             if role == "supply":
-                assert opened.query(":APPL CH1,9,1;:OUTP CH1,ON;:OUTP? CH1") == "ON"
+                assert resource.query(":APPL CH1,9,1;:OUTP CH1,ON;:OUTP? CH1") == "ON"
             if role != "stimulator":
-                assert opened.query("*IDN?").split(",")[2] == f"SIM-{role}-01"
-            opened.close()
-    finally:
-        manager.close()
+                assert resource.query("*IDN?").split(",")[2] == f"SIM-{role}-01"
 
 
-def test_pyvisa_py_reads_a_binary_block(resources: dict[str, str]) -> None:
-    manager = pyvisa.ResourceManager("@py")
-    try:
-        meter = manager.open_resource(
-            resources["ammeter"], read_termination="\n", write_termination="\n"
-        )
-        assert isinstance(meter, MessageBasedResource)
+@EACH
+@pytest.mark.usefixtures("resources")
+def test_pyvisa_py_reads_a_binary_block(
+    server: BenchServer, manager: pyvisa.ResourceManager, protocol: Protocol
+) -> None:
+    with opened(manager, server.resources[protocol]["ammeter"]) as meter:
         meter.write("CONF:CURR:DC 0.01;:CURR:DC:APER 0.0002;:SAMP:COUN 500;:FORM REAL,64")
         values = meter.query_binary_values("READ?", "d", is_big_endian=True, container=np.array)
         assert len(values) == 500
         assert np.abs(values).max() < 1e-4
         assert meter.query("SYST:ERR?") == '+0,"No error"'
-        meter.close()
-    finally:
-        manager.close()
+
+
+@pytest.mark.usefixtures("resources")
+@pytest.mark.parametrize("protocol", [Protocol.HISLIP, Protocol.VXI11])
+def test_pyvisa_py_polls_and_clears(
+    server: BenchServer, manager: pyvisa.ResourceManager, protocol: Protocol
+) -> None:
+    with opened(manager, server.resources[protocol]["load"]) as load:
+        load.write("*NONSENSE")
+        assert load.read_stb() & 4
+        load.clear()
+        assert load.query("SYST:VERS?") == "1999.0"
+        assert load.query("SYST:ERR?").startswith("-113")
+        assert load.query("SYST:ERR?").startswith("+0")
+
+
+@pytest.mark.usefixtures("resources")
+def test_pyvisa_py_triggers_over_vxi11(
+    server: BenchServer, manager: pyvisa.ResourceManager
+) -> None:
+    with opened(manager, server.resources[Protocol.VXI11]["load"]) as load:
+        load.assert_trigger()
+        assert load.query("SYST:ERR?").startswith("-211")
+
+
+@pytest.mark.usefixtures("resources")
+def test_a_lock_of_one_protocol_keeps_out_the_clients_of_every_other(
+    server: BenchServer, manager: pyvisa.ResourceManager
+) -> None:
+    names = {protocol: each["load"] for protocol, each in server.resources.items()}
+    with (
+        opened(manager, names[Protocol.VXI11]) as owner,
+        opened(manager, names[Protocol.HISLIP]) as second,
+        opened(manager, names[Protocol.SOCKET]) as third,
+    ):
+        owner.lock_excl()
+        second.timeout = third.timeout = 60
+        for other in (second, third):
+            with pytest.raises(pyvisa.errors.VisaIOError):
+                other.query("*IDN?")
+        assert "SIM-load-01" in owner.query("*IDN?")
+        owner.unlock()
+        second.timeout = 2000
+        assert second.query("SYST:VERS?") == "1999.0"
+
+
+@pytest.mark.usefixtures("resources")
+def test_a_lock_ends_with_its_client(server: BenchServer, manager: pyvisa.ResourceManager) -> None:
+    names = {protocol: each["load"] for protocol, each in server.resources.items()}
+    owner = opened(manager, names[Protocol.VXI11])
+    owner.lock_excl()
+    with opened(manager, names[Protocol.HISLIP]) as other:
+        other.write("SYST:VERS?")
+        sessions = manager.visalib.sessions  # type: ignore[attr-defined]  # of pyvisa-py
+        killed = sessions[owner.session].interface.sock
+        with socket.socket(fileno=os.dup(killed.fileno())) as twin:
+            twin.shutdown(socket.SHUT_RDWR)  # as of a client that was killed
+        assert other.read() == "1999.0"
+
+
+@EACH
+@pytest.mark.usefixtures("resources")
+def test_two_clients_of_one_instrument_each_get_their_own_replies(
+    server: BenchServer, manager: pyvisa.ResourceManager, protocol: Protocol
+) -> None:
+    name = server.resources[protocol]["load"]
+    with opened(manager, name) as first, opened(manager, name) as second:
+        first.write("*IDN?")
+        second.write("SYST:VERS?")
+        assert second.read() == "1999.0"
+        assert "SIM-load-01" in first.read()
+        assert first.query("SYST:ERR?").startswith("+0")
 
 
 def test_bench_time_follows_the_wall_and_a_slow_query_waits(resources: dict[str, str]) -> None:
@@ -154,6 +238,16 @@ def test_a_fifth_client_is_refused_and_a_freed_place_is_given_again(
             client.close()
 
 
+def test_a_client_that_never_reads_does_not_hang_the_others(resources: dict[str, str]) -> None:
+    with connect(resources["load"]) as greedy, connect(resources["load"]) as other:
+        greedy.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            greedy.sendall(b"*IDN?\n" * 2_000_000)
+        begin = time.monotonic()
+        assert "SIM-load-01" in ask(other, "*IDN?")
+        assert time.monotonic() - begin < 1.0
+
+
 def test_an_endless_line_is_thrown_away_and_told(resources: dict[str, str]) -> None:
     with connect(resources["load"]) as client:
         for _ in range(40):
@@ -180,6 +274,29 @@ def test_a_vanished_client_leaves_the_server_working(resources: dict[str, str]) 
 def test_it_listens_on_loopback_only(server: BenchServer, resources: dict[str, str]) -> None:
     assert all(name.split("::")[1] == "127.0.0.1" for name in resources.values())
     assert len({name.split("::")[2] for name in resources.values()}) == len(BENCH.instruments)
+
+
+def test_a_served_bench_that_nobody_uses_sleeps(resources: dict[str, str]) -> None:
+    del resources
+    begin, used = time.monotonic(), time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - used < 0.3 * (time.monotonic() - begin)
+
+
+def test_it_is_offered_on_what_was_chosen_alone() -> None:
+    server = BenchServer(
+        SimulatedBench(PROFILE, BENCH), wall=time.monotonic, protocols=[Protocol.HISLIP]
+    )
+    try:
+        assert all("hislip0," in name for name in server.start().values())
+        assert list(server.resources) == [Protocol.HISLIP]
+    finally:
+        server.stop()
+
+
+def test_nothing_to_be_offered_on_is_refused() -> None:
+    with pytest.raises(UsageError, match="allowed: socket, hislip, vxi11"):
+        BenchServer(SimulatedBench(PROFILE, BENCH), wall=time.monotonic, protocols=[])
 
 
 def test_stop_closes_everything_and_leaves_no_thread(server: BenchServer) -> None:
