@@ -154,7 +154,7 @@ def test_m_is_milli_but_mohm_is_mega(toy: Toy) -> None:
         ("CURR:RANG 1 V", -131),
         ("CURR:RANG 1e99999", -123),
         pytest.param("CURR:RANG 1e" + "9" * 5000, -123, id="exponent of 5000 digits"),
-        pytest.param("CHAN" + "1" * 5000 + ":SCAL 1", -112, id="suffix of 5000 digits"),
+        pytest.param("CHAN" + "1" * 5000 + ":SCAL 1", -114, id="suffix of 5000 digits"),
         ("PLAIN 1 A", -138),
         ("COUN 1e300", -222),
         ("CURR:RANG? DEF", -224),

@@ -9,9 +9,8 @@ Nothing here waits: a read that times out lets its timeout pass on the bench clo
 from __future__ import annotations
 
 import itertools
-import math
 import threading
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyvisa
 from pyvisa import constants, rname
@@ -25,149 +24,73 @@ from pyvisa.constants import (
     StatusCode,
 )
 from pyvisa.highlevel import VisaLibraryBase
-from pyvisa.typing import VISAEventContext, VISARMSession, VISASession
+from pyvisa.typing import VISAEventContext, VISAHandler, VISARMSession, VISASession
 from pyvisa.util import LibraryPath
 
-from hil.errors import UsageError
-from hil_instruments.simulated.bench import SimulatedBench, completed
-from hil_instruments.simulated.scpi import Pending, ScpiError
+from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.session import Dropped, Session
 
-LONGEST_INPUT = 65_536
-"""Bytes that an instrument takes without a terminator; more are thrown away with -363."""
+QUEUE_LENGTH = 50
+"""Events that wait to be taken; VI_ATTR_MAX_QUEUE_LENGTH."""
+_Handler: TypeAlias = tuple[VISAHandler, Any]
 _OK = StatusCode.success
 _TERMINATED = StatusCode.success_termination_character_read
 _MORE = StatusCode.success_max_count_read
 _numbers = itertools.count(1)
 
 
-class _Session:
-    """One open resource: its own input, output and attributes."""
+class _Opened:
+    """One open resource: its session and its attributes."""
 
     def __init__(self, bench: SimulatedBench, role: str, name: str) -> None:
         parsed = rname.parse_resource_name(name)
-        self.bench, self.role = bench, role
-        self.generation = bench.generation
         self.is_socket = parsed.resource_class == "SOCKET"
         """A raw socket knows no END, no device clear and no serial poll, and keeps old replies."""
-        self.timeout: float | None = 2.0
-        """Seconds; None waits for ever."""
+        self.session = Session(bench, role, stream=self.is_socket)
         self.termination = -1
         """Character that ends a read; -1 for none."""
-        self.input = b""
-        self.output = b""
-        self.pending: Pending | None = None
-        self.attributes: dict[int, Any] = {
-            ResourceAttribute.resource_name: str(parsed),
-            ResourceAttribute.resource_class: parsed.resource_class,
-            ResourceAttribute.interface_type: parsed.interface_type_const,
-            ResourceAttribute.interface_number: int(getattr(parsed, "board", 0) or 0),
-            ResourceAttribute.resource_manufacturer_name: "stimproof",
-            ResourceAttribute.resource_lock_state: AccessModes.no_lock,
-            ResourceAttribute.resource_impl_version: 1,
-            ResourceAttribute.resource_spec_version: 0x00700000,
-            ResourceAttribute.timeout_value: 2000,
-            ResourceAttribute.termchar: 10,
-            ResourceAttribute.termchar_enabled: False,
-            ResourceAttribute.send_end_enabled: True,
-            ResourceAttribute.suppress_end_enabled: False,
-            ResourceAttribute.io_prot: constants.IOProtocol.normal,
-        }
-        if parsed.interface_type_const == InterfaceType.tcpip:
-            self.attributes[ResourceAttribute.tcpip_address] = getattr(parsed, "host_address", "")
-            self.attributes[ResourceAttribute.tcpip_nodelay] = True
-            self.attributes[ResourceAttribute.tcpip_keepalive] = False
-            if self.is_socket:
-                self.attributes[ResourceAttribute.tcpip_port] = int(getattr(parsed, "port", 0))
+        self.sends_end = True
+        self.mechanisms = 0
+        """Ways in which a request for service is told: bits of EventMechanism."""
+        self.handlers: list[_Handler] = []
+        self.attributes = _attributes(parsed)
         self.fixed = frozenset(self.attributes) - _SETTABLE
 
-    def write(self, data: bytes) -> None:
-        if self.generation != self.bench.generation:
-            self.discard()
-        if self.is_socket or not self.attributes[ResourceAttribute.send_end_enabled]:
-            self._write_part(data)
-        else:
-            self._deliver(self.input + data if self.input else data)
-            self.input = b""
+    def set(self, attribute: int, state: object) -> None:
+        """Take the new state of an attribute that may be set."""
+        self.attributes[attribute] = state
+        if attribute == ResourceAttribute.timeout_value:
+            endless = state == constants.VI_TMO_INFINITE
+            self.session.timeout = None if endless else float(str(state)) / 1000
+        on = self.attributes[ResourceAttribute.termchar_enabled]
+        self.termination = int(self.attributes[ResourceAttribute.termchar]) if on else -1
+        self.sends_end = bool(self.attributes[ResourceAttribute.send_end_enabled])
 
-    def _write_part(self, data: bytes) -> None:
-        *messages, self.input = (self.input + data).split(b"\n")
-        for message in messages:
-            self._deliver(message)
-        if len(self.input) > LONGEST_INPUT:
-            self._report(ScpiError(-363, f"{len(self.input)} bytes without a line end"))
-            self.input = b""
 
-    def _deliver(self, message: bytes) -> None:
-        if self.output or self.pending:
-            self._meet_unread()
-        reply = self.bench.send(self.role, message)
-        if isinstance(reply, Pending):
-            self.pending = reply
-        elif reply:
-            self.output += reply
-
-    def _meet_unread(self) -> None:
-        """A message bus interrupts an unread reply (IEEE 488.2, 6.3.2.3); a socket queues it."""
-        if not self.is_socket:
-            self.output, self.pending = b"", None
-            self._report(ScpiError(-410, "a message came before the reply was read"))
-        elif self.pending is not None and not math.isinf(self.pending.ready):
-            self.bench.clock.advance(self.pending.ready)
-            self._finish_pending()
-
-    def _report(self, error: ScpiError) -> None:
-        self.bench.instruments[self.role].report(error)
-
-    def _finish_pending(self) -> None:
-        if self.pending is not None:
-            pending, self.pending = self.pending, None
-            self.output += completed(pending)
-
-    def read(self, count: int) -> tuple[bytes, StatusCode]:
-        if self.generation != self.bench.generation:
-            self.discard()
-        if not self.output and not self._await_reply():
-            return b"", StatusCode.error_timeout
-        output = self.output
-        end = output.find(b"\n" if self.termination == 10 else self._terminator()) + 1
-        if self.termination >= 0 and 0 < end <= count:
-            status = _TERMINATED
-        elif len(output) <= count:
-            end, status = len(output), _OK
-        else:
-            end, status = count, _MORE
-        self.output = output[end:]
-        if end > 64:
-            self.bench.charge_transfer(end)
-        return output[:end], status
-
-    def _terminator(self) -> bytes:
-        return bytes([self.termination]) if self.termination >= 0 else b"\n"
-
-    def _await_reply(self) -> bool:
-        """Let bench time pass until a reply is there, or the timeout is over."""
-        clock, pending = self.bench.clock, self.pending
-        limit = clock.time + self.timeout if self.timeout is not None else math.inf
-        if pending is not None and pending.ready <= limit and pending.ready < math.inf:
-            clock.advance(pending.ready)
-            self._finish_pending()
-            if self.output:
-                return True
-        elif pending is None and not self.is_socket:
-            self._report(ScpiError(-420, "a read came without a query"))
-        if math.isinf(limit):
-            raise UsageError(
-                f"{self.role}: a read without timeout waits for a reply that never comes; "
-                "set a finite timeout"
-            )
-        clock.advance(limit)
-        return False
-
-    def discard(self) -> None:
-        """Forget input and output, as after a device clear."""
-        self.input = self.output = b""
-        self.pending = None
-        self.generation = self.bench.generation
+def _attributes(parsed: rname.ResourceName) -> dict[int, Any]:
+    attributes: dict[int, Any] = {
+        ResourceAttribute.resource_name: str(parsed),
+        ResourceAttribute.resource_class: parsed.resource_class,
+        ResourceAttribute.interface_type: parsed.interface_type_const,
+        ResourceAttribute.interface_number: int(getattr(parsed, "board", 0) or 0),
+        ResourceAttribute.resource_manufacturer_name: "stimproof",
+        ResourceAttribute.resource_lock_state: AccessModes.no_lock,
+        ResourceAttribute.resource_impl_version: 1,
+        ResourceAttribute.resource_spec_version: 0x00700000,
+        ResourceAttribute.timeout_value: 2000,
+        ResourceAttribute.termchar: 10,
+        ResourceAttribute.termchar_enabled: False,
+        ResourceAttribute.send_end_enabled: True,
+        ResourceAttribute.suppress_end_enabled: False,
+        ResourceAttribute.io_prot: constants.IOProtocol.normal,
+    }
+    if parsed.interface_type_const == InterfaceType.tcpip:
+        attributes[ResourceAttribute.tcpip_address] = getattr(parsed, "host_address", "")
+        attributes[ResourceAttribute.tcpip_nodelay] = True
+        attributes[ResourceAttribute.tcpip_keepalive] = False
+        if parsed.resource_class == "SOCKET":
+            attributes[ResourceAttribute.tcpip_port] = int(getattr(parsed, "port", 0))
+    return attributes
 
 
 _SETTABLE = frozenset(
@@ -194,14 +117,15 @@ class SimulatedLibrary(VisaLibraryBase):
 
     def _init(self) -> None:
         self._lock = threading.RLock()
-        self._sessions: dict[int, _Session | None] = {}
+        self._sessions: dict[int, _Opened | None] = {}
         self._handles = itertools.count(1)
+        self._events: set[int] = set()
 
     def attach(self, bench: SimulatedBench) -> None:
         """Say which bench it serves."""
         self.bench = bench
 
-    def _session(self, session: VISASession | VISAEventContext | VISARMSession) -> _Session:
+    def _session(self, session: VISASession | VISAEventContext | VISARMSession) -> _Opened:
         found = self._sessions.get(session)
         if found is None:
             self.handle_return_value(None, StatusCode.error_invalid_object)
@@ -237,16 +161,25 @@ class SimulatedLibrary(VisaLibraryBase):
         for name, role in self.bench.roles.items():
             if rname.to_canonical_name(name) == wanted:
                 handle = VISASession(next(self._handles))
-                self._sessions[handle] = _Session(self.bench, role, name)
+                self._sessions[handle] = _Opened(self.bench, role, name)
                 return handle, self.handle_return_value(handle, _OK)
         return VISASession(0), self.handle_return_value(None, StatusCode.error_resource_not_found)
 
     def close(self, session: VISASession | VISAEventContext | VISARMSession) -> StatusCode:
-        """Close a session, or with the resource manager's all of them."""
+        """Close a session, or with the resource manager's all of them; or an event."""
+        if session in self._events:
+            self._events.discard(session)
+            return _OK
         if session not in self._sessions:
             return self.handle_return_value(None, StatusCode.error_invalid_object)
-        if self._sessions.pop(session) is None:
-            self._sessions.clear()
+        with self._lock:
+            opened = self._sessions.pop(session)
+            closing = list(self._sessions.values()) if opened is None else [opened]
+            for each in closing:
+                if each is not None:
+                    each.session.close()
+            if opened is None:
+                self._sessions.clear()
         return _OK
 
     # Messages.
@@ -254,26 +187,41 @@ class SimulatedLibrary(VisaLibraryBase):
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Hand bytes to the instrument."""
         with self._lock:
-            self._session(session).write(bytes(data))
+            opened = self._session(session)
+            opened.session.write(bytes(data), opened.sends_end)
+            if opened.session.requests:
+                self._tell(session, opened)
         self._last_status_in_session[session] = _OK
         return len(data), _OK
 
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
         """Read up to `count` bytes of the reply, to the termination character if that is on."""
         with self._lock:
-            data, status = self._session(session).read(count)
+            data, status = self._read(session, count)
         if status < 0:
             self.handle_return_value(session, status)
         self._last_status_in_session[session] = status
         return data, status
 
+    def _read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
+        opened = self._session(session)
+        try:
+            found = opened.session.read(count, opened.termination)
+        except Dropped:
+            return b"", StatusCode.error_connection_lost
+        if opened.session.requests:
+            self._tell(session, opened)
+        if found is None:
+            return b"", StatusCode.error_timeout
+        data, end = found
+        if opened.termination >= 0 and data[-1] == opened.termination:
+            return data, _TERMINATED
+        return data, _OK if end or len(data) < count else _MORE
+
     def clear(self, session: VISASession) -> StatusCode:
         """Device clear: forget what was written and not obeyed, asked and not read."""
         with self._lock:
-            found = self._session(session)
-            found.discard()
-            if not found.is_socket:
-                found.bench.instruments[found.role].device_clear()
+            self._session(session).session.clear()
         return self.handle_return_value(session, _OK)
 
     def flush(self, session: VISASession, mask: constants.BufferOperation) -> StatusCode:
@@ -282,24 +230,24 @@ class SimulatedLibrary(VisaLibraryBase):
         return self.handle_return_value(session, _OK)
 
     def read_stb(self, session: VISASession) -> tuple[int, StatusCode]:
-        """Serial poll; a socket has none."""
-        found = self._session(session)
-        if found.is_socket:
+        """Serial poll, which withdraws the request for service; a socket has none."""
+        opened = self._session(session)
+        if opened.is_socket:
             return 0, self.handle_return_value(session, StatusCode.error_nonsupported_operation)
         with self._lock:
-            waits = bool(found.output)
-            status = found.bench.instruments[found.role].status_byte(reply_waits=waits)
+            status = opened.session.poll()
         return status, self.handle_return_value(session, _OK)
 
     def assert_trigger(
         self, session: VISASession, protocol: constants.TriggerProtocol
     ) -> StatusCode:
         """Trigger the instrument as *TRG does; a socket cannot."""
-        found = self._session(session)
-        if found.is_socket:
+        opened = self._session(session)
+        if opened.is_socket:
             return self.handle_return_value(session, StatusCode.error_nonsupported_operation)
         with self._lock:
-            found.bench.send(found.role, b"*TRG")
+            opened.session.trigger()
+            self._tell(session, opened)
         return self.handle_return_value(session, _OK)
 
     # Attributes and events.
@@ -324,25 +272,97 @@ class SimulatedLibrary(VisaLibraryBase):
             return self.handle_return_value(session, StatusCode.error_nonsupported_attribute)
         if attribute in found.fixed:
             return self.handle_return_value(session, StatusCode.error_attribute_read_only)
-        found.attributes[attribute] = attribute_state
-        if attribute == ResourceAttribute.timeout_value:
-            endless = attribute_state == constants.VI_TMO_INFINITE
-            found.timeout = None if endless else float(str(attribute_state)) / 1000
-        on = found.attributes[ResourceAttribute.termchar_enabled]
-        found.termination = int(found.attributes[ResourceAttribute.termchar]) if on else -1
+        found.set(attribute, attribute_state)
         return self.handle_return_value(session, _OK)
+
+    # Events: the request for service is the only one.
+
+    def _able(self, session: VISASession, event_type: EventType) -> tuple[_Opened, StatusCode]:
+        opened = self._session(session)
+        known = event_type in {EventType.service_request, EventType.all_enabled}
+        able = known and not opened.is_socket
+        return opened, _OK if able else StatusCode.error_invalid_event
+
+    def enable_event(
+        self,
+        session: VISASession,
+        event_type: EventType,
+        mechanism: EventMechanism,
+        context: None = None,
+    ) -> StatusCode:
+        """Begin to tell of requests for service, by queue, by handler or both."""
+        opened, status = self._able(session, event_type)
+        if status == _OK:
+            opened.mechanisms |= int(mechanism)
+        return self.handle_return_value(session, status)
 
     def disable_event(
         self, session: VISASession, event_type: EventType, mechanism: EventMechanism
     ) -> StatusCode:
-        """Do nothing: there are no events."""
-        return _OK
+        """Stop telling of requests for service."""
+        opened = self._session(session)
+        opened.mechanisms &= ~int(mechanism)
+        return self.handle_return_value(session, _OK)
 
     def discard_events(
         self, session: VISASession, event_type: EventType, mechanism: EventMechanism
     ) -> StatusCode:
-        """Do nothing: there are no events."""
-        return _OK
+        """Forget the requests for service that nobody has taken."""
+        self._session(session).session.requests = 0
+        return self.handle_return_value(session, _OK)
+
+    def wait_on_event(
+        self, session: VISASession, in_event_type: EventType, timeout: int
+    ) -> tuple[EventType, VISAEventContext, StatusCode]:
+        """Let bench time pass until the instrument requests service, or `timeout` ms are over."""
+        opened, status = self._able(session, in_event_type)
+        if status == _OK and not opened.mechanisms & EventMechanism.queue:
+            status = StatusCode.error_not_enabled
+        self.handle_return_value(session, status)
+        endless = timeout in {None, constants.VI_TMO_INFINITE}
+        with self._lock:
+            told = opened.session.await_request(float("inf") if endless else timeout / 1000)
+        if not told:
+            self.handle_return_value(session, StatusCode.error_timeout)
+        return EventType.service_request, self._event(), self.handle_return_value(session, _OK)
+
+    def _event(self) -> VISAEventContext:
+        context = VISAEventContext(next(self._handles))
+        self._events.add(context)
+        return context
+
+    def install_handler(
+        self, session: VISASession, event_type: EventType, handler: VISAHandler, user_handle: object
+    ) -> tuple[VISAHandler, Any, Any, StatusCode]:
+        """Have `handler` called at each request for service, after the call that noticed it."""
+        opened, status = self._able(session, event_type)
+        if status == _OK:
+            opened.handlers.append((handler, user_handle))
+        return handler, user_handle, handler, self.handle_return_value(session, status)
+
+    def uninstall_handler(
+        self,
+        session: VISASession,
+        event_type: EventType,
+        handler: VISAHandler,
+        user_handle: object = None,
+    ) -> StatusCode:
+        """Stop calling `handler`."""
+        opened = self._session(session)
+        opened.handlers = [each for each in opened.handlers if each != (handler, user_handle)]
+        return self.handle_return_value(session, _OK)
+
+    def _tell(self, session: VISASession, opened: _Opened) -> None:
+        """Call the handlers of requests for service; the queue keeps its own."""
+        told = opened.session.requests
+        if not opened.mechanisms & EventMechanism.queue:
+            opened.session.requests = 0
+        opened.session.requests = min(opened.session.requests, QUEUE_LENGTH)
+        if not told or not opened.mechanisms & EventMechanism.handler:
+            return
+        opened.session.requests = 0
+        for handler, user_handle in opened.handlers:
+            handler(session, EventType.service_request, self._event(), user_handle)
 
 
 def resource_manager(bench: SimulatedBench) -> pyvisa.ResourceManager:

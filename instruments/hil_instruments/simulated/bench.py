@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from zlib import crc32
 
 from hil.bench import BenchDescription, InstrumentEntry
 from hil.device import DeviceProfile
@@ -10,6 +11,7 @@ from hil.errors import ConfigurationError, UsageError
 from hil_instruments.simulated.circuit import SUPPLY_NOMINAL, Node
 from hil_instruments.simulated.clock import VirtualClock
 from hil_instruments.simulated.cutoff import Cutoff
+from hil_instruments.simulated.faults.link import Link
 from hil_instruments.simulated.firmware import Device
 from hil_instruments.simulated.multimeter import Multimeter
 from hil_instruments.simulated.oscilloscope import Oscilloscope
@@ -62,6 +64,8 @@ class SimulatedBench:
                     f"instruments.{role}.resource = {entry.resource!r} is that of {other} already; "
                     "on the simulated bench each role is an instrument of its own"
                 )
+        self.links = {role: Link(crc32(role.encode())) for role in bench.instruments}
+        """Role to what may befall its replies on their way."""
         self._clock = VirtualClock()
         self.instruments: dict[str, Instrument] = {}
         """Role to front end; replaced by `reset`."""

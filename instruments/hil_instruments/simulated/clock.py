@@ -75,6 +75,11 @@ class VirtualClock:
         heapq.heappush(self._agenda, timer)
         return timer
 
+    @property
+    def due(self) -> float:
+        """When the next planned action is due; infinite if none is planned."""
+        return self._agenda[0].time if self._agenda else math.inf
+
     def restart(self) -> None:
         """Begin a new count at 0 and forget what was planned; `now()` goes on."""
         self._offset += self.time

@@ -36,8 +36,9 @@ def scpi(header: str, *parameters: Parameter) -> Callable[[_Handler], _Handler]:
     """Mark a method as the handler of a command or, with a `?` at its end, of a query.
 
     A numeric suffix, `<n>` or `<1-4>` with its limits, comes as a leading integer (1 where it is
-    left out). A query returns its reply without terminator; None means that it has none. A
-    parameter that was left out is not passed. The method may raise ScpiError.
+    left out, or 0 where the pattern says `<1-4?>`). A query returns its reply without terminator;
+    None means that it has none. A parameter that was left out is not passed. The method may raise
+    ScpiError.
     """
 
     def mark(method: _Handler) -> _Handler:

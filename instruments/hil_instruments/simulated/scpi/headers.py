@@ -22,12 +22,14 @@ def short_form(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A numeric suffix of a pattern: `<n>`, or `<1-4>` with its limits."""
+    """A numeric suffix of a pattern: `<n>`, `<1-4>` with limits, `<1-4?>` told from none."""
 
     place: int
     """Among the suffixes of the pattern, from 0."""
     low: int = 0
     high: int = LARGEST_SUFFIX
+    default: int = 1
+    """What stands for a suffix that is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +45,7 @@ class Mnemonic:
         return {short_form(self.name), self.name.upper()}
 
 
-_MNEMONIC = re.compile(r"(\*?[A-Za-z_][A-Za-z0-9_]*)(?:<(?:n|(\d+)-(\d+))>)?\Z")
-_SUFFIX = re.compile(r"<(?:n|\d+-\d+)>")
+_MNEMONIC = re.compile(r"(\*?[A-Za-z_][A-Za-z0-9_]*)(?:<(?:n|(\d+)-(\d+))(\??)>)?\Z")
 
 
 def variants(pattern: str) -> list[tuple[Mnemonic, ...]]:
@@ -79,21 +80,26 @@ def _mnemonic(text: str, place: int) -> Mnemonic:
     found = _MNEMONIC.match(text)
     if found is None:
         raise ValueError(f"{text!r} is no node of a header pattern; as CURRent, CHANnel<n>")
-    name, low, high = found.groups()
+    name, low, high, told = found.groups()
     if place < 0:
         return Mnemonic(name, None)
-    return Mnemonic(name, Slot(place, int(low or 0), int(high or LARGEST_SUFFIX)))
+    slot = Slot(place, int(low or 0), int(high or LARGEST_SUFFIX), 0 if told else 1)
+    return Mnemonic(name, slot)
 
 
-def suffix_count(pattern: str) -> int:
-    """Return how many numeric suffixes a pattern has."""
-    return len(_SUFFIX.findall(pattern))
+@dataclass(frozen=True, slots=True)
+class _Planted(Generic[_Entry]):
+    entry: _Entry
+    slots: tuple[Slot | None, ...]
+    """Of the nodes on the way here."""
+    defaults: tuple[int, ...]
+    """Of all suffixes of the pattern."""
 
 
 @dataclass(slots=True)
 class _Node(Generic[_Entry]):
     children: dict[str, _Node[_Entry]] = field(default_factory=dict)
-    entries: dict[bool, tuple[_Entry, tuple[Slot | None, ...]]] = field(default_factory=dict)
+    entries: dict[bool, _Planted[_Entry]] = field(default_factory=dict)
     """For the command (False) and the query (True)."""
 
 
@@ -108,10 +114,14 @@ class Tree(Generic[_Entry]):
         """
         self._root: _Node[_Entry] = _Node()
         for pattern, entry in patterns.items():
-            for path in variants(pattern):
-                self._plant(path, pattern.endswith("?"), entry)
+            paths = variants(pattern)
+            slots = [mnemonic.slot for mnemonic in paths[0] if mnemonic.slot]
+            defaults = tuple(slot.default for slot in slots)
+            for path in paths:
+                planted = _Planted(entry, tuple(each.slot for each in path), defaults)
+                self._plant(path, pattern.endswith("?"), planted)
 
-    def _plant(self, path: tuple[Mnemonic, ...], query: bool, entry: _Entry) -> None:
+    def _plant(self, path: tuple[Mnemonic, ...], query: bool, planted: _Planted[_Entry]) -> None:
         node = self._root
         for mnemonic in path:
             forms = mnemonic.forms()
@@ -119,10 +129,10 @@ class Tree(Generic[_Entry]):
             child = child or _Node()
             node.children.update(dict.fromkeys(forms, child))
             node = child
-        node.entries[query] = entry, tuple(mnemonic.slot for mnemonic in path)
+        node.entries[query] = planted
 
     def find(self, header: str) -> tuple[_Entry, tuple[int, ...]]:
-        """Return what a full header in capitals stands for, and its suffixes (1 where left out).
+        """Return what a full header in capitals stands for, and its numeric suffixes.
 
         Raises:
             ScpiError: it is not known, or a suffix is out of its range.
@@ -138,8 +148,7 @@ class Tree(Generic[_Entry]):
         found = node.entries.get(query)
         if found is None:
             raise ScpiError(-113, header[:80])
-        entry, slots = found
-        return entry, _suffixes(header, slots, written)
+        return found.entry, _suffixes(header, found, written)
 
 
 def _unknown(name: str) -> int:
@@ -158,19 +167,15 @@ def _child(node: _Node[_Entry], name: str) -> tuple[_Node[_Entry] | None, int | 
     return child, int(digits) if len(digits) < 10 else LARGEST_SUFFIX + 1
 
 
-def _suffixes(
-    header: str, slots: tuple[Slot | None, ...], written: list[int | None]
-) -> tuple[int, ...]:
-    values: dict[int, int] = {}
-    for slot, suffix in zip(slots, written, strict=True):
-        number = 1 if suffix is None else suffix
+def _suffixes(header: str, found: _Planted[_Entry], written: list[int | None]) -> tuple[int, ...]:
+    numbers = list(found.defaults)
+    for slot, suffix in zip(found.slots, written, strict=True):
         if slot is None:
-            if number != 1:
-                raise ScpiError(-114, f"{header[:80]}; no suffix {number} belongs there")
-        elif not slot.low <= number <= slot.high:
-            allowed = f"{slot.low} to {slot.high}"
-            raise ScpiError(-114, f"{header[:80]}; suffix {number}, allowed: {allowed}")
-        else:
-            values[slot.place] = number
-    count = max((slot.place for slot in slots if slot), default=-1) + 1
-    return tuple(values.get(place, 1) for place in range(count))
+            if suffix not in {None, 1}:
+                raise ScpiError(-114, f"{header[:80]}; no suffix {suffix} belongs there")
+        elif suffix is not None or slot.default:
+            numbers[slot.place] = 1 if suffix is None else suffix
+            if not slot.low <= numbers[slot.place] <= slot.high:
+                allowed = f"{slot.low} to {slot.high}"
+                raise ScpiError(-114, f"{header[:80]}; suffix {suffix}, allowed: {allowed}")
+    return tuple(numbers)
