@@ -1,0 +1,68 @@
+"""The terminals of an instrument: what it sees of the circuit, and what the circuit feels of it."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.physics.node import Node
+
+Values: TypeAlias = npt.NDArray[np.float64]
+
+NODES = {"ammeter": Node.CURRENT, "voltmeter": Node.TERMINAL, "oscilloscope": Node.SHUNT}
+"""Role on the bench to the node that its instrument is wired to."""
+BLOWN = 1e12
+"""Resistance in ohm of a blown fuse."""
+_ALTERNATING_PLACES = 512
+
+
+class Terminals:
+    """One pair of terminals, wired to one node of the circuit (implements `watch.Signal`)."""
+
+    def __init__(self, world: World, role: str) -> None:
+        self._world = world
+        self._node = NODES[role]
+        self.quantity = "CURR" if self._node is Node.CURRENT else "VOLT"
+        """CURR or VOLT: which of the instrument's terminals are wired."""
+        self._burden = self._input = 0.0
+
+    def series(self, ohm: float) -> None:
+        """Be a shunt of this resistance; an instrument that measures no current is none."""
+        if self._node is Node.CURRENT and ohm != self._burden:
+            self._burden = ohm
+            self._world.device.circuit.set_burden(ohm)
+
+    def across(self, ohm: float) -> None:
+        """Be an input of this resistance, if these terminals lie across the output."""
+        if self._node is Node.TERMINAL and ohm != self._input:
+            self._input = ohm
+            self._world.device.circuit.set_voltmeter(ohm)
+
+    def mean(self, start: float, aperture: float) -> float:
+        """Mean of the input over one aperture."""
+        return self._world.device.circuit.mean(self._node, start, aperture)
+
+    def means(self, starts: Values, aperture: float) -> Values:
+        """Mean of the input over each aperture."""
+        return self._world.device.circuit.means(self._node, starts, aperture)
+
+    def alternating(self, starts: Values, aperture: float) -> Values:
+        """Root of the mean square of the alternating part over each aperture."""
+        places = (np.arange(_ALTERNATING_PLACES) + 0.5) / _ALTERNATING_PLACES * aperture
+        deviations = [np.std(self.at(start + places)) for start in starts.tolist()]
+        return np.array(deviations, dtype=np.float64)
+
+    def now(self) -> float:
+        """Value of the input at the moment."""
+        return self._world.device.circuit.value(self._node)
+
+    def at(self, times: Values) -> Values:
+        """Values of the input at past times."""
+        return self._world.device.circuit.observe(self._node, times)
+
+    def breaks(self, since: float, until: float) -> Values:
+        """Times in (since, until] at which the circuit passed from one piece to the next."""
+        return self._world.device.circuit.breaks(since, until)
