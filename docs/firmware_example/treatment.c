@@ -278,17 +278,26 @@ void treatment_boot(const firmware_port *port)
     sleep_again();
 }
 
+static int64_t nearest_step(int64_t picoamperes)
+{
+    return (picoamperes + CURRENT_STEP / 2) / CURRENT_STEP * CURRENT_STEP;
+}
+
+static bool is_setting(int64_t picoamperes)
+{
+    if (picoamperes < SMALLEST_CURRENT - STEP_ERROR || picoamperes > LARGEST_CURRENT + STEP_ERROR)
+        return false; /* first: what follows must not overflow */
+    int64_t beside = picoamperes - nearest_step(picoamperes);
+    return beside >= -STEP_ERROR && beside <= STEP_ERROR;
+}
+
 treatment_answer treatment_set_current(int64_t picoamperes)
 {
-    int64_t steps = (picoamperes + CURRENT_STEP / 2) / CURRENT_STEP;
-    int64_t beside = picoamperes - steps * CURRENT_STEP;
-    bool inside = steps * CURRENT_STEP >= SMALLEST_CURRENT && steps * CURRENT_STEP <= LARGEST_CURRENT;
-    bool unset = picoamperes == 0 && !delivering();
     if (t.state == RAMPDOWN)
         return SETTINGS_CONFLICT;
-    if (!unset && !(inside && beside >= -STEP_ERROR && beside <= STEP_ERROR))
+    if (!is_setting(picoamperes) && !(picoamperes == 0 && !delivering()))
         return OUT_OF_RANGE;
-    t.current = (int32_t)(steps * CURRENT_STEP / 1000);
+    t.current = (int32_t)(nearest_step(picoamperes) / 1000);
     if (delivering()) {
         look();
         t.resuming = false;

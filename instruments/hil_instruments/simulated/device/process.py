@@ -27,7 +27,7 @@ CALL_TIMEOUT = 2.0
 BOOT_TIMEOUT = 20.0
 """The same for a boot: an emulator has to start."""
 MOST_FRAMES = 100_000
-"""Frames of one call after which firmware hangs: it loops on its hardware."""
+"""Frames of one call, and 10 more for each byte of a message, after which it hangs in a loop."""
 _FRAME = struct.Struct("<BBHIQ")  # kind, what, version of the port, count, value
 _BOOT, _TICK, _MESSAGE, _VALUE, _DONE = b"BTMVD"
 _READ, _WRITE, _READ_MEMORY, _WRITE_MEMORY = b"RWrw"
@@ -55,6 +55,11 @@ class FirmwareProcess:
         self._timeout = timeout
         self._child: _Child | None = None
         self._port: Port
+
+    @property
+    def pid(self) -> int | None:
+        """Process id; None where none runs."""
+        return None if self._child is None else self._child.pid
 
     def close(self) -> None:
         """End the process; it stays ended until the next boot."""
@@ -109,13 +114,14 @@ class FirmwareProcess:
 
     def _exchange(self, child: _Child, kind: int, what: int, data: bytes, limit: float) -> bytes:
         child.send(kind, what, self._port.micros, data, limit)
-        for _ in range(MOST_FRAMES):
+        most = MOST_FRAMES + 10 * len(data)
+        for _ in range(most):
             answered, what, version, count, value = child.frame(limit)
             if answered == _DONE:
                 self._check(version)
                 return child.data(_bounded(count, REPLY_CAPACITY), limit)
             self._obey(child, answered, what, count, value, limit)
-        raise _Broken(f"asked its hardware {MOST_FRAMES} times and did not return")
+        raise _Broken(f"asked its hardware {most} times and did not return")
 
     def _check(self, version: int) -> None:
         if version != PORT_VERSION:
@@ -203,6 +209,7 @@ class _Child:
         self._readable.register(self._output, select.POLLIN)
         self._writable.register(self._input, select.POLLOUT)
         self._received = bytearray()
+        self.pid = self._process.pid
         self._ended = weakref.finalize(self, _end, self._process, self._errors)
 
     def send(self, kind: int, what: int, value: int, data: bytes, limit: float) -> None:
