@@ -293,6 +293,7 @@ class CoreChannel(RpcChannel):
             return made
 
         def refuse(why: Error) -> bytes:
+            link.operation = None  # it is this one, and answers before the link is gone
             self._mine.discard(order.link)
             self._port.destroy(order.link)
             return calls.linked(why)
