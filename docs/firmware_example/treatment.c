@@ -12,7 +12,7 @@
 #define QUIET_CURRENT 5000            /* nA that an output may show that is off */
 #define ENOUGH 20                     /* nC: two counts of the coulomb counter */
 #define REST 500000u                  /* longest sleep: half of the watchdog's time */
-#define RAMP_TICK 10000u
+#define RAMP_TICK 25000u
 #define ALERT_TICK 5000u
 
 typedef enum { UP, TO_PAUSE, TO_DONE } ramp_purpose;

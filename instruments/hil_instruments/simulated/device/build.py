@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+from hil.errors import UsageError
 from hil_instruments.simulated.device.native import SharedLibrary
 from hil_instruments.simulated.device.port import Firmware
 from hil_instruments.simulated.device.process import FirmwareProcess
@@ -19,6 +21,8 @@ def firmware_of(path: Path) -> Firmware:
     Raises:
         UsageError: the file cannot be loaded or run, or was built for another version of the port.
     """
+    if os.name != "posix":
+        raise UsageError(f"firmware {path}: builds run behind the port on Linux and macOS only")
     if path.suffix in _LIBRARIES:
         return SharedLibrary(path)
     return FirmwareProcess([str(path.resolve())])
