@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable
 
 from hil_instruments.simulated.bench import SimulatedBench
-from hil_instruments.simulated.faults.link import Link
 from hil_instruments.simulated.scpi.exchange import Exchange
 from hil_instruments.simulated.servers.connection import Appointment
 from hil_instruments.simulated.servers.locks import DeviceLock
@@ -26,7 +24,7 @@ class Seat:
         self.lock = DeviceLock()
         """Shared by all protocols."""
 
-        self.link = Link(zlib.crc32(role.encode()))
+        self.link = bench.links[role]
         """What may befall its replies."""
         self.watched: set[Conversation] = set()
         """Those whose clients may hear of a service request."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 
-from hil.errors import BenchError, UsageError
+from hil.errors import BenchError, HilError, UsageError
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.servers import hislip, sockets, vxi11
 from hil_instruments.simulated.servers.pace import Pace
@@ -77,11 +78,21 @@ class BenchServer:
         """Held by the server while it works."""
         self._ports, self._wall = dict(ports or {}), wall
         self._reactor: Reactor | None = None
+        self._incidents: deque[str] = deque(maxlen=20)
 
     @property
     def failures(self) -> list[str]:
-        """What went wrong inside the server, with its traceback; should stay empty."""
-        return [] if self._reactor is None else list(self._reactor.failures)
+        """What went wrong inside server or instruments; should stay empty.
+
+        Neither reaches a client as more than a closed connection or an entry of an error queue.
+        """
+        ours = [] if self._reactor is None else list(self._reactor.failures)
+        defects = (
+            f"{role}: {each.defect!r}"
+            for role, each in self.bench.instruments.items()
+            if each.defect is not None
+        )
+        return [*self._incidents, *ours, *defects]
 
     @property
     def failed(self) -> bool:
@@ -140,8 +151,13 @@ class BenchServer:
         return reactor.listen(port, vxi11.CLIENTS, service.answer_core)
 
     def _advance(self) -> None:
-        self.pace.advance()
-        _ = self.bench.device  # the physics too: in small steps rather than in one large one
+        try:
+            self.pace.advance()
+            _ = self.bench.device  # the physics too: in small steps rather than in one large one
+        except (
+            HilError
+        ) as err:  # as of a firmware of the user's that crashed: its watchdog restarts it
+            self._incidents.append(str(err))
         for seat in self.seats.values():
             if seat.watched:
                 seat.look()
