@@ -187,7 +187,7 @@ class SimulatedLibrary(VisaLibraryBase):
     def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
         """Hand bytes to the instrument."""
         with self._lock:
-            opened = self._session(session)
+            opened = self._sessions.get(session) or self._session(session)
             opened.session.write(bytes(data), opened.sends_end)
             if opened.session.requests:
                 self._tell(session, opened)
@@ -197,26 +197,26 @@ class SimulatedLibrary(VisaLibraryBase):
     def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
         """Read up to `count` bytes of the reply, to the termination character if that is on."""
         with self._lock:
-            data, status = self._read(session, count)
+            opened = self._sessions.get(session) or self._session(session)
+            try:
+                data, end = opened.session.read(count, opened.termination)
+            except Dropped:
+                status = StatusCode.error_connection_lost
+            except TimeoutError:
+                status = StatusCode.error_timeout
+            else:
+                status = _MORE
+                if data[-1] == opened.termination:
+                    status = _TERMINATED
+                elif end or len(data) < count:
+                    status = _OK
+            if opened.session.requests:
+                self._tell(session, opened)
         if status < 0:
+            data = b""
             self.handle_return_value(session, status)
         self._last_status_in_session[session] = status
         return data, status
-
-    def _read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
-        opened = self._session(session)
-        try:
-            found = opened.session.read(count, opened.termination)
-        except Dropped:
-            return b"", StatusCode.error_connection_lost
-        if opened.session.requests:
-            self._tell(session, opened)
-        if found is None:
-            return b"", StatusCode.error_timeout
-        data, end = found
-        if opened.termination >= 0 and data[-1] == opened.termination:
-            return data, _TERMINATED
-        return data, _OK if end or len(data) < count else _MORE
 
     def clear(self, session: VISASession) -> StatusCode:
         """Device clear: forget what was written and not obeyed, asked and not read."""

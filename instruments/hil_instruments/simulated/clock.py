@@ -66,7 +66,8 @@ class VirtualClock:
             if not timer.cancelled:
                 self.time = max(self.time, timer.time)
                 timer.action()
-        self.time = max(self.time, to)
+        if to > self.time:
+            self.time = to
 
     def at(self, time: float, action: Callable[[], None]) -> Timer:
         """Plan an action for `time` on the clock's own count; cancel it by its `cancelled`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from hil.errors import UsageError
-from hil_instruments.simulated.bench import MESSAGE_LATENCY, SimulatedBench
+from hil_instruments.simulated.bench import FREE_LENGTH, MESSAGE_LATENCY, SimulatedBench
 from hil_instruments.simulated.scpi import Exchange
 
 LOOK = 1e-3
@@ -35,6 +35,7 @@ class Session:
         """Seconds of bench time; None waits for ever."""
         self.requests = 0
         """Service requests that nobody has taken yet."""
+        self._clock = bench.clock
         self._begin()
 
     def _begin(self) -> None:
@@ -59,8 +60,7 @@ class Session:
 
     def _pay(self) -> Exchange:
         """Let the latency of a message pass."""
-        clock = self.bench.clock
-        clock.advance(clock.time + MESSAGE_LATENCY)
+        self._clock.advance(self._clock.time + MESSAGE_LATENCY)
         return self.exchange
 
     def _check(self, exchange: Exchange) -> None:
@@ -74,36 +74,44 @@ class Session:
 
     def write(self, data: bytes, end: bool) -> None:
         """Send bytes; while the instrument's input is full, bench time passes."""
-        exchange = self._pay()
-        while not exchange.accepts():
-            ready = exchange.reply_ready()
-            if not self.bench.clock.time < ready < math.inf:
-                break
-            self.bench.clock.advance(ready)
+        clock = self._clock
+        clock.advance(clock.time + MESSAGE_LATENCY)
+        exchange = self._exchange if self._generation == self.bench.generation else self.exchange
+        if exchange.input_waits:
+            self._make_room(exchange)
         exchange.write(data, end)
         if exchange.instrument.defect is not None:
             self._check(exchange)
 
-    def read(self, count: int, stop: int) -> tuple[bytes, bool] | None:
+    def _make_room(self, exchange: Exchange) -> None:
+        while not exchange.accepts():
+            ready = exchange.reply_ready()
+            if not self._clock.time < ready < math.inf:
+                break
+            self._clock.advance(ready)
+
+    def read(self, count: int, stop: int) -> tuple[bytes, bool]:
         """Read up to `count` bytes, to `stop`, or to the end of a reply.
 
         Returns:
-            What was read and whether the reply ended; None if the timeout passed.
+            What was read and whether the reply ended.
 
         Raises:
             Dropped: the link is gone.
+            TimeoutError: the timeout passed, on the bench clock.
             UsageError: no timeout is set, and the reply never comes.
         """
-        exchange = self.exchange
+        exchange = self._exchange if self._generation == self.bench.generation else self.exchange
         if not (exchange.waits or self._await_reply(exchange)):
-            return None
-        data, end = exchange.read(count, stop)
-        self.bench.charge_transfer(len(data))
-        return data, end
+            raise TimeoutError(f"{self.role}: no reply within {self.timeout} s")
+        found = exchange.read(count, stop)
+        if len(found[0]) > FREE_LENGTH:
+            self.bench.charge_transfer(len(found[0]))
+        return found
 
     def _await_reply(self, exchange: Exchange) -> bool:
         """Let bench time pass until a reply is there, or the timeout is over."""
-        clock = self.bench.clock
+        clock = self._clock
         limit = math.inf if self.timeout is None else clock.time + self.timeout
         while not (exchange.waits or exchange.dropped):
             ready = exchange.reply_ready()
@@ -125,7 +133,7 @@ class Session:
                 f"{self.role}: a read without timeout waits for a reply that never comes; "
                 "set a finite timeout"
             )
-        self.bench.clock.advance(limit)
+        self._clock.advance(limit)
         return exchange.waits
 
     def clear(self) -> None:
@@ -158,7 +166,7 @@ class Session:
         Raises:
             UsageError: `seconds` is infinite, and nothing is planned that could lead to a request.
         """
-        clock = self.bench.clock
+        clock = self._clock
         limit = clock.time + seconds
         self._pay().look()
         while not self.requests and clock.time < limit:

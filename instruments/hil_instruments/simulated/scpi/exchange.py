@@ -50,14 +50,16 @@ class Exchange:
         self._framer = Framer(stream, instrument.longest_message)
         self._inbox: deque[bytes | None] = deque()
         """Messages that wait for the instrument; None is a trigger."""
-        self._inbox_bytes = 0
+        self.input_waits = 0
+        """Bytes of messages that wait for the instrument."""
         self._partial = False
         self._pending: Pending | None = None
         self._output = b""
         self._offset = 0
         self._replies: deque[bytes] = deque()
-        """Replies after `_output`; only a stream has any."""
+        """Replies after `_output`; only a stream, or a faulty link, has any."""
         self._backlog = 0
+        """Bytes of them."""
         self._timer: Timer | None = None
         self._proceeding = False
         self._reasons = 0
@@ -80,16 +82,16 @@ class Exchange:
             whole = line_end == len(data) - 1 or (line_end < 0 and not self.stream)
             plain = b"#" not in data if self.stream else end
             free = instrument.busy_until <= self._clock.time
-            if whole and plain and free and not self._is_mute():
+            if whole and plain and free and not (self._mutes and self._is_mute()):
                 self._obey(data)
                 return
         self._write_piece(data, end)
 
     def _is_mute(self) -> bool:
-        return self._mutes and not self.instrument.powered()
+        return not self.instrument.powered()
 
     def _write_piece(self, data: bytes, end: bool) -> None:
-        if self._is_mute():
+        if self._mutes and self._is_mute():
             self.forget()
             return
         if not self.stream and data and (self._output or self._is_replying()):
@@ -110,12 +112,12 @@ class Exchange:
             self._framer.overruns += 1
             return
         self._inbox.append(message)
-        self._inbox_bytes += len(message)
+        self.input_waits += len(message)
         self._proceed()
 
     def accepts(self) -> bool:
         """Whether there is room for more input; what does not fit is lost with -363."""
-        return self._inbox_bytes < self.instrument.longest_message
+        return self.input_waits < self.instrument.longest_message
 
     def trigger(self) -> None:
         """Group execute trigger: as *TRG, in its turn among the messages."""
@@ -144,7 +146,7 @@ class Exchange:
         self._framer.reset()
         self._partial = False
         self._inbox.clear()
-        self._inbox_bytes = 0
+        self.input_waits = 0
         self._pending = None
         self._drop_output()
         self._plan(math.inf)
@@ -186,7 +188,7 @@ class Exchange:
         """
         output, start = self._output, self._offset
         if not output:
-            if not (self.stream or self.holds or self._is_mute()):
+            if not (self.stream or self.holds or (self._mutes and self._is_mute())):
                 self._report(-420, "a read came without a query")
             return b"", False
         end = min(start + count, len(output))
@@ -195,25 +197,27 @@ class Exchange:
         if end < len(output):
             self._offset = end
             return output[start:end], False
-        self._next_reply()
+        self._offset = 0
+        self._output = self._next_reply() if self._replies else b""
         if self._inbox:
             self._proceed()
         if self.instrument.attentive:
             self.instrument.changed()
         return output[start:] if start else output, True
 
-    def _next_reply(self) -> None:
-        self._offset = 0
-        self._backlog -= len(self._output)
-        self._output = self._replies.popleft() if self._replies else b""
+    def _next_reply(self) -> bytes:
+        reply = self._replies.popleft()
+        self._backlog -= len(reply)
+        return reply
 
     def _drop_output(self) -> None:
         self._replies.clear()
         self._output, self._offset, self._backlog = b"", 0, 0
 
     def _put(self, reply: bytes) -> None:
-        if self.link is not None and self.link.faults:
-            self._carry(self.link.carry(reply))
+        link = self.link
+        if link is not None and link.faults:
+            self._carry(link.carry(reply))
         else:
             self._arrive(reply)
 
@@ -234,8 +238,8 @@ class Exchange:
                 self.on_reply()
 
     def _arrive(self, reply: bytes) -> None:
-        self._backlog += len(reply)
         if self._output:
+            self._backlog += len(reply)
             self._replies.append(reply)
         else:
             self._output = reply
@@ -246,7 +250,7 @@ class Exchange:
 
     def status_byte(self) -> int:
         """Status byte with RQS in bit 6, as a serial poll reads it, without its effect."""
-        if self._is_mute():
+        if self._mutes and self._is_mute():
             return 0
         status = self.instrument.status_byte(reply_waits=self.waits)
         return (status & ~_REQUEST) | _REQUEST * self._requesting
@@ -332,7 +336,7 @@ class Exchange:
         if message is None:
             self._run(lambda: self.instrument.guarded(self._trigger))
         else:
-            self._inbox_bytes -= len(message)
+            self.input_waits -= len(message)
             self._obey(message)
 
     def _trigger(self) -> None:
