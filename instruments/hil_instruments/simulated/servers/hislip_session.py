@@ -161,15 +161,16 @@ class Session:
         """Obey what is parked as far as lock and instrument allow, and send what is answered."""
         if self._clearing is not None or not self.first.connection.open:
             return
+        self._talk.pumping = True
         for _ in range(min(len(self._parked), TURN)):
             if not self._may_speak():
                 break
             self._obey(self._parked.popleft())
             self._send_replies()
-        else:
-            if self._parked:
-                self._talk.call()
         self._send_replies()
+        self._talk.pumping = False
+        if self._parked and self._talk.exchange.accepts() and not self._seat.lock.bars(self):
+            self._talk.call()
         self.first.connection.hold(sum(len(each.payload) for each in self._parked) > PARKED)
 
     def _may_speak(self) -> bool:

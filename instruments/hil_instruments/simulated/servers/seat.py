@@ -54,6 +54,8 @@ class Conversation:
         self._pump, self._stream = pump, stream
         self._on_request, self._on_interrupt = on_service_request, on_interrupt
         self._called = False
+        self.pumping = False
+        """Whether `pump` runs: what comes meanwhile it sees by itself."""
         self._appointment: Appointment | None = None
         self._expected = math.inf
         self._generation = -1
@@ -86,7 +88,7 @@ class Conversation:
 
     def call(self) -> None:
         """Have `pump` called when the others had their turn."""
-        if not self._called:
+        if not (self._called or self.pumping):
             self._called = True
             self.seat.reactor.soon(self._answer)
 
@@ -106,11 +108,12 @@ class Conversation:
         If a reply is on its way, `pump` is called when it should be there.
         """
         exchange = self.exchange
-        ready, now = exchange.reply_ready(), self.seat.bench.clock.time
-        if ready <= now:
+        if exchange.waits:
             return exchange.read()
-        if not math.isinf(ready):
-            self._expect(ready)
+        if exchange.holds:
+            ready = exchange.reply_ready()
+            if not math.isinf(ready):
+                self._expect(ready)
         return None
 
     def _expect(self, ready: float) -> None:

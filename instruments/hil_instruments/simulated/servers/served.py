@@ -11,7 +11,7 @@ from hil.errors import BenchError, HilError, UsageError
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.servers import hislip, sockets, vxi11
 from hil_instruments.simulated.servers.pace import Pace
-from hil_instruments.simulated.servers.reactor import HOST, Reactor
+from hil_instruments.simulated.servers.reactor import HOST, TICK, Reactor
 from hil_instruments.simulated.servers.seat import Seat
 
 
@@ -78,6 +78,7 @@ class BenchServer:
         """Held by the server while it works."""
         self._ports, self._wall = dict(ports or {}), wall
         self._reactor: Reactor | None = None
+        self._next_look = 0.0
         self._incidents: deque[str] = deque(maxlen=20)
 
     @property
@@ -158,6 +159,11 @@ class BenchServer:
             HilError
         ) as err:  # as of a firmware of the user's that crashed: its watchdog restarts it
             self._incidents.append(str(err))
+
+    def _look_round(self) -> None:
+        """Bring on the physics, in small steps rather than in one large one; look for requests."""
+        self._next_look = self._wall() + TICK
+        _ = self.bench.device
         for seat in self.seats.values():
             if seat.watched:
                 seat.look()

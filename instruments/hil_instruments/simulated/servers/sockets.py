@@ -35,20 +35,24 @@ class SocketSpeaker:
 
     def pump(self) -> None:
         """Hand a portion to the instrument, and what it answers to the client."""
-        if not self.connection.open:
+        connection, talk = self.connection, self._talk
+        if not connection.open:
             return
+        talk.pumping = True
         handed = bool(self._input) and self._hand_over()
-        while (reply := self._talk.reply()) is not None:
-            self.connection.send(reply[0])
-        if self._talk.exchange.dropped:
-            self.connection.close()
-        self.connection.hold(len(self._input) > CHUNK)
+        while (reply := talk.reply()) is not None:
+            connection.send(reply[0])
+        talk.pumping = False
+        if talk.exchange.dropped:
+            connection.close()
         if not self._input:
+            connection.hold(False)
             return
+        connection.hold(len(self._input) > CHUNK)
         if handed:
-            self._talk.call()
+            talk.call()
         elif not self._seat.lock.bars(self):
-            self._talk.call_later()
+            talk.call_later()
 
     def _hand_over(self) -> bool:
         lock = self._seat.lock
