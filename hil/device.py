@@ -38,6 +38,7 @@ class State(Enum):
     """States of a stimulator, as every driver reports them."""
 
     IDLE = "idle"
+    ARMED = "armed"
     RAMP_UP = "ramp up"
     HOLD = "hold"
     PAUSED = "paused"

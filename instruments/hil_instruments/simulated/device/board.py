@@ -10,7 +10,7 @@ import math
 import random
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hil_instruments.simulated.device.port import (
     CHARGE_STEP,
@@ -27,6 +27,8 @@ RAW_ERROR = 0.08
 """Relative error of a converter without calibration; its sign is drawn."""
 CALIBRATED_ERROR = 5e-4
 """Largest relative error that calibration leaves."""
+SERIAL_ADDRESS, SERIAL = 32, b"SIM-stimulator"
+"""Where in memory the factory wrote the serial number, zero-terminated."""
 CALIBRATION = struct.Struct("<4f")
 """Factors for DAC current, ADC current, ADC voltage and coulomb counter, then their CRC-32."""
 
@@ -97,6 +99,7 @@ class Board:
         self._dac, self._adc, self._voltmeter, self._counter = raw
         factors = CALIBRATION.pack(*(b / a for a, b in zip(raw, left, strict=True)))
         self._memory = bytearray(MEMORY_SIZE)
+        self.write_memory(SERIAL_ADDRESS, SERIAL + bytes(1))
         self.write_memory(0, factors + struct.pack("<I", zlib.crc32(factors)))
 
     # --- what the device does with it -----------------------------------------------------------
@@ -116,6 +119,11 @@ class Board:
         self.watch((0, FULL_SCALE), (0, FULL_SCALE))
         self.wake = math.inf
         self.kick()
+
+    def recover(self) -> None:
+        """End a hang, as a reset does."""
+        if self.faults.hang:
+            self.faults = replace(self.faults, hang=False)
 
     def power_down(self) -> None:
         """Lose power: as a reset, and nothing runs any longer."""
@@ -137,7 +145,7 @@ class Board:
         """See `Port`."""
         faults = self.faults
         if not faults.current_frozen:
-            seen = abs(self.circuit.value(Node.SENSE)) * self._adc * faults.current_gain
+            seen = abs(self.circuit.value(Node.SENSE)) * self._current_scale
             self._codes[0] = min(round(seen / CURRENT_STEP), faults.current_largest)
         return self._codes[0]
 
@@ -156,7 +164,8 @@ class Board:
     def read_charge(self) -> int:
         """See `Port`."""
         total = self.circuit.charge()
-        moved = abs(total - self._charge) * self._counter * self.faults.current_gain
+        scale = self._counter * self.faults.current_gain * self.circuit.stage.sense
+        moved = abs(total - self._charge) * scale
         self._charge = total
         self._counted += moved / CHARGE_STEP
         return int(self._counted) & 0xFFFFFFFF
@@ -216,10 +225,14 @@ class Board:
 
     def watch(self, current: tuple[int, int], voltage: tuple[int, int]) -> None:
         """See `Port`."""
-        scale = CURRENT_STEP / (self._adc * self.faults.current_gain)
-        self._watch(Node.SENSE, current, scale)
+        self._watch(Node.SENSE, current, CURRENT_STEP / self._current_scale)
         scale = VOLTAGE_STEP / (self._voltmeter * self.faults.voltage_gain)
         self._watch(Node.OUTPUT, voltage, scale)
+
+    @property
+    def _current_scale(self) -> float:
+        """Current that the ADC sees for each ampere that flows."""
+        return self._adc * self.faults.current_gain * self.circuit.stage.sense
 
     def _watch(self, node: Node, window: tuple[int, int], scale: float) -> None:
         low, high = window

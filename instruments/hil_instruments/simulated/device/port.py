@@ -115,7 +115,7 @@ class Port(Protocol):
         ...
 
     def watch(self, current: tuple[int, int], voltage: tuple[int, int]) -> None:
-        """Ask to be called when a code leaves its window [low, high]; (0, 65535) watches nothing."""
+        """Ask to be called when a code leaves its window [low, high]; (0, 65535) for never."""
         ...
 
 

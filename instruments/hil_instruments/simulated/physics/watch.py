@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from hil_instruments.simulated.physics.signal import Signal
 
 _HYSTERESIS = 1e-6  # relative; a level that was met must be left by so much before it counts again
+_LEAST = 1e-11  # A or V: hysteresis of a small level, above all that rounding and root search leave
 _RESET = 0.999  # share of the comparator's level below which it lets go
 _NEAR = 1e-12  # how near a level counts as met, relative, or absolute below 1
 
@@ -28,8 +29,8 @@ class Window:
         if before is None:
             self.region = -1 if size < self.low else int(size > self.high)
             return False
-        low = self.low - slack if before < 0 else self.low * (1 - _HYSTERESIS) + slack
-        high = self.high * (1 - _HYSTERESIS) + slack if before > 0 else self.high - slack
+        low = self.low - slack if before < 0 else _left(self.low) + slack
+        high = _left(self.high) + slack if before > 0 else self.high - slack
         self.region = -1 if size < low else int(size >= high)
         return self.region != before
 
@@ -44,9 +45,9 @@ class Window:
             if self.high < math.inf:
                 ages += [each.quiet(age, self.high) for each in rising]
             if self.low > 0:
-                ages.append(falling.quiet(age, -self.low * (1 - _HYSTERESIS)))
+                ages.append(falling.quiet(age, -_left(self.low)))
         else:
-            ages.append(falling.quiet(age, -self.high * (1 - _HYSTERESIS)))
+            ages.append(falling.quiet(age, -_left(self.high)))
         return min(ages, default=math.inf)
 
 
@@ -79,3 +80,8 @@ class Comparator:
         if self.since is None:
             return signal.quiet(age, self.level) if self.level < math.inf else math.inf
         return signal.times(-1.0).quiet(age, -self.level * _RESET)
+
+
+def _left(level: float) -> float:
+    """Where a level that was met counts as left."""
+    return level - max(level * _HYSTERESIS, _LEAST)

@@ -1,0 +1,43 @@
+"""The host's end of the link to the device under test: text goes to whatever firmware runs there.
+
+With the reference firmware, status byte and device clear are those of its console; firmware of
+another make offers text alone, as over a serial line.
+"""
+
+from __future__ import annotations
+
+from hil.bench import InstrumentEntry
+from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.device.console import Console
+from hil_instruments.simulated.device.firmware import ReferenceFirmware
+from hil_instruments.simulated.scpi import Instrument, Pending, ScpiError
+
+
+class HostLink(Instrument):
+    """Mute while the device has no supply."""
+
+    def __init__(self, entry: InstrumentEntry, world: World, seed: int) -> None:
+        super().__init__(entry, world.clock)
+        del seed  # the device has its own
+        self._world = world
+
+    @property
+    def _console(self) -> Console | None:
+        device = self._world.device
+        firmware = device.firmware
+        return firmware.console if isinstance(firmware, ReferenceFirmware) else None
+
+    def receive(self, message: bytes) -> bytes | Pending:
+        """Hand one message to the firmware, and return what it answers."""
+        return self._world.device.receive(message)
+
+    def report(self, error: ScpiError) -> None:
+        """Let the console note an error of the message exchange."""
+        if self._console and self._world.device.powered:
+            self._console.report(error)
+
+    def status_byte(self, *, reply_waits: bool) -> int:
+        """Status byte of the console; 0 where the firmware has none."""
+        if self._console is None or not self._world.device.powered:
+            return 0
+        return self._console.status_byte(reply_waits=reply_waits)

@@ -1,0 +1,62 @@
+"""Which dialect an instrument of the bench file speaks: chosen by its model, as it names itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from hil.bench import InstrumentEntry
+from hil.errors import ConfigurationError
+from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
+from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
+from hil_instruments.simulated.dialects.keithley_dmm6500 import KeithleyDMM6500
+from hil_instruments.simulated.dialects.keysight_34465a import Keysight34465A
+from hil_instruments.simulated.dialects.keysight_34970a import Keysight34970A
+from hil_instruments.simulated.dialects.rigol_dp800 import RigolDP800
+from hil_instruments.simulated.dialects.rigol_ds1000z import RigolDS1000Z
+from hil_instruments.simulated.dialects.stimproof_cutoff import StimproofCutoff
+from hil_instruments.simulated.dialects.stimulator import HostLink
+from hil_instruments.simulated.scpi import Instrument
+
+Maker: TypeAlias = Callable[[InstrumentEntry, World, int], Instrument]
+Table: TypeAlias = Mapping[str, Maker]
+
+_METERS: Table = {"34465A": Keysight34465A, "DMM6500": KeithleyDMM6500}
+STAND_INS: Table = {"MODEL 2450": Keithley2450, "MODEL 6221": Keithley6221}
+"""Current sources that take the place of a stimulator, by model; every other model is firmware."""
+MODELS: Mapping[str, Table] = {
+    "ammeter": _METERS,
+    "voltmeter": _METERS,
+    "oscilloscope": {r"DS1\d\d\dZ.*": RigolDS1000Z},
+    "load": {"34970A": Keysight34970A, "DAQ970A": Keysight34970A},
+    "supply": {r"DP8\d\dA?": RigolDP800},
+    "cutoff": {"Cutoff-2": StimproofCutoff, "34970A": Keysight34970A, "DAQ970A": Keysight34970A},
+    "stimulator": {**STAND_INS, ".*": HostLink},
+}
+"""Role to the models that can be simulated in it, each a pattern of the second field of *IDN?."""
+
+
+def front_end(entry: InstrumentEntry, world: World, seed: int) -> Instrument:
+    """Make the front end of an instrument of the bench file.
+
+    Raises:
+        ConfigurationError: no such model is simulated for the role; names those that are.
+    """
+    table = MODELS.get(entry.role, {})
+    for pattern, make in table.items():
+        if re.fullmatch(pattern, entry.model, re.IGNORECASE):
+            return make(entry, world, seed)
+    known = ", ".join(pattern.replace(r"\d", "x") for pattern in table) or "none"
+    raise ConfigurationError(
+        f"instruments.{entry.role}: model = {entry.model!r} is not simulated in this role; "
+        f"allowed: {known}"
+    )
+
+
+def stands_in(entry: InstrumentEntry | None) -> bool:
+    """Whether a bench entry puts a current source in the place of a stimulator."""
+    return entry is not None and any(
+        re.fullmatch(pattern, entry.model, re.IGNORECASE) for pattern in STAND_INS
+    )
