@@ -18,6 +18,7 @@ from hil_instruments.simulated.scpi.status import ErrorQueue, Register
 
 LONGEST_KEPT = 256
 """Longest message, and largest number of messages, whose parsed form is kept."""
+_OVERFLOW = ScpiError(-350)
 POWER_ON = 128
 """Bit of the standard event register."""
 
@@ -79,7 +80,7 @@ class Core:
         """Bench time at which everything begun by overlapped commands is done."""
         self.operation, self.questionable = Register(), Register()
         self.event_mask = self.service_mask = 0
-        self._errors = ErrorQueue(self.describe(ScpiError(-350)))
+        self._errors = ErrorQueue()
         self._standard_events = POWER_ON
         self._opc_waits = False
 
@@ -199,7 +200,10 @@ class Core:
     def report(self, error: ScpiError) -> None:
         """Enter an error into queue and event register."""
         self._standard_events |= event_bit(error.code)
-        self._errors.push(self.describe(error), self.error_queue)
+        if len(self._errors) < self.error_queue:
+            self._errors.push(self.describe(error))
+        else:
+            self._errors.overflow(self.describe(_OVERFLOW))
 
     def status_byte(self, *, reply_waits: bool) -> int:
         """Status byte with the master summary in bit 6, as *STB? gives it."""

@@ -108,10 +108,13 @@ class ScpiError(Exception):
         self.code = code
         self.text = text or TEXTS.get(code, "Device-specific error")
         self.detail = detail
+        self._entry = ""
 
     def __str__(self) -> str:
-        detail = f";{self.detail}" if self.detail else ""
-        return f'{self.code},"{printable(self.text + detail)}"'
+        if not self._entry:  # written once: the same message may be refused a million times
+            detail = f";{self.detail}" if self.detail else ""
+            self._entry = f'{self.code},"{printable(self.text + detail)}"'
+        return self._entry
 
 
 def printable(text: str) -> str:

@@ -97,22 +97,21 @@ class Exchange:
         if not self.stream and data and (self._output or self._is_replying()):
             self._interrupt()
         framer = self._framer
+        lost = 0
         for message in framer.feed(data, end):
-            if message.strip():
-                self._queue(message)
+            if not self.accepts():
+                lost += 1
+            elif message.strip():
+                self._inbox.append(message)
+                self.input_waits += len(message)
+                self._proceed()
         self._partial = framer.partial
         if framer.overruns:
             longest = self.instrument.longest_message
             self._report(-363, f"{framer.overruns} messages of more than {longest} bytes")
             framer.overruns = 0
-        self._proceed()
-
-    def _queue(self, message: bytes) -> None:
-        if not self.accepts():
-            self._framer.overruns += 1
-            return
-        self._inbox.append(message)
-        self.input_waits += len(message)
+        if lost:
+            self._report(-363, f"{lost} messages while {self.input_waits} bytes waited")
         self._proceed()
 
     def accepts(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _INTRODUCTION = re.compile(rb"#(?:(0)|([1-9])([0-9]{0,9}))")
+_QUOTING = {False: re.compile(rb"[\"'#]"), True: re.compile(rb"#")}
 _OPEN, _TOO_LONG = -1, -2
 
 
@@ -78,15 +79,31 @@ class Framer:
         """Cut off every message that a line feed ends."""
         messages: list[bytes] = []
         start = 0
+        if not (self._until or self._endless or self._place):
+            start = self._plain_lines(start, messages)
         while (at := self._line_end(start)) != _OPEN:
             if at == _TOO_LONG:
                 at = self._drop(end)
             else:
                 messages.append(bytes(self._held[start:at]))
-            start = self._place = at + 1
+            start = self._plain_lines(at + 1, messages)
         del self._held[:start]
         self._place -= start
         return messages
+
+    def _plain_lines(self, start: int, messages: list[bytes]) -> int:
+        """Cut off all lines before the next string or block at once; return where the rest is."""
+        held = self._held
+        found = _QUOTING[self._stream].search(held, start)
+        cut = held.rfind(b"\n", start, found.start() if found else len(held)) + 1
+        if cut:
+            lines = bytes(held[start:cut]).split(b"\n")
+            fitting = [line for line in lines if 0 < len(line) <= self._longest]
+            self.overruns += sum(len(line) > self._longest for line in lines)
+            messages += fitting
+            start = cut
+        self._place = start
+        return start
 
     def _drop(self, end: bool) -> int:
         """Throw away the message that is too long; return the place of its last byte."""

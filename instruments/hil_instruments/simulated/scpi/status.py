@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 
-from hil_instruments.simulated.scpi.errors import ScpiError
-
 REGISTER_MASK = 0x7FFF
 """Bits of a register; the 16th is never used, so that no reply is negative."""
 
@@ -50,24 +48,23 @@ class Register:
 
 
 class ErrorQueue:
-    """Entries, first in first out; the last one becomes -350 when there are too many."""
+    """Entries, first in first out."""
 
-    __slots__ = ("_entries", "_overflow")
+    __slots__ = ("_entries",)
 
-    def __init__(self, overflow: str = "") -> None:
-        """Begin empty; `overflow` is the entry that tells of lost ones."""
+    def __init__(self) -> None:
         self._entries: deque[str] = deque()
-        self._overflow = overflow or str(ScpiError(-350))
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def push(self, entry: str, depth: int) -> None:
-        """Add an entry to a queue of at most `depth`."""
-        if len(self._entries) >= depth:
-            self._entries[-1] = self._overflow
-        else:
-            self._entries.append(entry)
+    def push(self, entry: str) -> None:
+        """Add an entry."""
+        self._entries.append(entry)
+
+    def overflow(self, entry: str) -> None:
+        """Replace the newest entry by the one that tells of lost ones."""
+        self._entries[-1] = entry
 
     def pop(self) -> str | None:
         """Take the oldest entry; None if there is none."""
