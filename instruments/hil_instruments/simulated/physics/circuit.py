@@ -17,7 +17,7 @@ from hil.bench import BenchDescription, LoadEntry
 from hil.device import DeviceProfile
 from hil.errors import UsageError
 from hil_instruments.simulated.physics.front import FrontEnd, Mode
-from hil_instruments.simulated.physics.history import Array, History
+from hil_instruments.simulated.physics.history import History
 from hil_instruments.simulated.physics.load import TOLERANCE, Load
 from hil_instruments.simulated.physics.network import Network
 from hil_instruments.simulated.physics.node import Node
@@ -25,6 +25,7 @@ from hil_instruments.simulated.physics.segment import Drive, Feed, Segment
 from hil_instruments.simulated.physics.signal import SHORTEST_STEP
 from hil_instruments.simulated.physics.stage import OutputStage
 from hil_instruments.simulated.physics.supply import SUPPLY_NOMINAL, Supply
+from hil_instruments.simulated.physics.table import Array
 from hil_instruments.simulated.physics.watch import Window
 from hil_instruments.simulated.physics.wiring import (
     AMMETER_BURDEN,
@@ -227,6 +228,21 @@ class Circuit:
         return self._front.relay.closed
 
     @property
+    def cutoff_closed(self) -> bool:
+        """Whether the poles between device and load are closed."""
+        return self._cutoff
+
+    @property
+    def in_contact(self) -> bool:
+        """Whether the active electrode touches the skin."""
+        return self._contact
+
+    @property
+    def load(self) -> LoadEntry | None:
+        """The load that is selected; None is open."""
+        return self._selected
+
+    @property
     def skin_resistance(self) -> float:
         """Present resistance in ohm under the active electrode, where it falls; else 0."""
         return self._load.resistance
@@ -267,9 +283,7 @@ class Circuit:
         """
         starts = np.asarray(starts, dtype=np.float64)
         self._require_past(starts, starts + aperture)
-        ends = self._history.integrals(node, starts + aperture)
-        means: Array = (ends - self._history.integrals(node, starts)) / aperture
-        return means
+        return self._history.means(node, starts, aperture)
 
     def forget(self, before: float) -> None:
         """Drop the history before a bench time in s; state and charge stay."""

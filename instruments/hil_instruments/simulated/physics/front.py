@@ -53,7 +53,7 @@ class FrontEnd:
         self.relay, self.regulator = Relay(), Regulator()
         self._trip, self._trip_time = profile.si("output.trip"), profile.si("output.trip_time")
         self._comparator = self._set_comparator()
-        self._demand = 0.0
+        self._demand, self._spikes = 0.0, 0
         self._dead_until = -math.inf
         self._limited_since: float | None = None
         self._volts = SUPPLY_NOMINAL
@@ -105,6 +105,9 @@ class FrontEnd:
         """
         self.relay.move()
         stage, sign = self.stage, self.sign
+        if self.relay.closed and stage.spike:
+            self._spikes += 1
+            self.regulator.kick(stage.spike if self._spikes % 2 else -stage.spike)
         if not self.relay.closed:
             self._stray = sign * output
             return output

@@ -5,14 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 
 import numpy as np
-import numpy.typing as npt
 
 from hil_instruments.simulated.physics.node import Node
 from hil_instruments.simulated.physics.segment import Segment
 from hil_instruments.simulated.physics.signal import Signal
+from hil_instruments.simulated.physics.table import Array, Table
+from hil_instruments.simulated.physics.trace import Trace
 
-Array = npt.NDArray[np.float64]
-_FADED = 45.0  # time constants after which an exponential is below the resolution of a float
+_FEW = 4  # so few times or windows are looked up one by one
+_NEAR = 16  # and so few segments are integrated one by one
 
 
 class History:
@@ -24,12 +25,19 @@ class History:
         """Bench time in s from which on it can be observed."""
         self._segments: list[Segment] = []
         self._starts: list[float] = []
-        self._traces: dict[Node, _Trace] = {}
+        self._table = Table()
+        self._traces: dict[Node, Trace] = {}
+        self._latest: dict[Node, Signal] = {}
+
+    def __len__(self) -> int:
+        return len(self._segments)
 
     def append(self, segment: Segment) -> None:
         """Add a segment; it replaces one that began at the same time."""
+        self._latest.clear()
         if self._starts and self._starts[-1] == segment.start:
             self._segments[-1] = segment
+            self._table.cut(len(self._segments) - 1)
             for trace in self._traces.values():
                 trace.cut(len(self._segments) - 1)
             return
@@ -38,64 +46,55 @@ class History:
 
     def forget(self, before: float) -> None:
         """Drop what ended before a bench time in s."""
-        count = bisect_right(self._starts, before) - 1
-        if count <= 0:
-            self.start = max(self.start, min(before, self._starts[-1]) if self._starts else before)
-            return
-        del self._segments[:count], self._starts[:count]
-        self._traces.clear()
+        count = max(bisect_right(self._starts, before) - 1, 0)
         self.start = max(self.start, before)
+        if count:
+            del self._segments[:count], self._starts[:count]
+            self._table = Table()
+            self._traces.clear()
 
     def values(self, node: Node, times: Array) -> Array:
         """Values of a node at times in s."""
-        return self._trace(node).values(times)
+        if times.size > _FEW:
+            return self._trace(node).values(times)
+        places = [self._place(time) for time in times.ravel().tolist()]
+        found = [self._signal(node, k).at(age) for k, age in places]
+        return np.array(found, dtype=np.float64).reshape(times.shape)
 
-    def integrals(self, node: Node, times: Array) -> Array:
-        """Integrals of a node from some fixed time to times in s."""
-        return self._trace(node).integrals(times)
+    def means(self, node: Node, starts: Array, aperture: float) -> Array:
+        """Means of a node over [start, start + aperture], times in s."""
+        if starts.size <= _FEW:
+            windows = [(self._place(s), self._place(s + aperture)) for s in starts.ravel().tolist()]
+            if all(last[0] - first[0] <= _NEAR for first, last in windows):
+                found = [self._between(node, *window) / aperture for window in windows]
+                return np.array(found, dtype=np.float64).reshape(starts.shape)
+        trace = self._trace(node)
+        means: Array = (trace.integrals(starts + aperture) - trace.integrals(starts)) / aperture
+        return means
 
-    def _trace(self, node: Node) -> _Trace:
-        trace = self._traces.setdefault(node, _Trace(node))
-        trace.extend(self._segments)
+    def _place(self, time: float) -> tuple[int, float]:
+        number = max(bisect_right(self._starts, time) - 1, 0)
+        return number, time - self._starts[number]
+
+    def _signal(self, node: Node, number: int) -> Signal:
+        if number < len(self._segments) - 1:
+            return self._segments[number].seen(node)
+        if node not in self._latest:
+            self._latest[node] = self._segments[-1].seen(node)
+        return self._latest[node]
+
+    def _between(self, node: Node, first: tuple[int, float], last: tuple[int, float]) -> float:
+        """Integral from one place to another."""
+        total = -self._signal(node, first[0]).integral(first[1])
+        for number in range(first[0], last[0]):
+            span = self._starts[number + 1] - self._starts[number]
+            total += self._signal(node, number).integral(span)
+        return total + self._signal(node, last[0]).integral(last[1])
+
+    def _trace(self, node: Node) -> Trace:
+        self._table.extend(self._segments)
+        if node not in self._traces:
+            self._traces[node] = Trace(node, self._table)
+        trace = self._traces[node]
+        trace.extend()
         return trace
-
-
-class _Trace:
-    """One node as a table for numpy, a row for each segment."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._signals: list[Signal] = []
-        self._starts: list[float] = []
-        self._sums: list[float] = [0.0]
-
-    def cut(self, count: int) -> None:
-        """Forget all rows from number `count` on."""
-        del self._signals[count:], self._starts[count:], self._sums[count + 1 :]
-
-    def extend(self, segments: list[Segment]) -> None:
-        """Take new segments in."""
-        for segment in segments[len(self._signals) :]:
-            if self._signals:
-                span = segment.start - self._starts[-1]
-                self._sums[len(self._signals)] = self._sums[len(self._signals) - 1] + self._signals[
-                    -1
-                ].integral(span)
-            self._signals.append(segment.seen(self._node))
-            self._starts.append(segment.start)
-            self._sums.append(0.0)
-
-    def values(self, times: Array) -> Array:
-        return np.array([self._signals[k].at(age) for k, age in self._place(times)])
-
-    def integrals(self, times: Array) -> Array:
-        return np.array(
-            [self._sums[k] + self._signals[k].integral(age) for k, age in self._place(times)]
-        )
-
-    def _place(self, times: Array) -> list[tuple[int, float]]:
-        places = []
-        for time in times.tolist():
-            number = max(bisect_right(self._starts, time) - 1, 0)
-            places.append((number, time - self._starts[number]))
-        return places

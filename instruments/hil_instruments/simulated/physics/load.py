@@ -85,8 +85,10 @@ class Load:
 
     def settle(self, mean: float, span: float) -> None:
         """Let the skin yield for `span` seconds under a mean of |voltage| across it in V."""
-        if self.fall:
-            self.wet = self.fall.after(self.wet, mean / self.resistance, span)
+        law = self.fall
+        if law:
+            middle = law.after(self.wet, mean / self.resistance, span / 2)
+            self.wet = law.after(self.wet, mean / law.resistance(middle), span)
 
     def plan(self, now: float, later: float, tolerance: float) -> Yield:
         """Return how the skin enters the next stretch.
@@ -102,17 +104,17 @@ class Load:
         if self.fall is None or self.ohm is None:
             return Yield()
         law, ohm = self.fall, self.resistance
-        span = law.start - law.final
-        pace = -span * law.pace(self.wet, now / ohm) / ohm  # relative, of the conductance
-        largest = max(abs(now), abs(later))
-        quick = abs(span * law.pace(self.wet, largest / ohm) / ohm)
-        change = abs(later - now)
+        change, largest = abs(later - now), max(abs(now), abs(later))
         more = 1 / ohm - 1 / self.ohm
         if abs(more) * ohm * change > tolerance / 2:
             return Yield(exact=False)
+        share = (law.start - law.final) / ohm
+        pace = -share * law.pace(self.wet, now / ohm)  # of the conductance, relative
+        quick = share * abs(law.pace(self.wet, largest / ohm))
+        bend = quick * (2 * quick + law.rate(largest / ohm))  # bound of its second derivative
         spans = [
             tolerance / 2 / (quick * change) if quick * change else math.inf,
-            math.sqrt(2 * tolerance / largest) / quick if quick * largest else math.inf,
+            math.sqrt(tolerance / (largest * bend)) if largest * bend else math.inf,
         ]
         return Yield(
             level=now * more * self.share,

@@ -86,6 +86,10 @@ class Network:
     """Angular frequency of the sinusoid that the first source can contain, in 1/s."""
     swings: tuple[complex, ...]
     """Complex amplitude of each mode per ampere of that sinusoid."""
+    sways: tuple[complex, ...]
+    """Probe by probe, the complex amplitude per ampere of that sinusoid."""
+    still: Row
+    """Of each mode under a constant ampere of the first source."""
     to_modes: Array
     """Matrix from the voltages of the capacitors to the modes."""
     from_modes: Array
@@ -125,6 +129,7 @@ def reduced(
     weights, direct = _weights(probes, nodes, len(netlist.sources))
     seen = weights @ from_state @ from_modes
     through = weights @ from_source + direct
+    swings = inputs[:, 0] / (rates + 1j * pulse)
     apart = [_apart(rate, rates) for rate in decays]
     responses = np.array([inputs[:, 0] / (rates - rate) for rate in apart])
     return Network(
@@ -139,7 +144,9 @@ def reduced(
         responses=_rows(responses),
         transfers=_rows(seen @ responses.T + through[:, :1]),
         pulse=pulse,
-        swings=tuple((inputs[:, 0] / (rates + 1j * pulse)).tolist()),
+        swings=tuple(swings.tolist()),
+        sways=tuple((seen @ swings + through[:, 0]).tolist()),
+        still=_row(inputs[:, 0] / rates),
         to_modes=to_modes,
         from_modes=from_modes,
     )

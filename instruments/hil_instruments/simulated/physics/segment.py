@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from dataclasses import dataclass
+from operator import mul
 
 from hil_instruments.simulated.physics.network import Network
 from hil_instruments.simulated.physics.node import Node
@@ -15,7 +16,7 @@ BOOST_DECAY = 2
 """Number of the exponential with which the boost voltage approaches its aim."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # never changed; frozen ones take three times as long to make
 class Drive:
     """The sources of a network from one event to the next."""
 
@@ -29,7 +30,7 @@ class Drive:
     """Of the sinusoid of the first source in A."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # never changed; frozen ones take three times as long to make
 class Feed:
     """What stands behind the output stage."""
 
@@ -43,6 +44,11 @@ class Feed:
     """Supply current in A without output."""
     draw: float
     """Supply current in A for each ampere of output, with the sign of the output."""
+
+    @property
+    def row(self) -> tuple[float, float, float, float, float]:
+        """All of it."""
+        return (self.boost, self.boost_excess, self.supply, self.quiescent, self.draw)
 
 
 class Segment:
@@ -81,7 +87,7 @@ class Segment:
                 for a, b, c, r in zip(first, second, third, rates, strict=True)
             ]
         else:
-            forced = [a * stage / r for a, r in zip(first, rates, strict=True)]
+            forced = [w * stage for w in network.still]
         for amplitude, response in zip(amplitudes, network.responses, strict=True):
             if amplitude:
                 forced = [f + w * amplitude for f, w in zip(forced, response, strict=True)]
@@ -123,9 +129,23 @@ class Segment:
             level -= slope * network.drags[probe][YIELD]
         swing: complex = 0.0
         if drive.swing:
-            through = sum(w * s for w, s in zip(weights, network.swings, strict=True))
-            swing = drive.swing * (through + network.direct[probe][0])
+            swing = drive.swing * network.sways[probe]
         return Signal(level, slope * gains[YIELD], decays, swing, network.pulse)
+
+    def extent(self, probe: int) -> tuple[float, float]:
+        """What a probe of the network goes to, and how far it can be from that; inf if it ramps."""
+        network, drive = self.network, self.drive
+        gains, levels = network.gains[probe], drive.levels
+        level = gains[0] * levels[0] + gains[1] * levels[1] + gains[2] * levels[2]
+        if drive.slope:
+            return level, math.inf
+        spread = sum(map(abs, map(mul, network.probes[probe], self.free)))
+        for amplitude, weight in zip(drive.amplitudes, network.transfers[probe], strict=True):
+            if amplitude:
+                spread += abs(weight * amplitude)
+        if drive.swing:
+            spread += abs(drive.swing * network.sways[probe])
+        return level, spread
 
     def seen(self, node: Node) -> Signal:
         """What an instrument at a node sees."""

@@ -104,13 +104,14 @@ class Fall:
 
     def pace(self, wet: float, current: float) -> float:
         """Change of `wet` per second under a current in A."""
-        return -self._rate(current) * wet + (1 - wet) / self.recovery
+        return 1 / self.recovery - self.rate(current) * wet
 
     def after(self, wet: float, current: float, span: float) -> float:
         """Return `wet` after a span in s of a constant current in A, or of its mean."""
-        rate = self._rate(current) + 1 / self.recovery
+        rate = self.rate(current)
         rest = 1 / self.recovery / rate
         return rest + (wet - rest) * math.exp(-rate * span)
 
-    def _rate(self, current: float) -> float:
-        return abs(current) / FALL_CURRENT / self.time
+    def rate(self, current: float) -> float:
+        """Rate in 1/s at which it goes to rest under a current in A."""
+        return abs(current) / FALL_CURRENT / self.time + 1 / self.recovery

@@ -44,6 +44,8 @@ class OutputStage:
     """Largest such excess in A."""
     load_step: float = 0.0
     """Excess current in A when the load falls to less than half."""
+    spike: float = 0.0
+    """Excess current in A at each closing of the relay's contact, of alternating sign."""
     transient: float = 5e-3
     """Time constant in s with which an excess decays."""
     ripple: float = 0.0
