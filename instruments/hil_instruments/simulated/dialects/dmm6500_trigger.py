@@ -84,7 +84,7 @@ class Dmm6500Trigger(Dmm6500Input):
         if self._runs or self._burst is not None:
             raise ScpiError(-213, "measuring already; ABORt first")
         self._steps = deque(program)
-        self._time = self.clock.time + self._rerange()
+        self._time = self.clock.time
         self._runs, self._waiting = model, False
         self._gather()
 
@@ -92,12 +92,13 @@ class Dmm6500Trigger(Dmm6500Input):
         interval, aperture = self._timing()
         self._into, self._made = self.buffers[step.buffer], 0
         self._burst = Burst(
-            self._time + step.delay,
+            self._time + step.delay + self._rerange(),
             interval,
             aperture,
             step.count * step.repeats,
             step.count if step.repeats > 1 and step.delay else math.inf,
             step.delay,
+            0.0 if self._digitizes else interval - aperture,
         )
 
     def _gather(self) -> None:

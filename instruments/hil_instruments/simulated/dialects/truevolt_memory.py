@@ -66,11 +66,12 @@ class TruevoltMemory(TruevoltTrigger):
     def _planned(self, start: float) -> Burst:
         """Samples of one trigger, or with an immediate trigger of all of them."""
         interval, aperture, samples = self._interval(), self._aperture_now(), self._sample_count
+        tail = self._reading_time() - aperture
         if self._trigger_source != "IMM" or self._trigger_count == 1:
-            return Burst(start, interval, aperture, samples)
+            return Burst(start, interval, aperture, samples, tail=tail)
         count = samples * self._trigger_count
         # With the timer a trigger's last sample keeps its whole interval; then comes the delay.
-        return Burst(start, interval, aperture, count, samples, self._delay)
+        return Burst(start, interval, aperture, count, samples, self._delay, tail)
 
     def _initiate(self) -> None:
         now = self.clock.time

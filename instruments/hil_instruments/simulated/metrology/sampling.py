@@ -32,10 +32,12 @@ class Burst:
     """Samples between two pauses."""
     pause: float = 0.0
     """Extra time between two groups, in s."""
+    tail: float = 0.0
+    """From the end of an aperture to its reading, in s: the zero is measured behind it."""
 
     def completed(self, now: float) -> int:
-        """Samples whose aperture has closed by `now`."""
-        elapsed = now - self.start - self.aperture + _EARLY * self.interval
+        """Samples whose readings are there by `now`."""
+        elapsed = now - self.start - self.aperture - self.tail + _EARLY * self.interval
         if elapsed < 0:
             return 0
         if math.isinf(self.group):
@@ -54,15 +56,15 @@ class Burst:
         return times
 
     def closes(self, place: float) -> float:
-        """Bench time at which the aperture of sample `place`, counted from 0, closes."""
+        """Bench time at which the reading of sample `place`, counted from 0, is there."""
         if math.isinf(place):
             return math.inf
         pauses = 0.0 if math.isinf(self.group) else self.pause * (place // self.group)
-        return self.start + place * self.interval + pauses + self.aperture
+        return self.start + place * self.interval + pauses + self.aperture + self.tail
 
     @property
     def end(self) -> float:
-        """Bench time at which the last aperture closes; infinite for endless sampling."""
+        """Bench time of the last reading; infinite for endless sampling."""
         return self.closes(self.count - 1)
 
 
