@@ -235,6 +235,10 @@ static void sleep_again(void)
 
 void treatment_tick(void)
 {
+#ifdef BUG_HANG_IN_HOLD
+    while (t.state == HOLD)
+        ;
+#endif
     board->kick(board->board);
     look();
     if (board->comparator_tripped(board->board) && t.state != FAULT)

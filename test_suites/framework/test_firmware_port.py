@@ -255,7 +255,7 @@ def test_an_exception_of_the_hardware_ends_the_process(program: Path) -> None:
     firmware = FirmwareProcess([str(program)])
     with pytest.raises(KeyboardInterrupt):
         firmware.boot(Failing(), Reset.POWER_ON)
-    assert firmware.receive(b"*IDN?") == b""
+    assert firmware.pid is None
 
 
 def test_a_process_ends_with_its_object(program: Path) -> None:
@@ -335,3 +335,43 @@ def test_the_sanitizers_are_on_and_their_words_reach_the_error(
     firmware.boot(ResistorBoard(), Reset.POWER_ON)
     with pytest.raises(BenchError, match=r"it wrote: .*runtime error: shift exponent 38"):
         firmware.tick()
+
+
+# --- the documentation -------------------------------------------------------------------------
+
+
+def blocks(language: str) -> list[str]:
+    text = (ROOT / "docs/firmware.md").read_text()
+    return [part.split("```")[0] for part in text.split(f"```{language}\n")[1:]]
+
+
+def test_the_minimal_firmware_of_the_documentation_builds_and_answers(tmp_path: Path) -> None:
+    (tmp_path / "minimal.c").write_text(blocks("c")[0])
+    line = next(block for block in blocks("sh") if block.startswith("cc "))
+    run = subprocess.run(
+        ["sh", "-c", line],
+        cwd=tmp_path,
+        env={**os.environ, "PORT": str(PORT)},
+        capture_output=True,
+        text=True,
+    )
+    assert not run.returncode, run.stderr
+    firmware, board = SharedLibrary(tmp_path / "minimal.so"), ResistorBoard()
+    board.power_up(firmware)
+    board.run(firmware, 10)
+    assert firmware.receive(b"*IDN?") == b"Stimproof,Reference Ionto,SIM-0001,0.1\n"
+    assert board.kicked == 10_000_000
+
+
+def test_the_unit_test_of_the_documentation_passes(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(library.parent)
+    exec(compile(blocks("python")[0], "firmware.md", "exec"), {})  # our own page
+
+
+def test_the_makefile_builds_by_the_lines_that_are_tested_here() -> None:
+    makefile = (EXAMPLE / "Makefile").read_text()
+    assert "CFLAGS = -std=c99 -Wall -Wextra -Werror -O2\n" in makefile
+    assert "$(CC) $(CFLAGS) $(BUGS) -shared -fPIC -I$(PORT) $(SOURCES) -o $@" in makefile
+    assert " ".join(SANITIZERS) in makefile
