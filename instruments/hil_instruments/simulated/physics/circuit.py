@@ -285,6 +285,21 @@ class Circuit:
         self._require_past(starts, starts + aperture)
         return self._history.means(node, starts, aperture)
 
+    def mean(self, node: Node, start: float, aperture: float) -> float:
+        """Return the exact mean over one window, as `means` but without arrays.
+
+        Raises:
+            UsageError: the window lies outside the history.
+        """
+        history, slack = self._history, 1e-9 + 1e-12 * abs(self.now)
+        if not (start >= history.start - slack and start + aperture <= self.now + slack):
+            self._require_past(np.array([start]), np.array([start + aperture]))
+        return history.mean(node, start, aperture)
+
+    def breaks(self, since: float, until: float) -> Array:
+        """Return the times in (since, until] at which every node passed into a new piece."""
+        return self._history.breaks(since, until)
+
     def forget(self, before: float) -> None:
         """Drop the history before a bench time in s; state and charge stay."""
         self._history.forget(min(before, self.now))

@@ -72,6 +72,18 @@ class History:
         means: Array = (trace.integrals(starts + aperture) - trace.integrals(starts)) / aperture
         return means
 
+    def mean(self, node: Node, start: float, aperture: float) -> float:
+        """Mean of a node over one window, as `means` without the arrays."""
+        first, last = self._place(start), self._place(start + aperture)
+        if last[0] - first[0] <= _NEAR:
+            return self._between(node, first, last) / aperture
+        return float(self.means(node, np.array([start]), aperture)[0])
+
+    def breaks(self, since: float, until: float) -> Array:
+        """Times in (since, until] at which a segment begins."""
+        first, end = bisect_right(self._starts, since), bisect_right(self._starts, until)
+        return np.array(self._starts[first:end], dtype=np.float64)
+
     def _place(self, time: float) -> tuple[int, float]:
         number = max(bisect_right(self._starts, time) - 1, 0)
         return number, time - self._starts[number]
