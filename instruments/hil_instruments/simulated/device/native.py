@@ -81,7 +81,7 @@ class SharedLibrary:
                 f"firmware {self._path}: firmware_receive({message[:40]!r}) wrote past the end of "
                 f"its reply, which holds {REPLY_CAPACITY} bytes"
             )
-        if False:
+        if length > REPLY_CAPACITY:
             raise BenchError(
                 f"firmware {self._path}: firmware_receive({message[:40]!r}) returned {length}; "
                 f"allowed: 0 to {REPLY_CAPACITY}, the length of its reply"
