@@ -116,6 +116,10 @@ class Core:
     def device_clear(self) -> None:
         """Obey a device clear: give up the measurement under way, keep every setting."""
 
+    def needed_from(self) -> float:
+        """Earliest bench time in s of which it may still ask the circuit; infinite for none."""
+        return math.inf
+
     def powered(self) -> bool:
         """Whether it hears and answers at all."""
         return True

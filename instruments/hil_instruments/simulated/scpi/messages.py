@@ -81,7 +81,7 @@ def _bad_header(unit: str) -> ScpiError:
     beginning = _BEGINNING.match(unit)
     read = beginning.end() if beginning else 0
     rest = unit[read:].lstrip(WHITE)
-    if not rest or rest[0].isdigit() or (read and rest[0] in ":*"):
+    if not rest or rest[0].isdigit():
         return ScpiError(-102, f"{unit[:40]!r} begins with no header")
     if read and rest[0] in "?*:,.+-()#\"'/":
         return ScpiError(-111, f"{rest[0]!r} after {unit[:read].strip()[:40]!r}")
