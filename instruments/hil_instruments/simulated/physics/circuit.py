@@ -165,7 +165,7 @@ class Circuit:
     def set_bridge(self, negative: bool) -> None:
         """Switch the polarity of the output."""
         self._settle()
-        self._front.negative = negative
+        self._front.turn(negative=negative)
         self._begin()
 
     def set_boost(self, on: bool) -> None:
@@ -351,6 +351,8 @@ class Circuit:
         age = self.now - segment.start
         ages = [front.quiet(segment, age)]
         for node, window in self._windows.items():
+            if node.value <= Node.EARTH.value and window.rests(*segment.extent(node.value)):
+                continue
             signal = segment.seen(node)
             if window.look(signal.at(age)):
                 window.region = None
@@ -404,11 +406,10 @@ class Circuit:
         age = self.now - segment.start
         if age <= 0:
             return
-        self._charge += segment.seen(Node.SENSE).integral(age)
         if self._load.fall:
             self._load.settle(abs(segment.signal(SKIN).integral(age)) / age, age)
         self._modes = segment.modes(age)
-        self._front.settle(segment, age)
+        self._charge += self._front.settle(segment, age)
 
     def _move(self) -> None:
         """Let the contact of the output relay move as far as it is due."""

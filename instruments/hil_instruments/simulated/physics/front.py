@@ -47,7 +47,9 @@ class FrontEnd:
         self.stage, self.supply = stage, Supply()
         self.temperature, self.load_ohm = REFERENCE_TEMPERATURE, math.inf
         self.compliance = profile.si("output.compliance")
-        self.negative, self.boosting, self.alive = False, True, True
+        self.boosting, self.alive = True, True
+        self.negative, self.sign = False, 1.0
+        self.turn(negative=False)
         self.tripped, self.power_changed = False, False
         self.mode = Mode.OFF
         self.relay, self.regulator = Relay(), Regulator()
@@ -59,6 +61,7 @@ class FrontEnd:
         self._volts = SUPPLY_NOMINAL
         self._boost = boost_aim(stage, self.compliance, self._volts, on=True)
         self._stray = 0.0
+        self._feed = Feed(0.0, 0.0, 0.0, 0.0, 0.0)
 
     def _set_comparator(self) -> Comparator:
         stage = self.stage
@@ -74,6 +77,7 @@ class FrontEnd:
         self.stage = stage
         self._comparator = self._set_comparator()
         self._comparator.since = since
+        self.turn(negative=self.negative)
 
     def command(self, amperes: float) -> None:
         """Demand a magnitude of current in A."""
@@ -119,13 +123,11 @@ class FrontEnd:
         self.tripped = True
         self.drive_relay(now, closed=False)
 
-    @property
-    def sign(self) -> float:
-        """Sign that the bridge gives the output."""
+    def turn(self, *, negative: bool) -> None:
+        """Switch the polarity, as far as the bridge obeys."""
         bridge = self.stage.bridge
-        if bridge is Bridge.STUCK:
-            return 1.0
-        return -1.0 if self.negative is (bridge is Bridge.FOLLOWS) else 1.0
+        reversed_ = negative is (bridge is Bridge.FOLLOWS) and bridge is not Bridge.STUCK
+        self.negative, self.sign = negative, -1.0 if reversed_ else 1.0
 
     @property
     def _leak(self) -> float:
@@ -135,15 +137,19 @@ class FrontEnd:
 
     # --- from segment to segment ----------------------------------------------------------------
 
-    def settle(self, segment: Segment, age: float) -> None:
-        """Let `age` seconds pass, the length of a segment."""
+    def settle(self, segment: Segment, age: float) -> float:
+        """Let `age` seconds pass, the length of a segment; return the charge in C sensed."""
         feed, stage = segment.feed, self.stage
         mean = self.regulator.settle(stage, age)
-        self._boost = feed.boost + feed.boost_excess * math.exp(-segment.boost_rate * age)
+        excess = feed.boost_excess * math.exp(-segment.boost_rate * age)
+        self._boost = feed.boost + (excess if abs(excess) > _MARGIN / 10 else 0.0)
         if not self.relay.closed:
             aim = mean * _STRAY_LEAK / stage.stray if stage.stray else 0.0
             filled = aim + (self._stray - aim) * math.exp(-age / _STRAY_LEAK)
             self._stray = min(filled, max(self._boost, self._stray))
+        elif self.mode is Mode.REGULATED:
+            return self.sign * mean * age
+        return segment.signal(Node.SENSE.value).integral(age)
 
     def decide(self, now: float, output: float, saturation: float) -> Mode:
         """Decide what the stage is from a bench time in s on.
@@ -234,8 +240,12 @@ class FrontEnd:
         volts = self._volts if self.alive else self.supply.input(self.stage, 0.0)
         if not self.alive:
             return Feed(0.0, self._boost, volts, 0.0, 0.0)
-        draw = self.sign * aim / (self.stage.efficiency * volts)
-        return Feed(aim, self._boost - aim, volts, self.stage.quiescent, draw)
+        stage, last, excess = self.stage, self._feed, self._boost - aim
+        draw = self.sign * aim / (stage.efficiency * volts)
+        if (aim, excess, volts, draw) == (last.boost, last.boost_excess, last.supply, last.draw):
+            return last
+        self._feed = Feed(aim, excess, volts, stage.quiescent, draw)
+        return self._feed
 
     def drive(self, feed: Feed, skin: tuple[float, float]) -> Drive:
         """Sources of the network from now on.
@@ -275,11 +285,26 @@ class FrontEnd:
 
     def quiet(self, segment: Segment, age: float) -> float:
         """Age of a segment in s up to which the stage stays what it is."""
-        ages = [signal.quiet(age, level) for signal, level in self._levels(segment)]
-        if self.relay.closed and self._comparator.level < math.inf:
+        ages = []
+        if self.mode is not Mode.REGULATED or not self._far_from_boost(segment):
+            ages += [signal.quiet(age, level) for signal, level in self._levels(segment)]
+        if self.relay.closed and not self._far_from_trip:
             sensed = segment.signal(Node.SENSE.value).times(self.sign)
             ages.append(self._comparator.quiet(sensed, age))
         return min(ages, default=math.inf)
+
+    def _far_from_boost(self, segment: Segment) -> bool:
+        """Whether a regulated current cannot meet the boost voltage in this segment."""
+        level, spread = segment.extent(EFFORT)
+        feed = segment.feed
+        return self.sign * level + spread < feed.boost + min(feed.boost_excess, 0.0)
+
+    @property
+    def _far_from_trip(self) -> bool:
+        """Whether what is asked for cannot meet the level of the comparator."""
+        regulator, comparator = self.regulator, self._comparator
+        spread = abs(regulator.behind) + abs(regulator.excess) + abs(regulator.swing)
+        return comparator.since is None and regulator.command + spread < comparator.level
 
     def mode_ends(self, segment: Segment, age: float) -> bool:
         """Whether the stage becomes something else at an age of a segment in s."""

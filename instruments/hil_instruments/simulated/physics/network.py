@@ -88,6 +88,8 @@ class Network:
     """Complex amplitude of each mode per ampere of that sinusoid."""
     sways: tuple[complex, ...]
     """Probe by probe, the complex amplitude per ampere of that sinusoid."""
+    surges: tuple[Row, ...]
+    """Exponential by exponential, the most that an ampere brings into each mode; no resonance."""
     still: Row
     """Of each mode under a constant ampere of the first source."""
     to_modes: Array
@@ -146,6 +148,7 @@ def reduced(
         pulse=pulse,
         swings=tuple(swings.tolist()),
         sways=tuple((seen @ swings + through[:, 0]).tolist()),
+        surges=_rows(np.abs(inputs[:, 0]) / np.maximum(rates, np.array(apart)[:, None])),
         still=_row(inputs[:, 0] / rates),
         to_modes=to_modes,
         from_modes=from_modes,

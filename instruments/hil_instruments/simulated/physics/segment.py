@@ -54,7 +54,7 @@ class Feed:
 class Segment:
     """A network, its sources, and its modes at the begin."""
 
-    __slots__ = ("drive", "feed", "free", "network", "start")
+    __slots__ = ("_modes", "_reach", "drive", "feed", "free", "network", "start")
 
     def __init__(
         self, start: float, network: Network, drive: Drive, feed: Feed, modes: list[float]
@@ -69,6 +69,8 @@ class Segment:
             modes: of the network at `start`.
         """
         self.start, self.network, self.drive, self.feed = start, network, drive, feed
+        self._modes = modes
+        self._reach: list[float] | None = None
         forced = self._forced(0.0, drive.amplitudes, drive.swing)
         self.free = [z - f for z, f in zip(modes, forced, strict=True)]
 
@@ -133,19 +135,38 @@ class Segment:
         return Signal(level, slope * gains[YIELD], decays, swing, network.pulse)
 
     def extent(self, probe: int) -> tuple[float, float]:
-        """What a probe of the network goes to, and how far it can be from that; inf if it ramps."""
+        """What a probe of the network goes to, and how far it can be from that; inf if it ramps.
+
+        Unlike the amplitudes, this bound stays small where a source's rate meets a mode.
+        """
         network, drive = self.network, self.drive
         gains, levels = network.gains[probe], drive.levels
         level = gains[0] * levels[0] + gains[1] * levels[1] + gains[2] * levels[2]
         if drive.slope:
             return level, math.inf
-        spread = sum(map(abs, map(mul, network.probes[probe], self.free)))
-        for amplitude, weight in zip(drive.amplitudes, network.transfers[probe], strict=True):
-            if amplitude:
-                spread += abs(weight * amplitude)
-        if drive.swing:
-            spread += abs(drive.swing * network.sways[probe])
+        if self._reach is None:
+            self._reach = self._distances()
+        spread = sum(map(abs, map(mul, network.probes[probe], self._reach)))
+        through = network.direct[probe][0]
+        if through:
+            sizes = sum(map(abs, drive.amplitudes)) + abs(drive.swing)
+            spread += abs(through) * sizes
         return level, spread
+
+    def _distances(self) -> list[float]:
+        """How far each mode can be from where the constant sources bring it."""
+        network, drive = self.network, self.drive
+        steady = self._forced(0.0, (0.0, 0.0, 0.0), 0.0)
+        reach = [abs(z - f) for z, f in zip(self._modes, steady, strict=True)]
+        for amplitude, surge in zip(drive.amplitudes, network.surges, strict=True):
+            if amplitude:
+                size = abs(amplitude)
+                reach = [far + size * most for far, most in zip(reach, surge, strict=True)]
+        if drive.swing:
+            size = 2 * abs(drive.swing)
+            swings = zip(reach, network.swings, strict=True)
+            reach = [far + size * abs(swing) for far, swing in swings]
+        return reach
 
     def seen(self, node: Node) -> Signal:
         """What an instrument at a node sees."""

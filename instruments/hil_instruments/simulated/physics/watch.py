@@ -34,6 +34,13 @@ class Window:
         self.region = -1 if size < low else int(size >= high)
         return self.region != before
 
+    def rests(self, level: float, spread: float) -> bool:
+        """Whether a signal that stays within `spread` of `level` stays in its region."""
+        least, most = abs(level) - spread, abs(level) + spread
+        if self.region == 0:
+            return self.low < least and most < self.high
+        return (most < self.low) if self.region == -1 else (self.region == 1 and least > self.high)
+
     def quiet(self, signal: Signal, age: float) -> float:
         """Age in s up to which the signal certainly stays in its region."""
         rising = (signal, signal.times(-1.0))
