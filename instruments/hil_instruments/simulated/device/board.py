@@ -10,6 +10,7 @@ import math
 import random
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from hil_instruments.simulated.device.port import (
@@ -43,10 +44,14 @@ class BoardFaults:
     """Bits of the DAC that are stuck at one."""
     dac_clear: int = 0
     """Bits of the DAC that are stuck at zero."""
+    dac_offset: int = 0
+    """Codes that its offset register adds."""
     current_gain: float = 1.0
     """Factor on the ADC's current, and on the coulomb counter."""
     current_largest: int = FULL_SCALE
     """Code at which the current ADC saturates."""
+    current_stuck: int | None = None
+    """Code that the current ADC shows whatever flows."""
     current_frozen: bool = False
     """Whether the current ADC repeats its last code."""
     voltage_gain: float = 1.0
@@ -82,6 +87,10 @@ class Board:
         """
         self.circuit = circuit
         self.faults = BoardFaults()
+        self.on_demand: Callable[[float], None] | None = None
+        """Told of each current in A that firmware demands, before it is."""
+        self.on_relay: Callable[[bool], None] | None = None
+        """Told of each command to the output relay, before it moves."""
         self.pressed = 0
         """Keys that the operator holds down."""
         self.indicator = False
@@ -120,6 +129,10 @@ class Board:
         self.wake = math.inf
         self.kick()
 
+    def preset_timer(self, micros: int) -> None:
+        """Let the timer begin at so many microseconds at the next power-up."""
+        self._timer = micros
+
     def recover(self) -> None:
         """End a hang, as a reset does."""
         if self.faults.hang:
@@ -144,6 +157,8 @@ class Board:
     def read_current(self) -> int:
         """See `Port`."""
         faults = self.faults
+        if faults.current_stuck is not None:
+            return faults.current_stuck
         if not faults.current_frozen:
             seen = abs(self.circuit.value(Node.SENSE)) * self._current_scale
             self._codes[0] = min(round(seen / CURRENT_STEP), faults.current_largest)
@@ -184,12 +199,17 @@ class Board:
 
     def write_dac(self, code: int) -> None:
         """See `Port`."""
+        if self.on_demand:
+            self.on_demand(code * CURRENT_STEP * self._dac)
         faults = self.faults
-        wired = (min(max(code, 0), FULL_SCALE) | faults.dac_set) & ~faults.dac_clear
+        moved = code + faults.dac_offset if code else 0
+        wired = (min(max(moved, 0), FULL_SCALE) | faults.dac_set) & ~faults.dac_clear
         self.circuit.command(wired * CURRENT_STEP * self._dac * faults.dac_gain)
 
     def set_relay(self, closed: bool) -> None:
         """See `Port`."""
+        if self.on_relay:
+            self.on_relay(closed)
         if closed or not self.faults.relay_stuck:
             self.circuit.set_output_relay(closed)
 

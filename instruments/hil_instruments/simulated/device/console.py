@@ -137,7 +137,7 @@ class Console(Instrument):
 
     @scpi("OUTPut:LIMited?")
     def _limited(self) -> str:
-        return str(int(self._firmware.limited()))
+        return str(int(self._firmware.reported_limit()))
 
     @scpi("OUTPut:SHORt?")
     def _shorted(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from hil.bench import BenchDescription
 from hil.device import DeviceProfile
@@ -18,6 +18,20 @@ INTERRUPT_LATENCY = 1e-3
 """Seconds from an interrupt to the firmware's answer; also the least time between two of them."""
 BROWN_OUT_TIME = 5.0
 """Seconds without supply after which a return counts as power-on: backup memory has faded."""
+
+
+class Injection(Protocol):
+    """Brings faults in while time passes."""
+
+    @property
+    def due(self) -> float:
+        """Bench time in s at which it acts by itself; infinite for never."""
+        ...
+
+    def look(self) -> None:
+        """Act where it is time, or where a level has been met."""
+        ...
+
 
 Flash: TypeAlias = Callable[[DeviceProfile], Firmware]
 """Makes the firmware of a device."""
@@ -49,6 +63,7 @@ class Device:
         self.circuit = Circuit(profile, bench, stage)
         self.board = Board(self.circuit, seed, timer)
         self.firmware = flash(profile)
+        self.injection: Injection | None = None
         self.resets = 0
         """Resets by the watchdog since power-up."""
         self._had_power = self.circuit.powered
@@ -71,10 +86,13 @@ class Device:
             )
         while True:
             self._run_due()
-            if circuit.run(min(to, self._next_call())):
+            if circuit.run(min(to, self._next_call(), self._next_fault())):
                 self._interrupt()
-            elif circuit.now >= to and self._next_call() > to:
+            elif circuit.now >= to and self._next_call() > to and self._next_fault() > to:
                 return
+
+    def _next_fault(self) -> float:
+        return self.injection.due if self.injection else math.inf
 
     def receive(self, message: bytes) -> bytes:
         """Hand a message of the host to the firmware; nobody hears it without supply."""
@@ -104,6 +122,8 @@ class Device:
     def _run_due(self) -> None:
         """Call the firmware, or let the watchdog bite, where it is time."""
         now, board = self.circuit.now, self.board
+        if self.injection and self.injection.due <= now:
+            self.injection.look()
         if not self._had_power or self._next_call() > now:
             return
         if self._resetting_until == now:
@@ -134,6 +154,8 @@ class Device:
         self.firmware.boot(self.board, cause)
 
     def _interrupt(self) -> None:
+        if self.injection:
+            self.injection.look()
         self.board.wake = min(self.board.wake, self.circuit.now + INTERRUPT_LATENCY)
 
     def _notice(self) -> None:

@@ -105,8 +105,14 @@ class ReferenceFirmware:
         if delivering and self.policy.resumes(cause, session):
             self._current, self._polarity = current, polarity
             self._energise(Ramp.RESUME)
-        else:
-            self._remember(delivering=False)
+            return
+        if self.policy.keeps_setting:
+            self._current, self._polarity = current, polarity
+        self._remember(delivering=False)
+        if self.policy.boot_current:
+            self._port.set_boost(True)
+            self._output.close(self.policy.sign(self._polarity))
+            self._drive(self.policy.boot_current * self.policy.sign(self._polarity))
 
     def _remember(self, *, delivering: bool) -> None:
         negative = self._polarity is Polarity.NEGATIVE
@@ -182,6 +188,10 @@ class ReferenceFirmware:
     def limited(self) -> bool:
         """Whether compliance keeps the current below its setting."""
         return self._output.energised and self._protection.limited(abs(self._output.command))
+
+    def reported_limit(self) -> bool:
+        """Whether it tells the host so."""
+        return self.policy.tells_limiting and self.limited()
 
     def shorted(self) -> bool:
         """Whether the load looks like a short while current flows."""
@@ -339,15 +349,15 @@ class ReferenceFirmware:
 
     def receive(self, message: bytes) -> bytes:
         """See `port.Firmware`."""
-        if self._hung or self._storms():
+        if self._hung or self._storms(message):
             return b""
         self._heard = self.now
         reply = self.console.receive(self.policy.rewritten(message))
         return reply if isinstance(reply, bytes) else b""
 
-    def _storms(self) -> bool:
-        """Count a command; whether too many have come for faulty firmware."""
-        if not self.policy.storm:
+    def _storms(self, message: bytes) -> bool:
+        """Count a command of a treatment; whether too many have come for faulty firmware."""
+        if not self.policy.storm or b"TREAT" not in message.upper() or b"?" in message:
             return False
         now = self.now
         self._commands = [each for each in self._commands if each > now - STORM_TIME] + [now]
@@ -443,7 +453,7 @@ class ReferenceFirmware:
             self._halt()
             self._drive(math.copysign(PROBE_CURRENT, self._aim))
         else:
-            self._shut_down()
+            self._shut_down(code)
 
     def _supervise(self, now: float) -> None:
         """Supply, link, keys, and what only faulty firmware does in a latched fault."""
@@ -578,7 +588,7 @@ class ReferenceFirmware:
             self._pending = None
             self._book()
             self._bridge = self._polarity
-            self._output.close(self.policy.sign(self._polarity))
+            self._output.close(-1 if self._signed_setting() < 0 else 1)
             self.state = State.RAMP_UP
             self._begin(ramp, self._signed_setting())
             return
@@ -611,10 +621,10 @@ class ReferenceFirmware:
         else:
             self._switch_off()
 
-    def _shut_down(self) -> None:
+    def _shut_down(self, cause: str = "") -> None:
         """Stop at once: relay open, current zero."""
         self._pending = None
-        legs = self.policy.shutdown(self._present()) if self._output.energised else ()
+        legs = self.policy.shutdown(self._present(), cause) if self._output.energised else ()
         if legs:
             self._book()
             self._purpose = None

@@ -119,6 +119,13 @@ class Policy:
     """Whether calibration constants with a wrong checksum refuse every start."""
     tests_sensor = True
     """Whether the self-test looks at the converters at all."""
+    keeps_setting = False
+    """Whether the current set before a reset is in force after it."""
+    boot_current = 0.0
+    """Current in A at which the output is armed after a reset; 0 leaves it off."""
+    # Reports.
+    tells_limiting = True
+    """Whether the host learns that compliance limits the current."""
 
     def __init__(self, profile: DeviceProfile) -> None:
         self.profile = profile
@@ -135,9 +142,14 @@ class Policy:
         """Shape a change of current."""
         return course.straight
 
-    def shutdown(self, current: float) -> tuple[Leg, ...]:
-        """Shape a stop at once, before the relay opens; none opens it now."""
-        del current
+    def shutdown(self, current: float, cause: str) -> tuple[Leg, ...]:
+        """Shape a stop at once, before the relay opens; none opens it now.
+
+        Args:
+            current: signed current in A that flows.
+            cause: code of the fault; empty for an abort.
+        """
+        del current, cause
         return ()
 
     def afterwards(self, current: float) -> tuple[Leg, ...]:

@@ -129,6 +129,11 @@ class FaultSpec:
             return self.onset
         return Onset.parse(self.fault.onset) if self.fault.onset else None
 
+    @property
+    def place(self) -> str:
+        """Which instrument it meets: the one named, or the first one that it can meet."""
+        return self.role or self.fault.roles[0]
+
     def resolved(self, profile: DeviceProfile) -> FaultSpec:
         """The same with the severity that counts on this device."""
         severity = self.fault.severity
