@@ -9,10 +9,12 @@ import pytest
 from hil.bench import InstrumentEntry
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.clock import VirtualClock
+from hil_instruments.simulated.physics.circuit import Circuit
 from hil_instruments.simulated.physics.node import Node
-from hil_instruments.simulated.scpi import Pending
+from hil_instruments.simulated.scpi import Exchange, Pending
 
 DESCRIPTION, PROFILE = read_bench(None), read_device(None)
+MESSAGE_LATENCY = 200e-6
 
 
 class KnownCircuit:
@@ -105,3 +107,71 @@ class Stand:
 def meter_stand():
     """Class of stands: a signal that is known exactly, a clock, and one front end."""
     return Stand
+
+
+class CircuitStand:
+    """One instrument on the real circuit, with a device that has no firmware (a `World`)."""
+
+    def __init__(self, kind, role, maker, model, seed):
+        self.clock = VirtualClock()
+        self.description, self.profile = DESCRIPTION, PROFILE
+        self._circuit = Circuit(PROFILE, DESCRIPTION)
+        self.instrument = kind(InstrumentEntry(role, "-", "-", maker, model), self, seed)
+        self.exchange = Exchange(self.instrument, stream=True)
+
+    @property
+    def device(self):
+        return self
+
+    @property
+    def circuit(self):
+        self._circuit.advance(max(self.clock.time, self._circuit.now))
+        return self._circuit
+
+    def feed(self, volts, limit):
+        self.circuit.set_supply(volts, limit)
+
+    def wait(self, seconds):
+        self.clock.advance(self.clock.time + seconds)
+
+    def say(self, text):
+        """Send one message and wait until it is obeyed."""
+        self.wait(MESSAGE_LATENCY)
+        self.exchange.write(text.encode() + b"\n")
+        while self.exchange.holds:
+            self.wait(MESSAGE_LATENCY)
+
+    def ask(self, text):
+        """Send one message and return its reply; none is an empty one."""
+        self.exchange.write(text.encode() + b"\n")
+        while (ready := self.exchange.reply_ready()) < math.inf:
+            self.clock.advance(max(ready, self.clock.time))
+            if self.exchange.waits:
+                return self.exchange.read()[0].decode().rstrip("\n")
+        return ""
+
+    def number(self, text):
+        return float(self.ask(text).split(",")[0])
+
+    def error(self):
+        return int(self.ask("SYST:ERR?").split(",")[0])
+
+    def value(self, node):
+        return self.circuit.value(node)
+
+
+@pytest.fixture
+def source_stand():
+    """Makes stands; at the end none of their instruments may have met a defect of its own."""
+    made = []
+
+    def make(kind, seed=1, load="2k"):
+        each = CircuitStand(*kind, seed)
+        made.append(each)
+        if each.instrument.entry.role == "stimulator":
+            each.circuit.set_cutoff(True)
+            each.circuit.select_load(DESCRIPTION.loads[load] if load else None)
+        return each
+
+    yield make
+    assert [each.instrument.defect for each in made] == [None] * len(made)

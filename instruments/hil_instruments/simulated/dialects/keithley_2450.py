@@ -70,6 +70,11 @@ class Keithley2450(SourceMeasureUnit):
         self._running: Timer | None = None
         super().__init__(entry, world, seed)
 
+    def power_on(self) -> None:
+        """Come up as after a power failure: everything at its default, output off."""
+        super().power_on()
+        self.preset()
+
     def preset(self) -> None:
         """Output off, every setting at its default, default buffers only, no sweep."""
         self._stop_sweep()

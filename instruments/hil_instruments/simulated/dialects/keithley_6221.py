@@ -92,6 +92,11 @@ class Keithley6221(SettledInstrument):
         self._step: Timer | None = None
         self.preset()
 
+    def power_on(self) -> None:
+        """Come up as after a power failure: everything at its default, output off."""
+        super().power_on()
+        self.preset()
+
     def preset(self) -> None:
         """Switch off and return every setting to its default."""
         self._stop_wave()

@@ -88,6 +88,11 @@ class RigolDP800(Instrument):
         """Earliest bench time whose history a measurement may still ask for."""
         return max(0.0, self.clock.time - CONVERSION)
 
+    def power_on(self) -> None:
+        """Come up as after a power failure: everything at its default, output off."""
+        super().power_on()
+        self.preset()
+
     def preset(self) -> None:
         """Switch everything off, back to 0 V; select CH1."""
         self._selected = 0
