@@ -30,7 +30,7 @@ ROUNDS = 5
 SECONDS = 0.4
 """Of each round of each contestant."""
 ROLE = "load"
-QUESTION, ANSWER = "SYST:VERS?", "1999.0"
+QUESTION, ANSWER = "*ESE?", "0"
 COMMAND = "*SRE 0"
 REACH = 0.6
 """Share of the raw socket's pairs that the budget asks for."""

@@ -13,9 +13,12 @@ import pytest
 import pyvisa
 from pyvisa.resources import MessageBasedResource
 
-from hil.errors import UsageError
+from hil.errors import BenchError, UsageError
 from hil_fixtures.config import read_bench, read_device
+from hil_fixtures.service import pointed_at
+from hil_fixtures.station import check_resources
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.device.device import Device
 from hil_instruments.simulated.servers.served import BenchServer, Protocol
 
 PROFILE, BENCH = read_device(None), read_bench(None)
@@ -111,7 +114,7 @@ def test_pyvisa_py_polls_and_clears(
         load.write("*NONSENSE")
         assert load.read_stb() & 4
         load.clear()
-        assert load.query("SYST:VERS?") == "1999.0"
+        assert load.query("SYST:VERS?") == "1994.0"
         assert load.query("SYST:ERR?").startswith("-113")
         assert load.query("SYST:ERR?").startswith("+0")
 
@@ -143,7 +146,7 @@ def test_a_lock_of_one_protocol_keeps_out_the_clients_of_every_other(
         assert "SIM-load-01" in owner.query("*IDN?")
         owner.unlock()
         second.timeout = 2000
-        assert second.query("SYST:VERS?") == "1999.0"
+        assert second.query("SYST:VERS?") == "1994.0"
 
 
 @pytest.mark.usefixtures("resources")
@@ -157,7 +160,7 @@ def test_a_lock_ends_with_its_client(server: BenchServer, manager: pyvisa.Resour
         killed = sessions[owner.session].interface.sock
         with socket.socket(fileno=os.dup(killed.fileno())) as twin:
             twin.shutdown(socket.SHUT_RDWR)  # as of a client that was killed
-        assert other.read() == "1999.0"
+        assert other.read() == "1994.0"
 
 
 @EACH
@@ -169,7 +172,7 @@ def test_two_clients_of_one_instrument_each_get_their_own_replies(
     with opened(manager, name) as first, opened(manager, name) as second:
         first.write("*IDN?")
         second.write("SYST:VERS?")
-        assert second.read() == "1999.0"
+        assert second.read() == "1994.0"
         assert "SIM-load-01" in first.read()
         assert first.query("SYST:ERR?").startswith("+0")
 
@@ -260,7 +263,7 @@ def test_a_message_may_come_in_pieces_and_several_in_one(resources: dict[str, st
     with connect(resources["load"]) as client:
         client.sendall(b"SYST:V")
         time.sleep(0.02)
-        assert ask(client, "ERS?\nSYST:ERR?").startswith("1999.0")
+        assert ask(client, "ERS?\nSYST:ERR?").startswith("1994.0")
 
 
 def test_a_vanished_client_leaves_the_server_working(resources: dict[str, str]) -> None:
@@ -299,6 +302,13 @@ def test_nothing_to_be_offered_on_is_refused() -> None:
         BenchServer(SimulatedBench(PROFILE, BENCH), wall=time.monotonic, protocols=[])
 
 
+@EACH
+@pytest.mark.usefixtures("resources")
+def test_a_bench_file_may_point_at_any_protocol(server: BenchServer, protocol: Protocol) -> None:
+    served = pointed_at(BENCH, server.resources[protocol], 1.0)
+    assert check_resources(served) is False  # neither in process nor real hardware
+
+
 def test_stop_closes_everything_and_leaves_no_thread(server: BenchServer) -> None:
     resources = server.start()
     client = connect(resources["load"])
@@ -321,6 +331,55 @@ def test_a_taken_port_is_told_and_nothing_stays_open() -> None:
         with pytest.raises(OSError, match="in use"):
             server.start()
         assert threading.active_count() == before
+
+
+class Breaking(SimulatedBench):
+    """A bench whose physics fails when it is told to."""
+
+    failure: Exception | None = None
+
+    @property
+    def device(self) -> Device:
+        if self.failure is not None:
+            raise self.failure
+        return super().device
+
+
+def test_a_firmware_that_crashes_is_noted_and_served_on(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench = Breaking(PROFILE, BENCH)
+    server = BenchServer(bench, wall=time.monotonic, protocols=[Protocol.SOCKET])
+    resources = server.start()
+    try:
+        bench.failure = BenchError("the firmware crashed")
+        assert eventually(lambda: "the firmware crashed" in server.failures)
+        bench.failure = None
+        with connect(resources["load"]) as load:
+            assert "SIM-load-01" in ask(load, "*IDN?")
+        server.check()
+    finally:
+        server.stop()
+    assert (caplog.text, *capfd.readouterr()) == ("", "", "")
+
+
+def test_a_bench_that_breaks_ends_the_serving_and_says_why(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    bench = Breaking(PROFILE, BENCH)
+    server = BenchServer(bench, wall=time.monotonic, protocols=[Protocol.SOCKET])
+    resources = server.start()
+    try:
+        with connect(resources["load"]) as load:
+            ask(load, "*IDN?")
+            bench.failure = ZeroDivisionError("physics")
+            assert eventually(lambda: server.failed)
+            assert load.recv(1) == b""
+        with pytest.raises(BenchError, match="ZeroDivisionError: physics"):
+            server.check()
+    finally:
+        server.stop()
+    assert (caplog.text, *capfd.readouterr()) == ("", "", "")
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])

@@ -9,7 +9,7 @@ from enum import Enum
 
 from hil.errors import BenchError, HilError, UsageError
 from hil_instruments.simulated.bench import SimulatedBench
-from hil_instruments.simulated.servers import hislip, sockets, vxi11
+from hil_instruments.simulated.servers import control, hislip, sockets, vxi11
 from hil_instruments.simulated.servers.pace import Pace
 from hil_instruments.simulated.servers.reactor import HOST, TICK, Reactor
 from hil_instruments.simulated.servers.seat import Seat
@@ -46,6 +46,7 @@ class BenchServer:
         wall: Callable[[], float],
         protocols: Iterable[Protocol] = Protocol,
         ports: Mapping[str, int] | None = None,
+        control_port: int = 0,
     ) -> None:
         """Prepare; nothing listens yet.
 
@@ -55,6 +56,7 @@ class BenchServer:
             wall: monotonic wall clock in s, as `time.monotonic`.
             protocols: what every instrument is offered on.
             ports: role to port of its first protocol; what it leaves out gets a free one.
+            control_port: port of the control channel, 0 for a free one.
 
         Raises:
             UsageError: `scale` is no pace, no protocol is named, or `ports` names an unknown role.
@@ -76,8 +78,10 @@ class BenchServer:
         """Protocol to role to VISA resource name, while it is served."""
         self.lock = threading.RLock()
         """Held by the server while it works."""
-        self._ports, self._wall = dict(ports or {}), wall
+        self._ports, self._control, self._wall = dict(ports or {}), control_port, wall
         self._reactor: Reactor | None = None
+        self.control_port = 0
+        """Where the control channel listens, while it is served."""
         self._next_look = 0.0
         self._incidents: deque[str] = deque(maxlen=20)
 
@@ -120,6 +124,10 @@ class BenchServer:
                     role: protocol.resource(self._listen(reactor, protocol, seat))
                     for role, seat in self.seats.items()
                 }
+            orders = control.Control(self.bench, self.pace, lambda: self.failures)
+            self.control_port = reactor.listen(
+                self._control, control.CLIENTS, lambda each: control.ControlSpeaker(orders, each)
+            )
         except OSError:
             self.stop()
             raise
