@@ -174,7 +174,8 @@ class Dmm6500Sense(FunctionInstrument):
 
     @scpi("[SENSe:]FUNCtion[:ON]?")
     def _function_in_use(self) -> str:
-        return '"NONE"' if self._digitizes else f'"{self._function}"'
+        # Without quotes: so real units answered PyMeasure and QCoDeS (a DMM7510 writes them).
+        return "NONE" if self._digitizes else self._function
 
     @scpi("[SENSe:]DIGitize:FUNCtion[:ON]", string())
     def _set_digitize(self, name: str) -> None:
@@ -182,7 +183,7 @@ class Dmm6500Sense(FunctionInstrument):
 
     @scpi("[SENSe:]DIGitize:FUNCtion[:ON]?")
     def _digitize_in_use(self) -> str:
-        return f'"{self._function[4:]}"' if self._digitizes else '"NONE"'
+        return self._function[4:] if self._digitizes else "NONE"
 
     @scpi("[SENSe:]COUNt", integer(_WORDS))
     def _set_count(self, given: int | str) -> None:
