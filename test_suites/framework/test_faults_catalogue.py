@@ -175,8 +175,8 @@ def test_a_severity_may_be_written_in_any_unit_of_its_dimension():
 
 
 BAD = {
-    "F99": "F01 to F74",
-    "": "F01 to F74",
+    "F99": "F01 to F75",
+    "": "F01 to F75",
     "F62": "not modelled: the reference device has one channel",
     "F01:severity=2": "has no severity",
     "F11:severity=3V": "a ratio belongs here",

@@ -28,11 +28,12 @@ class Output:
         self._line = (0.0, 0.0, 0.0)
         self._target = 0.0
         self._began = 0.0
+        self._negative = False
 
     def close(self, sign: int) -> None:
         """Turn the bridge and close the relay, at zero."""
         self.energised = True
-        self._port.set_bridge(sign < 0)
+        self._turn(negative=sign < 0)
         self._port.set_relay(True)
 
     def open(self) -> None:
@@ -91,8 +92,12 @@ class Output:
         self._target = leg.target
         self.leg_end = begin + leg.duration
 
+    def _turn(self, *, negative: bool) -> None:
+        self._negative = negative
+        self._port.set_bridge(negative)
+
     def _give(self, current: float) -> None:
-        if current and (current < 0) != (self.command < 0) and self.command:
-            self._port.set_bridge(current < 0)  # only faulty firmware reverses under current
+        if current and (current < 0) != self._negative:  # only faulty firmware reverses so
+            self._turn(negative=current < 0)
         self.command = current
         self._converters.demand(abs(current))

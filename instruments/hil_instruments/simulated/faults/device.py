@@ -80,7 +80,7 @@ def _deaf_trip(stage: OutputStage, severity: float, profile: DeviceProfile) -> O
 
 def _bouncing(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
     del profile
-    return replace(stage, spike=severity, transient=1e-3, bounces=2, bounce=3e-3)
+    return replace(stage, spike=severity, transient=5e-3, bounces=2, bounce=6e-3)
 
 
 def _leak_to_earth(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
