@@ -334,7 +334,7 @@ def test_a_message_that_is_too_long_is_thrown_away_and_told_once(
     exchange = Exchange(rig, stream=is_stream)
     for _ in range(10):
         exchange.write(b"SET 1;" * (piece // 6), end=False)
-    exchange.write(b"SET 1\n")
+    exchange.write(b"SET 1\n")  # its END or line feed ends what is thrown away
     exchange.write(b"SET 2\n")
     assert [what for _, what in rig.log] == [2.0]
     assert errors(rig) == [-363]

@@ -160,8 +160,7 @@ class Core:
 
     def _program_of(self, message: bytes) -> Program:
         if len(message) > self.longest_message:
-            allowed = f"a message of {len(message)} bytes; allowed: {self.longest_message}"
-            return (), ScpiError(-363, allowed)
+            return (), ScpiError(-363, f"a message of more than {self.longest_message} bytes")
         program = parse(self.tree(), message.decode("latin-1"))
         if len(message) <= LONGEST_KEPT:
             if len(self.__programs) >= LONGEST_KEPT:

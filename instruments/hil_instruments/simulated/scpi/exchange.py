@@ -108,7 +108,7 @@ class Exchange:
         self._partial = framer.partial
         if framer.overruns:
             longest = self.instrument.longest_message
-            self._report(-363, f"{framer.overruns} messages of more than {longest} bytes")
+            self._report(-363, f"a message of more than {longest} bytes")
             framer.overruns = 0
         if lost:
             self._report(-363, f"{lost} messages while {self.input_waits} bytes waited")

@@ -14,7 +14,8 @@ class Framer:
 
     On a message bus END or a line feed ends a message, but not a line feed inside a string or a
     block. In a stream, which has no END, a line feed inside a string ends it too: else one lost
-    quote would swallow whatever follows. A block longer than the longest message is none.
+    quote would swallow whatever follows. A block longer than the longest message is none. A message
+    that is too long is thrown away up to END on a bus, up to a line feed in a stream.
     """
 
     def __init__(self, stream: bool, longest: int) -> None:
@@ -72,7 +73,7 @@ class Framer:
     def _skip(self, data: bytes, end: bool) -> bytes:
         """Drop more of a message that was too long; return what follows it."""
         cut = data.find(b"\n") + 1 if self._stream else 0
-        self._skipping = not (cut or end or data.endswith(b"\n"))
+        self._skipping = not (cut or end)
         return data[cut:] if cut else b""
 
     def _lines(self, end: bool) -> list[bytes]:
@@ -111,7 +112,7 @@ class Framer:
         self._until, self._endless = b"", False
         last = len(self._held) - 1
         if not self._stream:
-            self._skipping = not (end or self._held.endswith(b"\n"))
+            self._skipping = not end
             return last
         cut = self._held.find(b"\n", min(self._place, last))
         self._skipping = cut < 0

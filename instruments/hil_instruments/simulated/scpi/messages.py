@@ -82,10 +82,10 @@ def _bad_header(unit: str) -> ScpiError:
     read = beginning.end() if beginning else 0
     rest = unit[read:].lstrip(WHITE)
     if not rest or rest[0].isdigit():
-        return ScpiError(-102, f"{unit[:40]!r} begins with no header")
+        return ScpiError(-102, f"{unit.strip(WHITE)[:40]!r} begins with no header")
     if read and rest[0] in "?*:,.+-()#\"'/":
         return ScpiError(-111, f"{rest[0]!r} after {unit[:read].strip()[:40]!r}")
-    return ScpiError(-101, f"{rest[0]!r} in the header of {unit[:40]!r}")
+    return ScpiError(-101, f"{rest[0]!r} in the header of {unit.strip(WHITE)[:40]!r}")
 
 
 def _resolved(header: str, path: str) -> tuple[str, str]:
