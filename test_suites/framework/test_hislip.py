@@ -13,6 +13,7 @@ import pytest
 
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.faults.link import LinkFault
 from hil_instruments.simulated.servers import hislip, hislip_session
 from hil_instruments.simulated.servers.hislip_frames import HEADER, Frame, Kind
 from hil_instruments.simulated.servers.served import BenchServer, Protocol
@@ -404,3 +405,50 @@ def test_half_a_frame_hangs_nobody(client: Client, join: Callable[..., Client]) 
     assert client.ask(b"SYST:VERS?") == b"1994.0\n"
     half.sync.sendall(b"N?")
     assert b"SIM-load-01" in half.reply()
+
+
+# Faults of the link.
+
+
+def befall(server: BenchServer, role: str = "load", **fault: object) -> None:
+    with server.lock:
+        server.bench.links[role].set([LinkFault(every=0, **fault)])  # type: ignore[arg-type]  # keywords of the test
+
+
+def test_a_copy_of_a_reply_carries_the_id_of_its_question(
+    client: Client, server: BenchServer
+) -> None:
+    befall(server, kind="duplicated")
+    sent = client.send(Kind.DATA_END, b"SYST:VERS?")
+    copies = [client.receive(client.sync) for _ in range(2)]
+    assert copies == [Frame(Kind.DATA_END, 0, sent, b"1994.0\n")] * 2
+    client.read = True
+    assert client.ask(b"SYST:ERR?").startswith(b"+0")
+
+
+def test_a_late_reply_is_interrupted_by_the_next_question(
+    client: Client, server: BenchServer
+) -> None:
+    befall(server, kind="late", extent=60.0)
+    client.send(Kind.DATA_END, b"SYST:VERS?")
+    second = client.send(Kind.DATA_END, b"SYST:ERR?")
+    assert client.receive(client.second) == Frame(Kind.ASYNC_INTERRUPTED, 0, second)
+    assert client.receive(client.sync) == Frame(Kind.INTERRUPTED, 0, second)
+    assert client.reply().startswith(b"-410")
+
+
+def test_a_truncated_reply_ends_early(client: Client, server: BenchServer) -> None:
+    befall(server, kind="truncated", extent=0.5)
+    assert client.ask(b"SYST:VERS?") == b"199"
+
+
+def test_a_dropped_connection_ends_both_channels_and_the_lock(
+    client: Client, server: BenchServer, join: Callable[..., Client]
+) -> None:
+    befall(server, kind="dropped")
+    client.lock()
+    client.send(Kind.DATA_END, b"SYST:VERS?")
+    assert (client.sync.recv(1), client.second.recv(1)) == (b"", b"")
+    other = join()
+    assert other.lock(seconds=2) == 1
+    assert other.ask(b"SYST:VERS?") == b"1994.0\n"

@@ -13,6 +13,7 @@ import pytest
 
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.faults.link import LinkFault
 from hil_instruments.simulated.servers import rpc, vxi11
 from hil_instruments.simulated.servers.served import BenchServer, Protocol
 from hil_instruments.simulated.servers.vxi11_calls import (
@@ -466,3 +467,44 @@ def test_calls_may_be_sent_before_their_answers_are_read(client: Client) -> None
     for _ in range(200):
         client.xid += 1
         client.receive()
+
+
+# Faults of the link.
+
+
+def befall(server: BenchServer, **fault: object) -> None:
+    with server.lock:
+        server.bench.links["load"].set([LinkFault(every=0, **fault)])  # type: ignore[arg-type]  # keywords of the test
+
+
+def test_a_copy_of_a_reply_is_met_by_the_next_write(client: Client, server: BenchServer) -> None:
+    befall(server, kind="duplicated")
+    assert client.ask(b"SYST:VERS?") == b"1994.0\n"
+    assert client.ask(b"SYST:ERR?").startswith(b"-410")
+
+
+def test_a_silent_link_times_out_and_the_next_question_interrupts(
+    client: Client, server: BenchServer
+) -> None:
+    befall(server, kind="silent")
+    client.write(b"SYST:VERS?")
+    assert client.read(io_ms=10)[0] == Error.IO_TIMEOUT
+    assert client.ask(b"SYST:ERR?").startswith(b"-410")
+    assert client.ask(b"SYST:ERR?").startswith(b"+0")
+
+
+def test_a_garbled_reply_has_its_length(client: Client, server: BenchServer) -> None:
+    befall(server, kind="garbled")
+    reply = client.ask(b"SYST:VERS?")
+    assert reply != b"1994.0\n"
+    assert len(reply) == 7
+
+
+def test_a_dropped_connection_is_closed_and_a_new_one_works(
+    client: Client, server: BenchServer, connect: Callable[..., Client]
+) -> None:
+    befall(server, kind="dropped")
+    client.write(b"SYST:VERS?")
+    with pytest.raises(ConnectionError):
+        client.read()
+    assert connect().ask(b"SYST:VERS?") == b"1994.0\n"
