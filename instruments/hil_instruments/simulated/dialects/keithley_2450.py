@@ -28,6 +28,7 @@ from hil_instruments.simulated.dialects.keithley_2450_unit import (
 )
 from hil_instruments.simulated.dialects.settings import exponential
 from hil_instruments.simulated.scpi import (
+    Parameter,
     ScpiError,
     boolean,
     choice,
@@ -38,6 +39,9 @@ from hil_instruments.simulated.scpi import (
     string,
 )
 
+_STYLES = choice("COMPact|STANdard|FULL|WRITable|FULLWRITable")
+_STYLE = Parameter(lambda text: text and _STYLES.convert(text), optional=True, blank=True)
+"""Style of a new buffer. A real unit takes a comma with nothing behind it: QCoDeS sends that."""
 _SWEPT = (
     number(),
     number(),
@@ -89,7 +93,7 @@ class Keithley2450(SourceMeasureUnit):
 
     # Buffers.
 
-    @scpi("TRACe:MAKE", string(), integer(), optional(choice("COMPact|STANdard|FULL|WRITable")))
+    @scpi("TRACe:MAKE", string(), integer(), _STYLE)
     def _make(self, name: str, size: int, style: str = "STAN") -> None:
         if name in self._buffers:
             raise ScpiError(-221, f"buffer {name!r} exists already")

@@ -58,14 +58,17 @@ def moment(time: float) -> datetime:
 _PREFIXES = ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p"))
 
 
-def _formatted(value: float, unit: str) -> str:
-    """Write as on the display: `+1.00012 mA`. From memory."""
+def _formatted(value: float, unit: str, width: str = "+08.3f") -> str:
+    """Write as on the display: `-016.084 nA`, a source with two digits more, `+05.07000 uV`.
+
+    As QCoDeS's notebook shows a real unit, but that takes the prefix of the range.
+    """
     if abs(value) >= OVERFLOW:
         return "Overflow"
     factor, prefix = next(
         ((f, p) for f, p in _PREFIXES if abs(value) >= f), _PREFIXES[-1] if value else (1.0, "")
     )
-    return f"{value / factor:+.5f} {prefix}{unit}"
+    return f"{value / factor:{width}} {prefix}{unit}"
 
 
 _SYMBOLS = {"VOLT": "V", "CURR": "A", "RES": "Ohm"}
@@ -75,7 +78,7 @@ _WRITERS: dict[str, Callable[[Reading, float], str]] = {
     "UNIT": lambda r, _: UNITS[r.function],
     "STAT": lambda r, _: "8" if abs(r.value) < OVERFLOW else "9",
     "SOUR": lambda r, _: exponential(r.source),
-    "SOURFORM": lambda r, _: _formatted(r.source, _SYMBOLS[r.source_function]),
+    "SOURFORM": lambda r, _: _formatted(r.source, _SYMBOLS[r.source_function], "+09.5f"),
     "SOURUNIT": lambda r, _: UNITS[r.source_function],
     "SOURSTAT": lambda r, _: str(LIMITED * r.limited),
     "REL": lambda r, first: f"{r.time - first:.6f}",

@@ -56,6 +56,7 @@ def addressed(parameter: Parameter) -> Parameter:
 
 
 _CHANNEL = optional(choice("|".join(_CHANNELS)))
+_BOUND = optional(choice("MINimum|MAXimum"))
 _VOLTS, _AMPERES = number("V", words=_WORDS), number("A", words=_WORDS)
 
 
@@ -200,45 +201,30 @@ class RigolDP800(Instrument):
     def _selection(self) -> str:
         return _CHANNELS[self._selected]
 
+    # SOURce<n> names a channel; without a number, or without SOURce, the selected one is meant.
+
     def _of(self, source: int) -> int:
-        if not 1 <= source <= len(_CHANNELS):
-            raise ScpiError(-114, f"SOURce{source}; allowed: 1 to {len(_CHANNELS)}")
-        return source - 1
+        return source - 1 if source else self._selected
 
-    # A header without SOURce<n> means the selected channel. It is entered after the numbered one,
-    # so that `SOUR:VOLT` is it as well.
-
-    @scpi("SOURce<n>:VOLTage[:LEVel][:IMMediate][:AMPLitude]", _VOLTS)
-    def _set_voltage_of(self, source: int, voltage: float | str) -> None:
+    @scpi("[SOURce<1-3?>:]VOLTage[:LEVel][:IMMediate][:AMPLitude]", _VOLTS)
+    def _set_voltage(self, source: int, voltage: float | str) -> None:
         self._set(self._of(source), voltage=voltage)
 
-    @scpi("[SOURce:]VOLTage[:LEVel][:IMMediate][:AMPLitude]", _VOLTS)
-    def _set_voltage(self, voltage: float | str) -> None:
-        self._set(self._selected, voltage=voltage)
+    @scpi("[SOURce<1-3?>:]VOLTage[:LEVel][:IMMediate][:AMPLitude]?", _BOUND)
+    def _voltage(self, source: int, bound: str = "") -> str:
+        channel = self._channels[self._of(source)]
+        words = {"": channel.voltage, "MIN": 0.0, "MAX": channel.rating.largest_voltage}
+        return f"{words[bound]:.3f}"
 
-    @scpi("SOURce<n>:VOLTage[:LEVel][:IMMediate][:AMPLitude]?")
-    def _voltage_of(self, source: int) -> str:
-        return f"{self._channels[self._of(source)].voltage:.3f}"
-
-    @scpi("[SOURce:]VOLTage[:LEVel][:IMMediate][:AMPLitude]?")
-    def _voltage(self) -> str:
-        return f"{self._channels[self._selected].voltage:.3f}"
-
-    @scpi("SOURce<n>:CURRent[:LEVel][:IMMediate][:AMPLitude]", _AMPERES)
-    def _set_current_of(self, source: int, current: float | str) -> None:
+    @scpi("[SOURce<1-3?>:]CURRent[:LEVel][:IMMediate][:AMPLitude]", _AMPERES)
+    def _set_current(self, source: int, current: float | str) -> None:
         self._set(self._of(source), current=current)
 
-    @scpi("[SOURce:]CURRent[:LEVel][:IMMediate][:AMPLitude]", _AMPERES)
-    def _set_current(self, current: float | str) -> None:
-        self._set(self._selected, current=current)
-
-    @scpi("SOURce<n>:CURRent[:LEVel][:IMMediate][:AMPLitude]?")
-    def _current_of(self, source: int) -> str:
-        return f"{self._channels[self._of(source)].current:.4f}"
-
-    @scpi("[SOURce:]CURRent[:LEVel][:IMMediate][:AMPLitude]?")
-    def _current(self) -> str:
-        return f"{self._channels[self._selected].current:.4f}"
+    @scpi("[SOURce<1-3?>:]CURRent[:LEVel][:IMMediate][:AMPLitude]?", _BOUND)
+    def _current(self, source: int, bound: str = "") -> str:
+        channel = self._channels[self._of(source)]
+        words = {"": channel.current, "MIN": 0.0, "MAX": channel.rating.largest_current}
+        return f"{words[bound]:.4f}"
 
     # Output and mode.
 
@@ -266,7 +252,7 @@ class RigolDP800(Instrument):
         limited = drawn >= LIMITING * self._channels[index].limit
         return "CC" if self._channels[index].on and limited else "CV"
 
-    # Protection. The forms below [SOURce:] mean the selected channel.
+    # Protection. The forms below [SOURce:] are here those of the selected channel only.
 
     def _protect(self, kind: str, first: _Argument, second: _Argument) -> None:
         index, on = self._split(first, second)

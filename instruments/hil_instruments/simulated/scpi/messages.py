@@ -122,7 +122,8 @@ def _arguments(command: Command, texts: Sequence[str]) -> list[object]:
         raise ScpiError(-108, f"{command.header} got {len(texts)}; allowed: {allowed}")
     if any(not parameter.optional for parameter in parameters[len(texts) :]):
         raise ScpiError(-109, f"{command.header} got {len(texts)} of {len(parameters)}")
-    return [p.convert(_checked(text)) for p, text in zip(parameters, texts, strict=False)]
+    pairs = zip(parameters, texts, strict=False)
+    return [p.convert(text if p.blank and not text else _checked(text)) for p, text in pairs]
 
 
 def _checked(text: str) -> str:

@@ -24,6 +24,8 @@ class Parameter:
     """From its text, Latin-1, to a value; raises ScpiError."""
     optional: bool = False
     """Whether it may be left out; the handler then takes its own default."""
+    blank: bool = False
+    """Whether nothing at all, beside a comma, stands for it as well; it then gets an empty text."""
 
 
 def optional(parameter: Parameter) -> Parameter:
