@@ -1,6 +1,8 @@
 """Multimeters of real models, on a signal that is known exactly."""
 
+import inspect
 import math
+import re
 import struct
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from hil_instruments.simulated.dialects import truevolt_ranges
 from hil_instruments.simulated.dialects.keithley_dmm6500 import KeithleyDMM6500
 from hil_instruments.simulated.dialects.keysight_34465a import Keysight34465A
+from hil_instruments.simulated.dialects.rigol_ds1000z import RigolDS1000Z
 from hil_instruments.simulated.metrology.fault import HEALTHY, MeterFault
 from hil_instruments.simulated.physics.node import Node
 
@@ -463,3 +466,73 @@ def test_line_frequency_sets_the_longest_integration(keithley):
     stand = keithley()
     stand.say("VOLT:NPLC 15")
     assert stand.error() == -222
+
+
+# --- every command ------------------------------------------------------------------------------
+
+GIVEN = [
+    "",
+    " 1",
+    " 0",
+    " -1",
+    " 1e-3",
+    " 1e30",
+    " 5",
+    " MIN",
+    " MAX",
+    " DEF",
+    " AUTO",
+    " ON",
+    " OFF",
+]
+GIVEN += [
+    ' "VOLT:DC"',
+    ' "x"',
+    " 'defbuffer1'",
+    " 1,1",
+    " 2,1,1",
+    ' 1,"defbuffer1",3',
+    " 1,2,'defbuffer1',REL",
+]
+GIVEN += [
+    ' "SimpleLoop",3,0.01',
+    " TIM",
+    " BUS",
+    " IMM",
+    " POS",
+    " CHAN1",
+    " ONCE",
+    " INF",
+    " VPP",
+    " RAW",
+    " WORD",
+]
+
+
+def headers(kind):
+    for _, method in inspect.getmembers(kind):
+        for header, _ in getattr(method, "scpi_commands", ()):
+            spelled = re.sub(r"<(\d)-\d>", r"\1", header.replace("[", "").replace("]", ""))
+            yield spelled.replace("<n>", "1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "role"),
+    [
+        (Keysight34465A, "ammeter"),
+        (KeithleyDMM6500, "voltmeter"),
+        (RigolDS1000Z, "oscilloscope"),
+    ],
+)
+def test_no_command_meets_a_defect_whatever_it_is_given(meter_stand, kind, role):
+    stand, draw = meter_stand(kind, role), np.random.default_rng(1)
+    for node in Node:
+        stand.shape(node, (0.0, 0.0), (1000.0, 1.0))
+    for header in sorted(set(headers(kind)) - {"*WAI", "*OPC?"}):
+        for given in ("", *draw.choice(GIVEN, 5, replace=False)):
+            stand.say("*RST")
+            stand.say(header + given)
+            stand.wait(1e-3)
+            stand.say("INIT;READ?")
+            stand.say("ABOR;:STOP")
+        assert stand.meter.defect is None, f"{header}: {stand.meter.defect!r}"

@@ -46,7 +46,7 @@ class Buffer:
     stored: int = 0
     """Readings stored since it was cleared, overwritten ones included."""
     origin: float = 0.0
-    """Bench time of the first reading since it was cleared."""
+    """Bench time of the first reading since it was cleared; who stores sets it."""
     full_told: bool = False
 
     def clear(self) -> None:
@@ -61,13 +61,15 @@ class Buffer:
             return first, min(end, first + size - len(self.memory))
         return max(first, end - size), end
 
-    def store(self, values: Values, times: Values, unit: str, skipped: int = 0) -> None:
-        """Add readings; `skipped` ones before them were overwritten before anybody looked."""
-        if not self.stored and len(times):
-            self.origin = float(times[0])
+    def skip(self, count: int) -> None:
+        """Count readings that were overwritten before anybody looked."""
+        self.memory.lost += count
+        self.stored += count
+
+    def store(self, values: Values, times: Values, unit: str) -> None:
+        """Add readings that it keeps."""
         self.memory.extend(values, times)
-        self.memory.lost += skipped
-        self.stored += skipped + len(values)
+        self.stored += len(values)
         self.unit = unit
 
     # A buffer that overwrites keeps every reading at its place: after the last place comes place 1.

@@ -138,9 +138,12 @@ class Dmm6500Trigger(Dmm6500Input):
         """Measure and store samples up to `done`, as far as the buffer will keep them."""
         buffer = self._into
         first, end = buffer.kept(self._made, done)
-        starts = burst.starts(first, end)
-        values = self._measure(starts, burst.aperture)
-        buffer.store(values, starts, UNITS.get(self._function, ""), skipped=first - self._made)
+        if not buffer.stored:
+            buffer.origin = float(burst.starts(self._made, self._made + 1)[0])
+        buffer.skip(first - self._made)
+        for starts in burst.pieces(first, end):
+            values = self._measure(starts, burst.aperture)
+            buffer.store(values, starts, UNITS.get(self._function, ""))
         if end < done and not buffer.full_told:
             buffer.full_told = True
             self.report(FULL)

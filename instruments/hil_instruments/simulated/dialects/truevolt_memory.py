@@ -160,8 +160,8 @@ class TruevoltMemory(TruevoltTrigger):
             self._memory.put(self._measure_one(start, burst.aperture), start)
         else:
             first = max(self._made, done - self._memory.capacity)
-            starts = burst.starts(first, done)
-            self._memory.extend(self._measure(starts, burst.aperture), starts)
+            for starts in burst.pieces(first, done):
+                self._memory.extend(self._measure(starts, burst.aperture), starts)
             self._memory.lost += first - self._made
         self._made = done
         if self._memory.lost:

@@ -42,6 +42,7 @@ RANGES = {
     "FREQ": tuple(Range(full, 0.0001, 0.0) for full in (0.1, 1, 10, 100, 750.0)),
     "PER": tuple(Range(full, 0.0001, 0.0) for full in (0.1, 1, 10, 100, 750.0)),
     "TEMP": (Range(1000.0, 0.0001, 0.0001),),
+    "VOLT:RAT": tuple(Range(10.0**n, 0.00005, 0.00001) for n in range(-1, 4)),
 }
 """Function to its ranges. Only voltage and current are wired on this bench."""
 LINE_CYCLES = (0.001, 0.002, 0.006, 0.02, 0.06, 0.2, 1.0, 10.0, 100.0)
@@ -68,7 +69,10 @@ RESISTIVE = {"RES": "RESistance", "FRES": "FRESistance"}
 INTEGRATING = {**DIRECT, **RESISTIVE, "TEMP": "TEMPerature"}
 RANGED = {**DIRECT, **ALTERNATING, **RESISTIVE, "CAP": "CAPacitance"}
 PERIODIC = {"FREQ": "FREQuency", "PER": "PERiod"}
-FUNCTIONS = {**RANGED, **PERIODIC, "CONT": "CONTinuity", "DIOD": "DIODe", "TEMP": "TEMPerature"}
+_REST = {"CONT": "CONTinuity", "DIOD": "DIODe", "TEMP": "TEMPerature"}
+FUNCTIONS = {**RANGED, **PERIODIC, **_REST, "VOLT:RAT": "VOLTage[:DC]:RATio"}
+COUNTING_GATES = (0.001, 0.01, 0.1, 1.0)
+"""Seconds over which a frequency or period is counted."""
 UNITS = {"VOLT": "VDC", "CURR": "ADC", "VOLT:AC": "VAC", "CURR:AC": "AAC"}
 RANGE_WORDS = "MINimum|MAXimum|DEFault|AUTO"
 SETTING_WORDS = "MINimum|MAXimum|DEFault"

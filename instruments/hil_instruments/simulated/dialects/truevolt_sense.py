@@ -16,6 +16,7 @@ from hil_instruments.simulated.dialects.truevolt_ranges import (
     ALTERNATING_INPUT,
     APERTURE_STEP,
     AUTO_STEP,
+    COUNTING_GATES,
     DIGITIZING_CYCLES,
     DIVIDER,
     FUNCTIONS,
@@ -63,6 +64,8 @@ class Setting(Sensing):
     null_on: bool = False
     lowest: float = 20.0
     """Lowest frequency in Hz of an alternating quantity."""
+    gate: float = 0.1
+    """Seconds over which a frequency is counted."""
 
     @property
     def seconds(self) -> float:
@@ -81,6 +84,10 @@ class TruevoltSense(FunctionInstrument):
     no_error = '+0,"No error"'
     digitizes = False
     """Whether option DIG is installed."""
+
+    def whole(self, number: int) -> str:
+        """Write the content of a register, with its sign."""
+        return f"{number:+d}"
 
     def __init__(self, entry: InstrumentEntry, world: World, seed: int) -> None:
         """Draw the fixed errors.
@@ -170,6 +177,7 @@ class TruevoltSense(FunctionInstrument):
         scale = known.get(word, self._settings[function].scale)
         return scientific(scale.range.full_scale)
 
+    @each(PERIODIC, "[SENSe:]<function>:VOLTage:RANGe:AUTO", choice("ON|OFF|ONCE|1|0"))
     @each(RANGED, "[SENSe:]<function>:RANGe:AUTO", choice("ON|OFF|ONCE|1|0"))
     def _choose_auto(self, function: str, word: str) -> None:
         setting = self._settings[function]
@@ -178,6 +186,7 @@ class TruevoltSense(FunctionInstrument):
         setting.auto = word in {"ON", "1"}
         self._changed()
 
+    @each(PERIODIC, "[SENSe:]<function>:VOLTage:RANGe:AUTO?")
     @each(RANGED, "[SENSe:]<function>:RANGe:AUTO?")
     def _is_auto(self, function: str) -> str:
         return str(int(self._settings[function].auto))
@@ -194,15 +203,16 @@ class TruevoltSense(FunctionInstrument):
     def _reading_time(self) -> float:
         """Seconds that one reading takes; auto zero measures twice."""
         setting = self._setting
-        if self._function in ALTERNATING or self._function in PERIODIC:
-            return GATES[setting.lowest]
-        return setting.seconds * (2 if setting.zero else 1)
+        seconds = self._aperture_now()
+        return seconds * 2 if setting.zero and self._function in INTEGRATING else seconds
 
     def _aperture_now(self) -> float:
         """Seconds of the reading over which the input is averaged."""
-        if self._function in ALTERNATING or self._function in PERIODIC:
-            return GATES[self._setting.lowest]
-        return self._setting.seconds
+        if self._function in PERIODIC:
+            return self._setting.gate
+        return (
+            GATES[self._setting.lowest] if self._function in ALTERNATING else self._setting.seconds
+        )
 
     def _cycles(self) -> tuple[float, ...]:
         return LINE_CYCLES if self.digitizes else LINE_CYCLES[DIGITIZING_CYCLES:]
@@ -329,6 +339,19 @@ class TruevoltSense(FunctionInstrument):
     @each(ALTERNATING, "[SENSe:]<function>:BANDwidth?")
     def _band(self, function: str) -> str:
         return scientific(self._settings[function].lowest)
+
+    @each(PERIODIC, "[SENSe:]<function>:APERture", number("S", words=SETTING_WORDS))
+    def _set_gate(self, function: str, given: float | str) -> None:
+        words = {"MIN": COUNTING_GATES[0], "MAX": COUNTING_GATES[-1], "DEF": 0.1}
+        wanted = words[given] if isinstance(given, str) else given
+        if not COUNTING_GATES[0] <= wanted <= COUNTING_GATES[-1]:
+            raise ScpiError(-222, f"gate {wanted:g} s; allowed: {COUNTING_GATES}")
+        self._settings[function].gate = min(each for each in COUNTING_GATES if each >= wanted)
+        self._forget()
+
+    @each(PERIODIC, "[SENSe:]<function>:APERture?")
+    def _gate(self, function: str) -> str:
+        return scientific(self._settings[function].gate)
 
     # Readings.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,6 +12,8 @@ import numpy.typing as npt
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
+PIECE = 1 << 18
+"""Samples that are worked out at a time."""
 _EARLY = 1e-6
 """Share of an interval by which an aperture may close early: times are rounded floats."""
 _FIRST_ROOM = 1024
@@ -54,6 +57,11 @@ class Burst:
         if not math.isinf(self.group):
             times += self.pause * np.floor(places / self.group)
         return times
+
+    def pieces(self, first: int, end: int) -> Iterator[Values]:
+        """Yield the times of `starts` in pieces, so that a long gap needs no memory."""
+        for begin in range(first, end, PIECE):
+            yield self.starts(begin, min(begin + PIECE, end))
 
     def closes(self, place: float) -> float:
         """Bench time at which the reading of sample `place`, counted from 0, is there."""
