@@ -30,7 +30,7 @@ from hil_instruments.drivers import keysight_34465a, rigol_ds1000z
 from hil_instruments.encoding import Identity
 from hil_instruments.simulated import backend
 from hil_instruments.simulated.bench import SimulatedBench
-from hil_instruments.simulated.circuit import Node
+from hil_instruments.simulated.physics.circuit import Node
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
 ROLES = tuple(DESCRIPTION.instruments)
@@ -353,7 +353,7 @@ def test_a_command_that_the_profile_lacks_is_named(key):
 def test_a_reading_lies_within_its_accuracy(rig):
     rig.deliver(quantity(2.0, mA))
     value, accuracy = rig.ammeter.read(Dimension.CURRENT, 6e-3)
-    truth = rig.twin.device.circuit.current()
+    truth = rig.twin.device.circuit.value(Node.CURRENT)
     assert abs(value.m_as(A) - truth) <= accuracy.gain * truth + accuracy.offset
     assert accuracy.id == f"{rig.ammeter.serial}[10 mA]"
     assert accuracy.gain == pytest.approx(0.0005)
@@ -441,9 +441,9 @@ def test_a_full_memory_is_a_gap_of_the_right_length_and_place(rig):
     assert np.all(np.isfinite(np.delete(capture.samples, np.s_[first : first + count])))
     assert capture.start_u > 1e-3
     times = capture.start + capture.interval * np.arange(len(capture.samples))
-    late = slice(len(times) - 3000, None)  # on the ramp down: 0.25 mA/s, so 2 ms are 0.5 uA
+    late = slice(len(times) - 3000, None)  # on the ramp down, in steps of 6.25 uA
     truth = rig.twin.device.circuit.observe(Node.CURRENT, times[late])
-    assert np.max(np.abs(capture.samples[late] - truth)) < 4e-6
+    assert np.max(np.abs(capture.samples[late] - truth)) < 8e-6
 
 
 def test_overload_in_a_recording_is_infinite(rig):
@@ -654,6 +654,7 @@ def test_the_supply_goes_on_and_off_and_is_measured(rig):
     rig.supply.off()
     assert not rig.supply.is_on()
     rig.supply.on(quantity(8500.0, mV), quantity(500.0, mA))
+    rig.wait(0.5)
     assert rig.supply.output_voltage().m_as(V) == pytest.approx(8.5, abs=0.05)
     assert ("write", ":APPL CH1,8.5,0.5") in rig.log
 

@@ -14,6 +14,7 @@ from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
+from hil_instruments.simulated.physics.circuit import Node
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
 TREATMENT = Scenario.treatment(1 * mA, hold=1 * s)
@@ -199,7 +200,7 @@ def test_every_other_step_is_taken_although_one_fails(rig, monkeypatch, breakage
     roles = {role for role, _ in rig.sent}
     assert roles >= {"stimulator", "cutoff", "load", "supply"}
     assert not rig.station.supply.is_on()
-    assert rig.station.twin.device.circuit.current() == pytest.approx(0, abs=1e-6)
+    assert rig.station.twin.device.circuit.value(Node.CURRENT) == pytest.approx(0, abs=1e-6)
 
 
 def test_an_abort_is_not_replaced_by_an_unconfirmed_safe_state(rig, monkeypatch):

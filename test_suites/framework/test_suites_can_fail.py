@@ -10,7 +10,6 @@ from hil.conclusion import Conclusion, conclude
 from hil.verdict import ExitCode, Verdict
 from hil_fixtures import config
 from hil_fixtures.plan import slug
-from hil_instruments.simulated.multimeter import Multimeter
 from hil_reports.evidence import read_journal
 
 # Fault, suite, test, requirement: what must turn to FAIL.
@@ -96,14 +95,9 @@ def test_a_device_of_half_the_current_is_judged_by_its_own_figures(tmp_path):
     assert code == 0
 
 
-def test_a_meter_that_is_out_of_its_accuracy_proves_nothing(tmp_path, monkeypatch):
-    honest = Multimeter._readings  # noqa: SLF001  # the fault sits behind the instrument's face
-
-    def low(meter, starts, aperture):
-        return honest(meter, starts, aperture) * (0.95 if "ammeter" in meter.serial else 1.0)
-
-    monkeypatch.setattr(Multimeter, "_readings", low)
-    code, found = judged(tmp_path, "--hil-suite=current-limits")
+def test_a_meter_that_is_out_of_its_accuracy_proves_nothing(tmp_path):
+    fault = "--hil-fault=I03:severity=-5%,role=ammeter"
+    code, found = judged(tmp_path, fault, "--hil-suite=current-limits")
     verdicts = {row.requirement["id"]: row for row in found.requirements}
     assert verdicts["LIM-CEIL"].verdict is Verdict.INCONCLUSIVE
     assert "disputed" in verdicts["LIM-CEIL"].remark
@@ -127,13 +121,8 @@ def test_a_breach_of_the_software_limit_counts_wherever_it_happens(tmp_path):
     assert code != 0
 
 
-def test_a_voltmeter_that_shows_nothing_proves_nothing(tmp_path, monkeypatch):
-    honest = Multimeter._readings  # noqa: SLF001  # the fault sits behind the instrument's face
-
-    def dead(meter, starts, aperture):
-        return honest(meter, starts, aperture) * (0.0 if "voltmeter" in meter.serial else 1.0)
-
-    monkeypatch.setattr(Multimeter, "_readings", dead)
-    _, found = judged(tmp_path, "--hil-suite=fault-shutdown")
+def test_a_voltmeter_that_shows_nothing_proves_nothing(tmp_path):
+    fault = "--hil-fault=I02:severity=0,role=voltmeter"
+    _, found = judged(tmp_path, fault, "--hil-suite=fault-shutdown")
     assert found.exit_code is ExitCode.UNSAFE
     assert "dead meter" in found.reasons[0]

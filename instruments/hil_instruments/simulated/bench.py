@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from zlib import crc32
+from collections.abc import Iterable
+from typing import cast
 
-from hil.bench import BenchDescription, InstrumentEntry
+from hil.bench import BenchDescription
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError, UsageError
-from hil_instruments.simulated.circuit import SUPPLY_NOMINAL, Node
 from hil_instruments.simulated.clock import VirtualClock
-from hil_instruments.simulated.cutoff import Cutoff
+from hil_instruments.simulated.device.bare import NoFirmware
+from hil_instruments.simulated.device.board import BoardFaults
+from hil_instruments.simulated.device.device import Device, Flash
+from hil_instruments.simulated.device.firmware import ReferenceFirmware
+from hil_instruments.simulated.device.policy import Policy
+from hil_instruments.simulated.faults.injection import Injection, once
+from hil_instruments.simulated.faults.instrument import Meter, changes
 from hil_instruments.simulated.faults.link import Link
-from hil_instruments.simulated.firmware import Device
-from hil_instruments.simulated.multimeter import Multimeter
-from hil_instruments.simulated.oscilloscope import Oscilloscope
-from hil_instruments.simulated.scpi import Instrument, Pending
-from hil_instruments.simulated.stimulator import Stimulator
-from hil_instruments.simulated.supply import Supply
-from hil_instruments.simulated.switch import Switch
+from hil_instruments.simulated.faults.spec import FaultSpec
+from hil_instruments.simulated.front_ends import front_end, stands_in
+from hil_instruments.simulated.metrology.fault import MeterFault
+from hil_instruments.simulated.physics.circuit import SUPPLY_NOMINAL, Circuit
+from hil_instruments.simulated.scpi import Answer, Instrument, Pending
 
 MESSAGE_LATENCY = 200e-6
 """Bench time in s of a message and the reply to it: what makes a polling loop end."""
@@ -26,7 +30,14 @@ TRANSFER_RATE = 10e6
 """Bytes per second of bench time, of replies longer than FREE_LENGTH."""
 FREE_LENGTH = 64
 """Bytes of a reply that cost no time beyond MESSAGE_LATENCY."""
-_SEEDS = {"ammeter": 1, "voltmeter": 2, "oscilloscope": 3}
+TRIM_EVERY = 60.0
+"""Bench seconds between two cuts of the circuit's history to what instruments may still ask for."""
+_SEEDS = {"ammeter": 1, "voltmeter": 2, "oscilloscope": 3, "load": 4, "supply": 5, "stimulator": 6}
+
+
+def reference(profile: DeviceProfile) -> ReferenceFirmware:
+    """Make the reference firmware, healthy."""
+    return ReferenceFirmware(profile, Policy(profile))
 
 
 class SimulatedBench:
@@ -40,21 +51,26 @@ class SimulatedBench:
         self,
         profile: DeviceProfile,
         bench: BenchDescription,
-        faults: tuple[str, ...] = (),
+        faults: Iterable[FaultSpec | str] = (),
         seed: int = 0,
+        flash: Flash = reference,
     ) -> None:
         """Build the bench.
 
         Args:
             profile: the device under test.
             bench: instruments, loads, shunt.
-            faults: names of the faults of the device.
+            faults: faults of device, instruments and links, as `F11:severity=12%`.
             seed: of every noise and of every fixed error of an instrument.
+            flash: makes the firmware of the device.
 
         Raises:
-            ConfigurationError: two roles share a resource.
+            ConfigurationError: two roles share a resource, or a model is not simulated.
+            UsageError: a fault is unknown.
         """
-        self.profile, self.description, self.faults = profile, bench, frozenset(faults)
+        self.profile, self.description = profile, bench
+        self.faults = _specs(faults)
+        """What is seeded: it is there, or waits for its onset."""
         self.roles: dict[str, str] = {}
         """Resource name to role."""
         for role, entry in bench.instruments.items():
@@ -64,8 +80,9 @@ class SimulatedBench:
                     f"instruments.{role}.resource = {entry.resource!r} is that of {other} already; "
                     "on the simulated bench each role is an instrument of its own"
                 )
-        self.links = {role: Link(crc32(role.encode())) for role in bench.instruments}
-        """Role to what may befall its replies on their way."""
+        self.links = {role: Link(seed * 1000 + n) for n, role in enumerate(bench.instruments)}
+        """Role to what its replies pass through."""
+        self._flash = flash
         self._clock = VirtualClock()
         self.instruments: dict[str, Instrument] = {}
         """Role to front end; replaced by `reset`."""
@@ -74,41 +91,58 @@ class SimulatedBench:
         self._power_on(seed)
 
     def _power_on(self, seed: int) -> None:
-        self._device = Device(self.profile, self.description, self.faults, seed)
+        entries = self.description.instruments
+        stands_in_ = stands_in(entries.get("stimulator"))
+        flash: Flash = (lambda _: NoFirmware()) if stands_in_ else self._flash
+        self._device = Device(self.profile, self.description, flash, seed=seed)
+        if stands_in_:
+            self._device.board.faults = BoardFaults(watchdog=False)
+        self._feeds = "supply" in entries and not stands_in_
+        for link in self.links.values():
+            link.set(())
         self.instruments.clear()
-        for role, entry in self.description.instruments.items():
-            self.instruments[role] = self._front_end(entry, seed)
-        supply = self.instruments.get("supply")
-        self._supply = supply if isinstance(supply, Supply) else None
+        for role, entry in entries.items():
+            self.instruments[role] = front_end(entry, self, seed * 1000 + _SEEDS.get(role, 0))
+        self._inject()
         circuit = self._device.circuit
-        circuit.set_supply(self.supply_volts)
-        if "cutoff" not in self.instruments:
+        circuit.set_supply(0.0 if self._feeds else SUPPLY_NOMINAL)
+        if "cutoff" not in entries:
             circuit.set_cutoff(True)
-        if "load" not in self.instruments and len(self.description.loads) == 1:
+        if "load" not in entries and len(self.description.loads) == 1:
             circuit.select_load(next(iter(self.description.loads.values())))
+        self._clock.chore_at, self._clock.chore = TRIM_EVERY, self._trim
 
-    def _front_end(self, entry: InstrumentEntry, seed: int) -> Instrument:
-        role = entry.role
-        noise = seed * 1000 + _SEEDS.get(role, 0)
-        if role == "stimulator":
-            return Stimulator(entry, self)
-        if role in {"ammeter", "voltmeter"}:
-            node = Node.CURRENT if role == "ammeter" else Node.TERMINAL
-            return Multimeter(entry, self, node, noise)
-        if role == "oscilloscope":
-            return Oscilloscope(entry, self, noise)
-        if role == "load":
-            return Switch(entry, self, self.description.loads.values())
-        if role == "supply":
-            return Supply(entry, self, self._device_powered)
-        if role == "cutoff":
-            return Cutoff(entry, self)
-        raise ConfigurationError(f"instruments.{role}: nothing to simulate for this role")
+    def _inject(self) -> None:
+        """Bring in what is seeded, into a bench without faults."""
+        specs = tuple(spec.resolved(self.profile) for spec in self.faults)
+        self._injection = Injection(specs, self._device, self.profile, changes(specs, self))
 
-    def _device_powered(self) -> None:
-        stimulator = self.instruments.get("stimulator")
-        if isinstance(stimulator, Stimulator):
-            stimulator.power_on()
+    def set_faults(self, faults: Iterable[FaultSpec | str]) -> None:
+        """Seed other faults, now and for every later reset; time goes on.
+
+        Raises:
+            UsageError: one is unknown, or this bench has no place for it; nothing was changed.
+        """
+        specs = _specs(faults)
+        changes([spec.resolved(self.profile) for spec in specs], self)
+        self._injection.end()
+        self.faults = specs
+        self._inject()
+
+    @property
+    def circuit(self) -> Circuit:
+        """The circuit at the clock's time."""
+        return self.device.circuit
+
+    def meter(self, role: str) -> Meter | None:
+        """The instrument in a role, where it can be faulty."""
+        instrument = self.instruments.get(role)
+        fault = getattr(instrument, "fault", None)
+        return cast("Meter", instrument) if isinstance(fault, MeterFault) else None
+
+    def link(self, role: str) -> Link | None:
+        """What the replies of a role pass through."""
+        return self.links.get(role)
 
     @property
     def clock(self) -> VirtualClock:
@@ -123,10 +157,21 @@ class SimulatedBench:
             device.advance(now)
         return device
 
-    @property
-    def supply_volts(self) -> float:
-        """Voltage at the device's supply terminals."""
-        return SUPPLY_NOMINAL if self._supply is None else self._supply.volts
+    def feed(self, volts: float, limit: float) -> None:
+        """Set the voltage in V and current limit in A at the device's supply terminals."""
+        if self._feeds:
+            self.device.circuit.set_supply(volts, limit)
+
+    def _trim(self) -> None:
+        """Forget history that no instrument can ask for any longer, so that a soak is bounded.
+
+        Between two messages only: an instrument that is asked what it needs digests what it has
+        sampled, and must not be doing so already.
+        """
+        now = self._clock.time
+        self._clock.chore_at = now + TRIM_EVERY
+        needed = min((each.needed_from() for each in self.instruments.values()), default=now)
+        self.device.circuit.forget(min(needed, now - TRIM_EVERY))
 
     def reset(self, seed: int) -> None:
         """Cut and restore the power of everything: the state of a fresh bench with this seed.
@@ -137,16 +182,6 @@ class SimulatedBench:
         self._clock.restart()
         self.generation += 1
         self._power_on(seed)
-
-    def send(self, role: str, message: bytes) -> bytes | Pending:
-        """Hand one message to an instrument, after its latency and when it is free.
-
-        Returns:
-            The reply, empty if there is none, or one that comes later.
-        """
-        instrument, clock = self.instruments[role], self._clock
-        clock.advance(max(clock.time + MESSAGE_LATENCY, instrument.busy_until))
-        return instrument.receive(message)
 
     def exchange(self, role: str, message: str | bytes) -> bytes:
         """Send one message and wait in bench time for its reply.
@@ -159,14 +194,20 @@ class SimulatedBench:
         """
         if role not in self.instruments:
             raise UsageError(f"no {role!r} on this bench; it has {', '.join(self.instruments)}")
-        reply = self.send(role, message.encode() if isinstance(message, str) else message)
+        clock, instrument = self._clock, self.instruments[role]
+        clock.advance(max(clock.time + MESSAGE_LATENCY, instrument.busy_until))
+        sent = message.encode() if isinstance(message, str) else message
+        reply: Answer = instrument.receive(sent)
         while isinstance(reply, Pending):
             if math.isinf(reply.ready):
                 return b""
-            self._clock.advance(reply.ready)
-            reply = completed(reply)
-        self.charge_transfer(len(reply))
-        return reply
+            clock.advance(reply.ready)
+            reply = reply.produce()
+        if reply is None:
+            return b""
+        told = reply.encode() if isinstance(reply, str) else reply
+        self.charge_transfer(len(told))
+        return told
 
     def charge_transfer(self, length: int) -> None:
         """Let the bench time of a reply's transfer pass."""
@@ -174,7 +215,5 @@ class SimulatedBench:
             self._clock.advance(self._clock.time + length / TRANSFER_RATE)
 
 
-def completed(pending: Pending) -> bytes | Pending:
-    """Make a reply whose time has come; it may turn out to need more of it."""
-    reply = pending.produce()
-    return reply.encode() if isinstance(reply, str) else reply or b""
+def _specs(faults: Iterable[FaultSpec | str]) -> tuple[FaultSpec, ...]:
+    return once(each if isinstance(each, FaultSpec) else FaultSpec.parse(each) for each in faults)

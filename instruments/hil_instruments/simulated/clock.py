@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 from hil.errors import UsageError
 
 if TYPE_CHECKING:
-    from hil_instruments.simulated.firmware import Device
+    from hil.bench import BenchDescription
+    from hil.device import DeviceProfile
+    from hil_instruments.simulated.device.device import Device
 
 
 @dataclass(order=True, slots=True)
@@ -35,11 +37,15 @@ class VirtualClock:
     restart it begins at 0 again, so that a restarted bench repeats a fresh one to the last bit.
     """
 
-    __slots__ = ("_agenda", "_offset", "_planned", "time")
+    __slots__ = ("_agenda", "_offset", "_planned", "chore", "chore_at", "time")
 
     def __init__(self) -> None:
         self.time = 0.0
         """Time since power-on in s, for front ends; everybody else asks `now()`."""
+        self.chore: Callable[[], None] = lambda: None
+        """What is done after an advance that reaches `chore_at`; it is no action that is `due`."""
+        self.chore_at = math.inf
+        """When, on the clock's own count, in s."""
         self._offset = 0.0
         self._agenda: list[Timer] = []
         self._planned = 0
@@ -102,6 +108,15 @@ class World(Protocol):
         ...
 
     @property
-    def supply_volts(self) -> float:
-        """Voltage at the device's supply terminals, 0 with the supply off."""
+    def description(self) -> BenchDescription:
+        """The bench file."""
+        ...
+
+    @property
+    def profile(self) -> DeviceProfile:
+        """What is declared of the device."""
+        ...
+
+    def feed(self, volts: float, limit: float) -> None:
+        """Set voltage in V and current limit in A at the device's supply terminals."""
         ...

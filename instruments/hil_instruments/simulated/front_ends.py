@@ -23,8 +23,8 @@ from hil_instruments.simulated.scpi import Instrument
 Maker: TypeAlias = Callable[[InstrumentEntry, World, int], Instrument]
 Table: TypeAlias = Mapping[str, Maker]
 
-_METERS: Table = {"34465A": Keysight34465A, "DMM6500": KeithleyDMM6500}
-STAND_INS: Table = {"MODEL 2450": Keithley2450, "MODEL 6221": Keithley6221}
+_METERS: Table = {"34465A": Keysight34465A, "(MODEL )?DMM6500": KeithleyDMM6500}
+STAND_INS: Table = {"(MODEL )?2450": Keithley2450, "(MODEL )?6221": Keithley6221}
 """Current sources that take the place of a stimulator, by model; every other model is firmware."""
 MODELS: Mapping[str, Table] = {
     "ammeter": _METERS,

@@ -7,13 +7,12 @@ from pathlib import Path
 
 from hil.errors import UsageError
 from hil_instruments.simulated.device.native import SharedLibrary
-from hil_instruments.simulated.device.port import Firmware
 from hil_instruments.simulated.device.process import FirmwareProcess
 
 _LIBRARIES = {".so", ".dylib"}
 
 
-def firmware_of(path: Path) -> Firmware:
+def firmware_of(path: Path) -> SharedLibrary | FirmwareProcess:
     """Take a shared library for one, and any other file for a program that speaks in frames.
 
     One object serves one bench: each boot starts it afresh.

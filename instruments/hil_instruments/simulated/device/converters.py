@@ -29,7 +29,8 @@ class Converters:
         self.calibrated = zlib.crc32(factors) == written
         """Whether the checksum of the calibration is right."""
         used = CALIBRATION.unpack(factors) if self.calibrated else (1.0,) * 4
-        self._dac, current, voltage, charge = used
+        dac, current, voltage, charge = (float(factor) for factor in used)
+        self._dac = dac
         self._current = current * CURRENT_STEP
         self._voltage = voltage * VOLTAGE_STEP
         self._charge = charge * CHARGE_STEP

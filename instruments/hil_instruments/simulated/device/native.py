@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import _ctypes  # noqa: PLC2701  # ctypes opens libraries and has no name for closing one
 import ctypes
+import faulthandler
 import os
+import signal
+import sys
 import tempfile
 import weakref
 from collections.abc import Callable
@@ -22,6 +25,8 @@ PORT_VERSION = 1
 """FIRMWARE_PORT_VERSION of the header beside this file."""
 REPLY_CAPACITY = 4096
 """Longest reply in bytes."""
+LONGEST_CALL = 10.0
+"""Seconds of processor time after which a call of the firmware hangs."""
 _GUARD = b"\xa5" * 64  # behind the reply: shows firmware that writes past its end
 _ENTRY_POINTS = ("firmware_boot", "firmware_tick", "firmware_receive")
 
@@ -29,8 +34,8 @@ _ENTRY_POINTS = ("firmware_boot", "firmware_tick", "firmware_receive")
 class SharedLibrary:
     """Implements `port.Firmware` by the functions of a shared library.
 
-    It runs in this process: an endless loop stops the runner, and a crash ends the runner.
-    `process.FirmwareProcess` runs the same firmware apart.
+    It runs in this process, which ends with a crash of the firmware, and by SIGVTALRM with an
+    endless loop. `process.FirmwareProcess` runs the same firmware apart.
     """
 
     def __init__(self, path: Path) -> None:
@@ -40,6 +45,7 @@ class SharedLibrary:
             UsageError: the file cannot be loaded, lacks a function, or was built for another
                 version of the port.
         """
+        _tell_of_hangs()
         self._path = path
         self._image = _read(path)
         self._bridge = _Bridge()
@@ -59,12 +65,16 @@ class SharedLibrary:
             self._loaded = _Loaded(self._path, self._image)
         self._fresh = False
         self._bridge.port = port
+        _limit(LONGEST_CALL)
         self._loaded.boot(ctypes.byref(self._bridge.table), cause)
+        _limit(0)
         self._bridge.settle()
 
     def tick(self) -> None:
         """See `port.Firmware`."""
+        _limit(LONGEST_CALL)
         self._loaded.tick()
+        _limit(0)
         self._bridge.settle()
 
     def receive(self, message: bytes) -> bytes:
@@ -73,7 +83,9 @@ class SharedLibrary:
         Raises:
             BenchError: the firmware wrote or claims more than a reply may hold.
         """
+        _limit(LONGEST_CALL)
         length: int = self._loaded.receive(message, len(message), self._reply, REPLY_CAPACITY)
+        _limit(0)
         self._bridge.settle()
         if self._room[REPLY_CAPACITY:] != _GUARD:
             self._room[REPLY_CAPACITY:] = _GUARD
@@ -87,6 +99,20 @@ class SharedLibrary:
                 f"allowed: 0 to {REPLY_CAPACITY}, the length of its reply"
             )
         return bytes(self._room[:length])
+
+
+def _limit(seconds: float) -> None:
+    """End this process after so much processor time; 0 takes that back.
+
+    No handler in Python runs while C loops, the default action of the signal does.
+    """
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
+
+
+def _tell_of_hangs() -> None:
+    """Write where it was when it is ended so, to the runner's log."""
+    if sys.__stderr__ is not None:
+        faulthandler.register(signal.SIGVTALRM, sys.__stderr__, all_threads=False, chain=True)
 
 
 def _read(path: Path) -> bytes:

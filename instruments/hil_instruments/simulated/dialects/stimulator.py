@@ -17,9 +17,9 @@ class HostLink(Instrument):
     """Mute while the device has no supply."""
 
     def __init__(self, entry: InstrumentEntry, world: World, seed: int) -> None:
-        super().__init__(entry, world.clock)
         del seed  # the device has its own
         self._world = world
+        super().__init__(entry, world.clock)
 
     @property
     def _console(self) -> Console | None:
@@ -27,17 +27,32 @@ class HostLink(Instrument):
         firmware = device.firmware
         return firmware.console if isinstance(firmware, ReferenceFirmware) else None
 
+    def powered(self) -> bool:
+        """Whether the device has supply: without it nobody hears or answers."""
+        return self._world.device.powered
+
     def receive(self, message: bytes) -> bytes | Pending:
         """Hand one message to the firmware, and return what it answers."""
-        return self._world.device.receive(message)
+        reply = self._world.device.receive(message)
+        self.attentive = self.attentive or self.service_mask != 0
+        return reply
 
     def report(self, error: ScpiError) -> None:
         """Let the console note an error of the message exchange."""
-        if self._console and self._world.device.powered:
+        if self._console and self.powered():
             self._console.report(error)
 
     def status_byte(self, *, reply_waits: bool) -> int:
         """Status byte of the console; 0 where the firmware has none."""
-        if self._console is None or not self._world.device.powered:
+        if self._console is None or not self.powered():
             return 0
         return self._console.status_byte(reply_waits=reply_waits)
+
+    @property
+    def service_mask(self) -> int:
+        """Service request enable register of the console."""
+        return self._console.service_mask if self._console else 0
+
+    @service_mask.setter
+    def service_mask(self, mask: int) -> None:
+        """Leave it to the console."""

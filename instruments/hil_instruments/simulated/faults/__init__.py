@@ -1,13 +1,1 @@
-"""Faults of the simulated bench: catalogue as data, and what each one changes."""
-
-from hil_instruments.simulated.faults.legacy import (
-    FAULTS,
-    Course,
-    Fault,
-    Leg,
-    Policy,
-    Ramp,
-    seeded,
-)
-
-__all__ = ["FAULTS", "Course", "Fault", "Leg", "Policy", "Ramp", "seeded"]
+"""Faults of the simulated bench: catalogue as data, what each one changes, and when."""
