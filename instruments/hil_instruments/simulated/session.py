@@ -102,7 +102,7 @@ class Session:
             UsageError: no timeout is set, and the reply never comes.
         """
         exchange = self._exchange if self._generation == self.bench.generation else self.exchange
-        if not (exchange.waits or self._await_reply(exchange)):
+        if not (exchange.output or self._await_reply(exchange)):
             raise TimeoutError(f"{self.role}: no reply within {self.timeout} s")
         found = exchange.read(count, stop)
         if len(found[0]) > FREE_LENGTH:

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from hil_instruments.simulated.clock import Timer
 from hil_instruments.simulated.faults.link import Delivery, Link
-from hil_instruments.simulated.scpi.core import Core
+from hil_instruments.simulated.scpi.core import LONGEST_KEPT, Core
 from hil_instruments.simulated.scpi.errors import ScpiError
 from hil_instruments.simulated.scpi.execution import Execution
 from hil_instruments.simulated.scpi.framing import Framer
@@ -54,7 +54,8 @@ class Exchange:
         """Bytes of messages that wait for the instrument."""
         self._partial = False
         self._pending: Pending | None = None
-        self._output = b""
+        self.output = b""
+        """The reply that is being read; empty if none is there."""
         self._offset = 0
         self._replies: deque[bytes] = deque()
         """Replies after `_output`; only a stream, or a faulty link, has any."""
@@ -65,6 +66,8 @@ class Exchange:
         self._reasons = 0
         self._requesting = False
         self._mutes = type(instrument).powered is not Core.powered
+        self._plain: set[bytes] = set()
+        """Writes that are known to be one whole message."""
         instrument.attach(self)
 
     # What the client sends.
@@ -76,16 +79,27 @@ class Exchange:
             data: any piece of any number of messages.
             end: whether END came with the last byte; a stream has none.
         """
-        instrument = self.instrument
-        if not (self._output or self._inbox or self._partial) and self._pending is None:
-            line_end = data.find(b"\n")
-            whole = line_end == len(data) - 1 or (line_end < 0 and not self.stream)
-            plain = b"#" not in data if self.stream else end
-            free = instrument.busy_until <= self._clock.time
-            if whole and plain and free and not (self._mutes and self._is_mute()):
-                self._obey(data)
-                return
-        self._write_piece(data, end)
+        if (
+            (end and data in self._plain)
+            and not (self.output or self._inbox or self._partial)
+            and self._pending is None
+            and self.instrument.busy_until <= self._clock.time
+            and not (self._mutes and self._is_mute())
+        ):
+            self._obey(data)
+        else:
+            self._write_piece(data, end)
+            if end:
+                self._remember(data)
+
+    def _remember(self, data: bytes) -> None:
+        """Note that such a write is one message, which need not be looked at again."""
+        line_end = data.find(b"\n")
+        whole = line_end == len(data) - 1 or (line_end < 0 and not self.stream)
+        if whole and len(data) <= LONGEST_KEPT and not (self.stream and b"#" in data):
+            if len(self._plain) >= LONGEST_KEPT:
+                self._plain.clear()
+            self._plain.add(bytes(data))
 
     def _is_mute(self) -> bool:
         return not self.instrument.powered()
@@ -94,7 +108,7 @@ class Exchange:
         if self._mutes and self._is_mute():
             self.forget()
             return
-        if not self.stream and data and (self._output or self._is_replying()):
+        if not self.stream and data and (self.output or self._is_replying()):
             self._interrupt()
         framer = self._framer
         lost = 0
@@ -123,7 +137,7 @@ class Exchange:
         if self._partial:
             self._report(-105, "a message has begun and not ended")
             return
-        if self._output or self._is_replying():
+        if self.output or self._is_replying():
             self._interrupt()
         self._inbox.append(None)
         self._proceed()
@@ -161,14 +175,14 @@ class Exchange:
     @property
     def waits(self) -> bool:
         """Whether a reply, or the rest of one, is there to be read."""
-        return bool(self._output)
+        return bool(self.output)
 
     def reply_ready(self) -> float:
         """Bench time, of the bench's own count, at which to look again for a reply.
 
         Not later than now if one is there; infinite if none is on its way.
         """
-        if self._output:
+        if self.output:
             return self._clock.time
         if self._pending is not None:
             return self._pending.ready
@@ -185,7 +199,7 @@ class Exchange:
             What was read, and whether the last byte of a reply is among it. Without a reply
             nothing; on a message bus -420 too, if none is on its way.
         """
-        output, start = self._output, self._offset
+        output, start = self.output, self._offset
         if not output:
             if not (self.stream or self.holds or (self._mutes and self._is_mute())):
                 self._report(-420, "a read came without a query")
@@ -197,7 +211,7 @@ class Exchange:
             self._offset = end
             return output[start:end], False
         self._offset = 0
-        self._output = self._next_reply() if self._replies else b""
+        self.output = self._next_reply() if self._replies else b""
         if self._inbox:
             self._proceed()
         if self.instrument.attentive:
@@ -211,7 +225,7 @@ class Exchange:
 
     def _drop_output(self) -> None:
         self._replies.clear()
-        self._output, self._offset, self._backlog = b"", 0, 0
+        self.output, self._offset, self._backlog = b"", 0, 0
 
     def _put(self, reply: bytes) -> None:
         link = self.link
@@ -237,11 +251,11 @@ class Exchange:
                 self.on_reply()
 
     def _arrive(self, reply: bytes) -> None:
-        if self._output:
+        if self.output:
             self._backlog += len(reply)
             self._replies.append(reply)
         else:
-            self._output = reply
+            self.output = reply
         if self.on_reply is not None:
             self.on_reply()
 
@@ -320,9 +334,9 @@ class Exchange:
                 return True
             self._plan(pending.ready)
             return False
-        if not self._inbox or (self._output and self.stream and self._backlog > BACKLOG):
+        if not self._inbox or (self.output and self.stream and self._backlog > BACKLOG):
             return False
-        if self._output and not self.stream:
+        if self.output and not self.stream:
             self._interrupt()
         if self.instrument.busy_until > now:
             self._plan(self.instrument.busy_until)
