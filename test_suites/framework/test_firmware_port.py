@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import math
 import os
+import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -204,6 +206,27 @@ def test_firmware_that_writes_past_its_reply_is_caught(small: Callable[..., Path
         firmware.receive(b"x")
     with pytest.raises(BenchError, match="wrote past the end of its reply"):
         firmware.receive(b"x")
+
+
+HANGING = """
+import sys
+from pathlib import Path
+from hil_instruments.simulated.device import native
+from hil_instruments.simulated.device.port import Reset
+from hil_instruments.simulated.device.resistor import ResistorBoard
+native.LONGEST_CALL = 0.05
+firmware = native.SharedLibrary(Path(sys.argv[1]))
+firmware.boot(ResistorBoard(), Reset.POWER_ON)
+firmware.tick()
+"""
+
+
+def test_an_endless_loop_ends_the_runner_and_says_where(small: Callable[..., Path]) -> None:
+    line = [sys.executable, "-c", HANGING, str(small(body="for (;;) calls++;"))]
+    run = subprocess.run(line, capture_output=True, text=True)
+    assert run.returncode == -signal.SIGVTALRM
+    assert 'native.py", line' in run.stderr
+    assert " in tick" in run.stderr
 
 
 # --- a process ---------------------------------------------------------------------------------

@@ -132,18 +132,18 @@ class _Loaded:
     def __init__(self, path: Path, image: bytes) -> None:
         # The loader takes two opens of one file for one library, so each load has its own file;
         # once mapped it needs no name, and nothing is left behind whatever ends this process.
-        with tempfile.TemporaryDirectory(prefix="stimproof-") as folder:
-            copy = Path(folder, path.name)
-            copy.write_bytes(image)
+        with tempfile.NamedTemporaryFile(prefix="stimproof-", suffix=path.suffix) as copy:
+            copy.write(image)
+            copy.flush()
             try:
-                handle = _ctypes.dlopen(str(copy), self._MODE)
+                handle = _ctypes.dlopen(copy.name, self._MODE)
             except OSError as err:
-                reason = str(err).replace(f"{copy}: ", "")
+                reason = str(err).replace(f"{copy.name}: ", "")
                 raise UsageError(
                     f"firmware {path}: cannot be loaded as a shared library: {reason}"
                 ) from err
         self.close = weakref.finalize(self, _ctypes.dlclose, handle)
-        library = ctypes.CDLL(str(copy), handle=handle)
+        library = ctypes.CDLL(copy.name, handle=handle)
         _check(path, library)
         self.boot = library.firmware_boot
         self.boot.argtypes, self.boot.restype = (ctypes.c_void_p, ctypes.c_uint32), None
