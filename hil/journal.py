@@ -29,6 +29,13 @@ SCHEMA = 1
 """Version of the record bodies."""
 
 
+class FirmwareBody(TypedDict):
+    """A build of firmware that ran in the simulated device."""
+
+    name: str
+    sha256: str
+
+
 class RunBody(TypedDict):
     """Kind `run`: the first record."""
 
@@ -40,6 +47,7 @@ class RunBody(TypedDict):
     seed: int
     provenance: str  # SIMULATED or HARDWARE
     provenance_reason: str
+    firmware: FirmwareBody | None  # in the simulated device; None is the reference firmware
     faults: list[str]  # seeded in the simulated device
     suites: list[str]  # asked for; empty means all
     depth: str  # of the grids: smoke, standard or deep

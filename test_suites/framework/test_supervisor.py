@@ -319,6 +319,7 @@ def test_what_is_judged_is_what_was_planned():
     planned = {
         "device": {"text": made.profile.text},
         "bench": {"text": made.bench.text},
+        "firmware": None,
         "requirements": json.loads(json.dumps(requirements)),
     }
     plan.compare(made, planned)
