@@ -28,6 +28,8 @@ from hil_instruments.simulated.servers.connection import (
 HOST = "127.0.0.1"
 TICK = 10e-3
 """Wall seconds after which the reactor looks at the time although nothing has come."""
+COARSE = 1e-3
+"""Wall seconds below which a wait does not look at the network."""
 PATIENCE = 2.0
 """Wall seconds that `stop` gives the thread."""
 
@@ -192,7 +194,7 @@ class Reactor:
         watched = self.after(1.0, self._look_round)
         try:
             while not self._stopping.is_set():
-                ready = self.selector.select(self._patience())
+                ready = self._wait(self._patience())
                 with self._lock:
                     if self._stopping.is_set():
                         break
@@ -204,6 +206,15 @@ class Reactor:
                 self._close_all()
         finally:
             watched.cancelled = True
+
+    def _wait(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
+        """Sleep until bytes come, `seconds` at most; a selector alone counts in milliseconds."""
+        if 0 < seconds < COARSE:
+            ready = self.selector.select(0)
+            if not ready:
+                self._stopping.wait(seconds)
+            return ready
+        return self.selector.select(seconds)
 
     def _patience(self) -> float:
         if self._soon:
