@@ -331,7 +331,7 @@ def test_a_clear_ends_a_wait_of_the_instrument(manager: pyvisa.ResourceManager) 
     with pytest.raises(pyvisa.VisaIOError):
         meter.query("*ESE?")
     meter.clear()
-    assert meter.query("*ESE?") == "0"
+    assert meter.query("*ESE?") == "+0"
 
 
 def test_a_trigger_releases_a_wait_of_the_instrument(
@@ -340,9 +340,9 @@ def test_a_trigger_releases_a_wait_of_the_instrument(
     meter, other = open_role(manager, "ammeter"), open_role(manager, "ammeter")
     meter.write("CONF:CURR:DC 0.01;:TRIG:SOUR BUS;:INIT;*WAI;*ESE 5")
     other.assert_trigger()
-    assert other.query("*ESE?") == "0"
+    assert other.query("*ESE?") == "+0"
     twin.clock.sleep(0.5)
-    assert meter.query("*ESE?") == "5"
+    assert meter.query("*ESE?") == "+5"
 
 
 def test_a_poll_costs_bench_time_so_that_a_polling_loop_ends(

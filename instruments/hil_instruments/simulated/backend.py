@@ -188,7 +188,7 @@ class SimulatedLibrary(VisaLibraryBase):
         """Hand bytes to the instrument."""
         with self._lock:
             opened = self._sessions.get(session) or self._session(session)
-            opened.session.write(bytes(data), opened.sends_end)
+            opened.session.write(data, opened.sends_end)
             if opened.session.requests:
                 self._tell(session, opened)
         self._last_status_in_session[session] = _OK

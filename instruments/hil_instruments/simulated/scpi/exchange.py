@@ -66,6 +66,8 @@ class Exchange:
         self._reasons = 0
         self._requesting = False
         self._mutes = type(instrument).powered is not Core.powered
+        self._deafens = self._mutes and type(instrument).receive is Core.receive
+        """Whether it is up to the exchange that an instrument without power hears nothing."""
         self._plain: set[bytes] = set()
         """Writes that are known to be one whole message."""
         instrument.attach(self)
@@ -84,7 +86,7 @@ class Exchange:
             and not (self.output or self._inbox or self._partial)
             and self._pending is None
             and self.instrument.busy_until <= self._clock.time
-            and not (self._mutes and self._is_mute())
+            and not (self._deafens and self._is_mute())
         ):
             self._obey(data)
         else:
@@ -201,27 +203,32 @@ class Exchange:
         """
         output, start = self.output, self._offset
         if not output:
-            if not (self.stream or self.holds or (self._mutes and self._is_mute())):
-                self._report(-420, "a read came without a query")
+            self._read_in_vain()
             return b"", False
-        end = min(start + count, len(output))
+        end = len(output)
+        if start + count < end:
+            end = start + count
         if stop >= 0:
             end = output.find(stop, start, end) + 1 or end
         if end < len(output):
             self._offset = end
             return output[start:end], False
-        self._offset = 0
-        self.output = self._next_reply() if self._replies else b""
-        if self._inbox:
-            self._proceed()
+        self.output, self._offset = b"", 0
+        if self._replies or self._inbox:
+            self._next_reply()
         if self.instrument.attentive:
             self.instrument.changed()
         return output[start:] if start else output, True
 
-    def _next_reply(self) -> bytes:
-        reply = self._replies.popleft()
-        self._backlog -= len(reply)
-        return reply
+    def _read_in_vain(self) -> None:
+        if not (self.stream or self.holds or (self._mutes and self._is_mute())):
+            self._report(-420, "a read came without a query")
+
+    def _next_reply(self) -> None:
+        if self._replies:
+            self.output = self._replies.popleft()
+            self._backlog -= len(self.output)
+        self._proceed()
 
     def _drop_output(self) -> None:
         self._replies.clear()
@@ -362,9 +369,10 @@ class Exchange:
             reply = instrument.receive(message)
         finally:
             instrument.obeying = False
-        if reply.__class__ is bytes:
-            if reply:
-                self._put(reply)
+        link = self.link
+        healthy = link is None or not link.faults
+        if reply.__class__ is bytes and healthy and self.on_reply is None and not self.output:
+            self.output = reply
         else:
             self._accept(reply)
         if instrument.attentive:
