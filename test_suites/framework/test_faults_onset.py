@@ -159,6 +159,16 @@ def test_two_severities_keep_apart():
     assert len(stand.injection.present) == 3
 
 
+def test_a_hang_outlasts_the_onset_of_another_fault():
+    stand = Stand("F42", "F19:onset=after:20s")
+    stand.say("CURR 4 MA", "TREAT:STAR")
+    stand.wait(25.0)
+    assert len(stand.injection.present) == 2
+    stand.say("TREAT:ABOR")
+    stand.wait(1.0)
+    assert stand.current == pytest.approx(2.0, rel=0.01)
+
+
 def test_the_same_fault_twice_is_refused():
     with pytest.raises(UsageError, match="given twice: F11 and F11:severity=12%"):
         Stand("F11", "F11:severity=12%")
