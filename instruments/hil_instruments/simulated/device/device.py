@@ -84,6 +84,11 @@ class Device:
             raise UsageError(
                 f"device: asked to advance to {to} s, but it is {circuit.now} s already"
             )
+        due = min(self._next_call(), self._next_fault())
+        if circuit.now < due > to:
+            if not circuit.run(to):
+                return  # as nearly always: nothing falls due on the way
+            self._interrupt()
         while True:
             self._run_due()
             if circuit.run(min(to, self._next_call(), self._next_fault())):

@@ -33,8 +33,11 @@ class HostLink(Instrument):
 
     def receive(self, message: bytes) -> bytes | Pending:
         """Hand one message to the firmware, and return what it answers."""
-        reply = self._world.device.receive(message)
-        self.attentive = self.attentive or self.service_mask != 0
+        device = self._world.device
+        reply = device.receive(message)
+        firmware = device.firmware
+        if isinstance(firmware, ReferenceFirmware) and firmware.console.service_mask:
+            self.attentive = True
         return reply
 
     def report(self, error: ScpiError) -> None:
