@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
 import threading
 import time
@@ -65,6 +66,10 @@ def ask(connection: socket.socket, message: str) -> str:
             raise ConnectionError(message)
         reply += data
     return reply.decode().rstrip("\n")
+
+
+def randbytes(count: int) -> bytes:
+    return random.Random(3).randbytes(count)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 2.0) -> bool:
@@ -257,6 +262,22 @@ def test_an_endless_line_is_thrown_away_and_told(resources: dict[str, str]) -> N
             client.sendall(b"x" * 10_000)
         assert ask(client, "\nSYST:ERR?").startswith("-363")
         assert ask(client, "SYST:ERR?").startswith("+0")
+
+
+def test_a_megabyte_of_garbage_leaves_the_instrument_answering(
+    resources: dict[str, str], server: BenchServer
+) -> None:
+    with connect(resources["load"]) as client, connect(resources["load"]) as other:
+        sender = threading.Thread(target=client.sendall, args=(randbytes(1_000_000),))
+        sender.start()
+        begin = time.monotonic()
+        assert "SIM-load-01" in ask(other, "*IDN?")
+        assert time.monotonic() - begin < 1.0
+        sender.join()
+        client.settimeout(10)
+        assert ask(client, "\n*CLS;:SYST:VERS?").endswith("1994.0")
+        assert ask(client, "SYST:ERR?").startswith("+0")
+    assert server.failures == []
 
 
 def test_a_message_may_come_in_pieces_and_several_in_one(resources: dict[str, str]) -> None:

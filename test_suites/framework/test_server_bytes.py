@@ -194,3 +194,36 @@ def test_a_raw_socket_survives_any_bytes(pieces: list[bytes]) -> None:
         hub.turn(0.001)
     speaker.lost()
     assert answers(seat)
+
+
+# Deadlines.
+
+
+def test_a_hislip_client_that_stays_half_connected_is_told_and_closed() -> None:
+    hub, seat = place()
+    wire = Wire()
+    channel = HislipPort(seat).answer(wire)  # type: ignore[arg-type]  # a fake
+    channel.received(Frame(Kind.INITIALIZE, 0, 1 << 24).encoded())
+    hub.turn(9.9)
+    assert wire.open
+    hub.turn(0.2)
+    assert (wire.open, frames_of(wire.sent)[-1].kind) == (False, Kind.FATAL_ERROR)
+
+
+def test_a_hislip_client_that_says_nothing_is_closed() -> None:
+    hub, seat = place()
+    wire = Wire()
+    HislipPort(seat).answer(wire)  # type: ignore[arg-type]  # a fake
+    hub.turn(10.1)
+    assert not wire.open
+
+
+def test_a_device_clear_that_is_never_completed_ends_the_session() -> None:
+    hub, seat = place()
+    first, second = begin_session(HislipPort(seat))
+    second.received(Frame(Kind.ASYNC_DEVICE_CLEAR).encoded())
+    hub.turn(59.0)
+    assert first.connection.open
+    hub.turn(2.0)
+    assert not (first.connection.open)
+    assert not (second.connection.open)

@@ -460,6 +460,16 @@ def test_a_megabyte_of_garbage_leaves_the_instrument_answering(
     assert server.failures == []
 
 
+def test_half_a_record_hangs_nobody(client: Client, connect: Callable[..., Client]) -> None:
+    half = connect()
+    half.xid += 1
+    record = rpc.call(half.xid, CORE, 1, 0)
+    half.socket.sendall(record[:17])
+    assert client.ask(b"SYST:VERS?") == b"1994.0\n"
+    half.socket.sendall(record[17:])
+    half.receive()
+
+
 def test_calls_may_be_sent_before_their_answers_are_read(client: Client) -> None:
     for _ in range(200):
         client.send(Procedure.NULL)
