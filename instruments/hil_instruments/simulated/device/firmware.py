@@ -102,9 +102,9 @@ class ReferenceFirmware:
         )
         polarity = Polarity.NEGATIVE if negative else Polarity.POSITIVE
         session = Session(current, polarity, delivering)
-        if delivering and self.policy.resumes(cause, session):
+        self._resuming = delivering and self.policy.resumes(cause, session)
+        if self._resuming:
             self._current, self._polarity = current, polarity
-            self._energise(Ramp.RESUME)
             return
         if self.policy.keeps_setting:
             self._current, self._polarity = current, polarity
@@ -457,6 +457,9 @@ class ReferenceFirmware:
 
     def _supervise(self, now: float) -> None:
         """Supply, link, keys, and what only faulty firmware does in a latched fault."""
+        if self._resuming and now >= self._ready_at:
+            self._resuming = False
+            self._energise(Ramp.RESUME)
         active = self._state in _OCCUPIED
         if active and self._battery_low():
             self._latch("SUPPLY")
