@@ -188,6 +188,30 @@ def test_a_full_memory_keeps_the_newest_and_sets_a_bit_but_no_error(recorder):
     assert stand.error() == 0
 
 
+def test_a_memory_that_is_drained_in_part_goes_on_where_it_stopped(recorder):
+    stand = recorder()
+    stand.say("FORM ASC;:INIT")
+    stand.wait(0.0991)
+    first = stand.say("R? 60")
+    stand.wait(0.1)
+    rest = stand.say("R?")
+    blocks = [part[2 + int(part[1]) :] for part in (first, rest)]
+    values = [float(each) for block in blocks for each in block.split(",")]
+    assert len(values) == 199
+    assert np.corrcoef(values, np.arange(199))[0, 1] > 0.9
+
+
+def test_an_overflow_is_told_however_it_came_and_until_the_next_start(recorder):
+    stand = recorder()
+    stand.say("INIT")
+    for _ in range(2):
+        stand.wait(40.0)
+        stand.say("DATA:POIN?")
+    assert int(stand.say("STAT:QUES:COND?")) & 1 << 14
+    stand.say("ABOR;:INIT")
+    assert not int(stand.say("STAT:QUES:COND?")) & 1 << 14
+
+
 def test_option_mem_holds_two_million_readings(recorder):
     stand = recorder(options=("MEM",))
     stand.say("INIT")
@@ -449,6 +473,16 @@ def test_its_filter_lessens_the_noise_and_its_offset_is_taken_away(keithley):
     assert ratio > 3
     plain.say("VOLT:REL:ACQ;:VOLT:REL:STAT ON;:READ?")
     assert abs(plain.number("FETC?")) < 1e-3
+
+
+def test_a_moving_filter_averages_with_the_readings_before(keithley):
+    stand = keithley()
+    stand.shape(Node.TERMINAL, (0.0, 0.0), (1.0, 0.0), (1.0001, 1.0))
+    stand.say("VOLT:RANG 10;NPLC 1;AVER:COUN 10;TCON MOV;STAT ON;:VOLT:AZER OFF;:COUN 100;:READ?")
+    values = np.array(stand.figures("TRAC:DATA? 1,100"))
+    assert values[49] == pytest.approx(0, abs=1e-3)
+    assert values[54] == pytest.approx(0.5, abs=2e-3)
+    assert values[60] == pytest.approx(1, abs=1e-3)
 
 
 def test_errors_are_written_as_its_event_log_does(keithley):

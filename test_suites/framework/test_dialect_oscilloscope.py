@@ -101,6 +101,28 @@ def test_the_sweep_normal_shows_the_newest_of_many_triggers(scope):
         assert stand.say(":TRIG:STAT?") == "WAIT"
 
 
+def test_the_sweep_normal_says_when_the_next_record_is_filling(scope):
+    pulses = [(0.5 * n + at, level * 5) for n in (2, 3) for at, level in PULSE]
+    stand = scope((0.0, 0.0), *pulses)
+    triggered(stand, level=0.1, sweep=":TRIG:SWE NORM")
+    stand.wait(1.501)  # the second trigger came 1 ms ago; 6 ms follow it
+    assert stand.say(":TRIG:STAT?") == "TD"
+    stand.wait(0.1)
+    assert stand.say(":TRIG:STAT?") == "WAIT"
+
+
+def test_an_inverted_channel_triggers_on_what_it_shows(scope):
+    stand = scope((0.0, 0.3), (1.0, 0.3), (1.001, 0.0))
+    stand.say(":CHAN1:INV ON")
+    triggered(stand, "NEG", level=-0.15)
+    stand.wait(2.0)
+    assert stand.say(":TRIG:STAT?") == "WAIT"
+    triggered(stand, "POS", level=-0.15)
+    stand.shape(Node.SHUNT, (0.0, 0.3), (3.0, 0.3), (3.001, 0.0))
+    stand.wait(2.0)
+    assert stand.say(":TRIG:STAT?") == "STOP"
+
+
 def test_the_sweep_auto_records_without_a_trigger(scope):
     stand = scope((0.0, 0.3))
     stand.wait(1.0)

@@ -307,7 +307,7 @@ class Dmm6500Trigger(Dmm6500Input):
         own = self._digitize_count if self._digitizes else self._count
         words = {"INF": math.inf, "AUTO": own}
         count = words[given] if isinstance(given, str) else float(round(given))
-        if not 1 <= count:
+        if not count >= 1:
             raise ScpiError(-222, f"{count:g} readings; allowed: 1 or more")
         self._place(place, Measure(self.buffers[name].name, count))
 
@@ -320,7 +320,7 @@ class Dmm6500Trigger(Dmm6500Input):
     @scpi("TRIGger:BLOCk:BRANch:COUNter", integer(), number(words="INFinite"), integer())
     def _counter_block(self, place: int, given: float | str, target: int) -> None:
         count = math.inf if isinstance(given, str) else float(round(given))
-        if not 1 <= count or (count > LARGEST_COUNT and not math.isinf(count)):
+        if not count >= 1 or (count > LARGEST_COUNT and not math.isinf(count)):
             raise ScpiError(-222, f"{count:g} passes; allowed: 1 to {LARGEST_COUNT}")
         self._place(place, Branch(target, count))
 

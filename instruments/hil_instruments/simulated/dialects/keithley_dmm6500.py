@@ -3,8 +3,9 @@
 DMM6500 Reference Manual; replies of real units as third-party drivers recorded them. What is
 modelled: voltage and current, direct, alternating and digitised (to 1 000 000 readings/s), with
 autoranging, overload, aperture average, errors inside the one-year accuracy, noise, filter,
-relative offset, input resistance and shunt; reading buffers of up to 7 000 000 readings that overwrite or
-stop when full; trigger models built of blocks, and the templates SimpleLoop and DurationLoop.
+relative offset, input resistance and shunt; reading buffers of up to 7 000 000 readings that
+overwrite or stop when full; trigger models built of blocks, the templates SimpleLoop and
+DurationLoop.
 
 What is not: scanner card, limits and scaling, TSP, temperature; resistance, diode and capacitance
 read overload, since nothing that they could measure is wired.

@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 Values: TypeAlias = npt.NDArray[np.float64]
 
-# Places within a piece, as shares of its length: dense at its beginning, where exponentials of any
-# time constant happen, and even over its length, for ramps and slow ones.
-_SHARES = np.unique(np.concatenate((np.geomspace(1e-7, 1.0, 29), np.linspace(0.0, 1.0, 17)[1:])))
-_FEW_SHARES = np.array([1e-3, 1e-2, 0.1, 0.3, 0.5, 0.75, 1.0])
+# Places within a piece: ages that cover every time constant an exponential may have, and shares of
+# its length, for ramps and for what is slow against it.
+_AGES = np.geomspace(1e-9, 1e4, 66)
+_SHARES = np.linspace(0.0, 1.0, 17)[1:]
+_FEW_AGES, _FEW_SHARES = np.geomspace(1e-8, 1e4, 13), np.array([0.3, 0.7, 1.0])
 _MANY_PIECES = 2_000
 """Above so many pieces they are small, and a few places in each are enough."""
 _CHUNK = 65_536
@@ -43,11 +44,15 @@ def places(signal: Signal, since: float, until: float) -> Iterator[Values]:
     """Yield rising times that cover `since` to `until`, a chunk at a time, each with the last."""
     edges = np.concatenate(([since], signal.breaks(since, until), [until]))
     edges = edges[np.concatenate(([True], np.diff(edges) > 0))]
-    shares = _SHARES if len(edges) < _MANY_PIECES else _FEW_SHARES
-    at_once = max(_CHUNK // len(shares), 1)
+    many = len(edges) > _MANY_PIECES
+    ages, shares = (_FEW_AGES, _FEW_SHARES) if many else (_AGES, _SHARES)
+    at_once = max(_CHUNK // (len(ages) + len(shares)), 1)
     for first in range(0, len(edges) - 1, at_once):
         begins = edges[first : first + at_once + 1]
-        inside = begins[:-1, np.newaxis] + np.diff(begins)[:, np.newaxis] * shares
+        lengths = np.diff(begins)[:, np.newaxis]
+        inside = np.concatenate((np.minimum(ages, lengths), shares * lengths), axis=1)
+        inside.sort(axis=1)
+        inside += begins[:-1, np.newaxis]
         inside[:, -1] = begins[1:]
         yield np.concatenate((begins[:1], inside.ravel()))
 
