@@ -11,6 +11,7 @@ from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.clock import VirtualClock
 from hil_instruments.simulated.physics.circuit import Circuit
 from hil_instruments.simulated.physics.node import Node
+from hil_instruments.simulated.physics.stage import OutputStage
 from hil_instruments.simulated.scpi import Exchange, Pending
 
 DESCRIPTION, PROFILE = read_bench(None), read_device(None)
@@ -23,6 +24,7 @@ class KnownCircuit:
     def __init__(self):
         self.points = {node: ([0.0], [0.0]) for node in Node}
         self.told = []
+        self.stage = OutputStage()
 
     def shape(self, node, *points):
         self.points[node] = tuple(zip(*points, strict=True))

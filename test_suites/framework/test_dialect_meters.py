@@ -271,6 +271,14 @@ def test_immediate_triggers_leave_the_delay_between_their_samples(recorder):
     assert np.diff(values)[2] > 5e-6
 
 
+def test_a_delay_that_is_set_ends_the_automatic_one(truevolt):
+    stand = truevolt()
+    assert stand.say("TRIG:DEL:AUTO?") == "1"
+    stand.say("VOLT:RANG 10;:TRIG:DEL 0.5;:READ?")
+    assert stand.say("TRIG:DEL:AUTO?") == "0"
+    assert stand.clock.time == pytest.approx(0.5 + 0.4)
+
+
 def test_a_level_trigger_keeps_the_samples_before_it(truevolt):
     stand = truevolt(options=("DIG",))
     stand.shape(Node.CURRENT, (0.0, 0.0), (0.5, 0.0), (0.5 + 1e-6, 4 * MA))

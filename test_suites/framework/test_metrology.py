@@ -1,17 +1,23 @@
 """The pure parts under the meters: memory, sample times, crossings, figures of a waveform."""
 
+import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.metrology.converter import NoiseCurve
 from hil_instruments.simulated.metrology.fault import MeterFault
+from hil_instruments.simulated.metrology.probe import Probe
 from hil_instruments.simulated.metrology.sampling import Burst, Memory
+from hil_instruments.simulated.metrology.terminals import Terminals
 from hil_instruments.simulated.metrology.watch import first_crossing, last_crossing
 from hil_instruments.simulated.metrology.waveform import Waveform
+from hil_instruments.simulated.physics.circuit import Circuit, OutputStage
 
 ACTIONS = st.lists(st.tuples(st.sampled_from(["extend", "put", "drop"]), st.integers(0, 40)))
 
@@ -104,3 +110,53 @@ def test_edges_have_hysteresis():
     rising, falling = wave.edges
     assert (len(rising), len(falling)) == (3, 3) or (len(rising), len(falling)) == (2, 3)
     assert wave.frequency == pytest.approx(3, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "ratio", "loading"),
+    [
+        ("differential, 10:1, 10 kohm", 10, 1 + 100 / 10e3),
+        ("differential, 1:1, 20 Mohm", 1, 1 + 100 / 20e6),
+        ("", 1, 1 + 100 / 1e6),
+    ],
+)
+def test_a_probe_divides_and_loads_as_the_bench_file_says(text, ratio, loading):
+    described = read_bench(None)
+    described = dataclasses.replace(described, wiring={**described.wiring, "probe": text})
+    probe = Probe(SimpleNamespace(at=lambda times: 0 * times + 1.0), described)
+    assert probe.at(np.zeros(1))[0] == pytest.approx(1 / ratio / loading, rel=1e-12)
+
+
+def real(**stage):
+    """The circuit of the built-in bench at 2 mA, and terminals across its shunt."""
+    described = read_bench(None)
+    circuit = Circuit(read_device(None), described, OutputStage(**stage))
+    circuit.select_load(described.loads["2k"])
+    circuit.set_cutoff(True)
+    circuit.command(2e-3)
+    circuit.set_output_relay(True)
+    circuit.advance(1.0)
+    return circuit, Terminals(
+        SimpleNamespace(device=SimpleNamespace(circuit=circuit)), "oscilloscope"
+    )
+
+
+def test_a_break_of_microseconds_in_the_real_circuit_is_caught():
+    circuit, terminals = real()
+    circuit.advance(600.0)
+    circuit.set_cutoff(False)
+    circuit.advance(600.0 + 2e-6)
+    circuit.set_cutoff(True)
+    circuit.advance(1200.0)
+    found = first_crossing(terminals, 1.0, 1200.0, 0.1, "NEG")
+    assert found == pytest.approx(600.0, abs=1e-9)
+    assert last_crossing(terminals, 1.0, 1200.0, 0.1, "POS") == pytest.approx(600.0, abs=1e-5)
+
+
+def test_ripple_of_the_real_circuit_is_seen_within_one_long_piece():
+    circuit, terminals = real(ripple=0.05, ripple_frequency=10e3)
+    circuit.advance(3.0)
+    assert len(circuit.breaks(1.5, 3.0)) == 0
+    found = first_crossing(terminals, 1.5, 3.0, 0.2 * 1.04, "POS")
+    assert found is not None
+    assert found < 1.5 + 2e-4

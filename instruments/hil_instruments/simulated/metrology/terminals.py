@@ -17,6 +17,7 @@ NODES = {"ammeter": Node.CURRENT, "voltmeter": Node.TERMINAL, "oscilloscope": No
 BLOWN = 1e12
 """Resistance in ohm of a blown fuse."""
 _ALTERNATING_PLACES = 512
+_MOST_QUARTERS = 20_000
 
 
 class Terminals:
@@ -64,5 +65,14 @@ class Terminals:
         return self._world.device.circuit.observe(self._node, times)
 
     def breaks(self, since: float, until: float) -> Values:
-        """Times in (since, until] at which the circuit passed from one piece to the next."""
-        return self._world.device.circuit.breaks(since, until)
+        """Times in (since, until] between which the input is smooth.
+
+        They are the beginnings of the circuit's pieces; where the output stage ripples, the
+        quarters of its periods besides, but for a very long time not all of them.
+        """
+        circuit = self._world.device.circuit
+        breaks: Values = circuit.breaks(since, until)
+        if not circuit.stage.ripple:
+            return breaks
+        step = max(1 / (4 * circuit.stage.ripple_frequency), (until - since) / _MOST_QUARTERS)
+        return np.union1d(breaks, np.arange(since, until, step)[1:])
