@@ -123,6 +123,14 @@ def test_channels_without_a_load_only_show_their_voltage(supply):
     assert supply.ask(":OUTP:MODE? CH2;:INST:NSEL?;:APPL? CH1,VOLT") == "CV;2;9.000"
 
 
+def test_a_number_behind_source_names_a_channel_and_none_the_selected_one(supply):
+    supply.say(":SOUR2:VOLT 5;:SOUR3:CURR 1;:INST CH2;:SOUR:CURR 0.5;:VOLT 6")
+    assert supply.ask(":SOUR1:VOLT?;:SOUR2:VOLT?;:SOUR2:CURR?") == "9.000;6.000;0.5000"
+    assert supply.ask(":SOUR3:CURR?;:VOLT?;:SOUR3:VOLT? MAX") == "1.0000;6.000;5.300"
+    supply.say(":SOUR4:VOLT 1")
+    assert supply.error() == -114
+
+
 def test_a_reset_of_the_supply_takes_the_device_its_power(supply):
     supply.say("*RST")
     supply.wait(0.1)
@@ -204,7 +212,9 @@ def test_cycles_count_closures(stand):
     for _ in range(3):
         each.say("ROUT:CLOS (@102)")
         each.say("ROUT:OPEN (@102)")
-    assert each.ask("DIAG:REL:CYCL? (@101:103)") == "+0,+3,+0"
+    each.say("ROUT:CLOS (@102)")
+    each.say("ROUT:CLOS (@102)")  # closed already: nothing moves
+    assert each.ask("DIAG:REL:CYCL? (@101:103)") == "+0,+4,+0"
     each.say("DIAG:REL:CYCL:CLE (@102)")
     assert each.ask("DIAG:REL:CYCL? (@102)") == "+0"
 
