@@ -177,7 +177,7 @@ class FrontEnd:
             return Mode.OFF
         volts, drop, before = self.sign * output, self.stage.drop, self.mode
         blocked = _MARGIN if before is Mode.BLOCKED else -_MARGIN
-        if volts > self._boost - blocked and demand > 0:
+        if volts > self._boost - blocked:
             return Mode.BLOCKED
         if before is Mode.SATURATED:
             saturated = demand > (self._boost - volts) / drop - _MISSING * 0.999
@@ -189,7 +189,9 @@ class FrontEnd:
         """Magnitude of the current in A that is asked for; None while nothing is driven."""
         if not self.alive:
             return None
-        return self.regulator.now if self.relay.closed else (self._leak or None)
+        if self.relay.closed:
+            return None if self.regulator.rests else self.regulator.now
+        return self._leak or None
 
     def _balance(self, now: float, saturation: float) -> None:
         """Bring supply, boost and command into balance; the device may die, or live again."""

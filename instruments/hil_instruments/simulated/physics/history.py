@@ -6,6 +6,7 @@ from bisect import bisect_right
 
 import numpy as np
 
+from hil.errors import UsageError
 from hil_instruments.simulated.physics.node import Node
 from hil_instruments.simulated.physics.segment import Segment
 from hil_instruments.simulated.physics.signal import Signal
@@ -43,6 +44,27 @@ class History:
             return
         self._segments.append(segment)
         self._starts.append(segment.start)
+
+    def require(self, starts: Array, ends: Array, now: float) -> None:
+        """Refuse windows that it does not reach.
+
+        Args:
+            starts: bench times in s.
+            ends: of the same windows.
+            now: bench time in s until which the last segment is known.
+
+        Raises:
+            UsageError: a window lies outside.
+        """
+        if not np.size(starts):
+            return
+        first, last = float(np.min(starts)), float(np.max(ends))
+        slack = 1e-9 + 1e-12 * abs(now)  # rounding of start + n x interval
+        if not (first >= self.start - slack and last <= now + slack):
+            raise UsageError(
+                f"circuit: observed from {first} s to {last} s; "
+                f"its history reaches from {self.start} s to {now} s"
+            )
 
     def forget(self, before: float) -> None:
         """Drop what ended before a bench time in s."""

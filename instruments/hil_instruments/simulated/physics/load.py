@@ -57,6 +57,11 @@ class Load:
         """Present resistance in ohm of the link that falls; 0 where none does."""
         return self.fall.resistance(self.wet) if self.fall else 0.0
 
+    @property
+    def excess(self) -> float:
+        """Conductance in S beside that in the network, of a link that falls; 0 where none does."""
+        return (1 / self.resistance - 1 / self.ohm) * self.share if self.ohm else 0.0
+
     def change(
         self, entry: LoadEntry | None, voltages: dict[str, float], now: float
     ) -> dict[str, float]:
@@ -103,21 +108,23 @@ class Load:
         """
         if self.fall is None or self.ohm is None:
             return Yield()
-        law, ohm = self.fall, self.resistance
+        law, ohm, off = self.fall, self.resistance, abs(self.excess) * self.resistance / self.share
         change, largest = abs(later - now), max(abs(now), abs(later))
-        more = 1 / ohm - 1 / self.ohm
-        if abs(more) * ohm * change > tolerance / 2:
-            return Yield(exact=False)
         share = (law.start - law.final) / ohm
         pace = -share * law.pace(self.wet, now / ohm)  # of the conductance, relative
         quick = share * abs(law.pace(self.wet, largest / ohm))
         bend = quick * (2 * quick + law.rate(largest / ohm))  # bound of its second derivative
-        spans = [
-            tolerance / 2 / (quick * change) if quick * change else math.inf,
-            math.sqrt(tolerance / (largest * bend)) if largest * bend else math.inf,
-        ]
+        quarter = tolerance / 4
+        span = min(_over(quarter, quick * change), math.sqrt(_over(quarter, largest * bend / 2)))
+        if off * change > quarter or _over(quarter, off * quick * largest) < span / 2:
+            return Yield(exact=False)
+        span = min(span, _over(quarter, off * quick * largest))
         return Yield(
-            level=now * more * self.share,
+            level=now * self.excess,
             slope=now * pace / ohm * self.share,
-            span=max(min(spans), _SHORTEST),
+            span=max(span, _SHORTEST),
         )
+
+
+def _over(share: float, whole: float) -> float:
+    return share / whole if whole else math.inf

@@ -20,7 +20,7 @@ Row: TypeAlias = tuple[float, ...]
 GROUND = "return"
 """The dispersive terminal of the device: all voltages are against it."""
 _RESONANCE = 1e-6  # relative distance below which a source's rate is moved off a mode
-_LEAST_CONDUCTANCE = 1e-13  # S from every node to ground: no node floats
+_LEAST_CONDUCTANCE = 1e-15  # S from every node to ground: no node floats
 _LEAST_RATE = 1e-9  # 1/s: a mode slower than 30 years is as good as constant
 
 
@@ -109,50 +109,86 @@ class Network:
         return dict(zip(self.names, vector, strict=True))
 
 
-def reduced(
-    netlist: Netlist, probes: Sequence[Probe], decays: Sequence[float], pulse: float = 0.0
-) -> Network:
-    """Bring a netlist to its modes.
+@dataclass(frozen=True, slots=True, eq=False)
+class Solved:
+    """A netlist with its resistive part solved: what capacitors and sources give."""
 
-    Args:
-        netlist: no two capacitors in parallel, none in a loop of capacitors; at least one.
-        probes: what is to be observed.
-        decays: rates in 1/s of the exponentials of the first source.
-        pulse: angular frequency of its sinusoid in 1/s.
-    """
-    nodes = _nodes(netlist)
-    from_state, from_source, currents, driven = _resistive(netlist, nodes)
-    roots = np.sqrt([farad for *_, farad in netlist.capacitors])
-    stiffness = -currents / np.outer(roots, roots)
-    rates, vectors = np.linalg.eigh((stiffness + stiffness.T) / 2)
-    rates = np.maximum(rates, _LEAST_RATE)
-    to_modes, from_modes = vectors.T * roots, vectors / roots[:, None]
-    inputs = (vectors.T / roots) @ driven
-    weights, direct = _weights(probes, nodes, len(netlist.sources))
-    seen = weights @ from_state @ from_modes
-    through = weights @ from_source + direct
-    swings = inputs[:, 0] / (rates + 1j * pulse)
-    apart = [_apart(rate, rates) for rate in decays]
-    responses = np.array([inputs[:, 0] / (rates - rate) for rate in apart])
-    return Network(
-        names=tuple(name for name, *_ in netlist.capacitors),
-        rates=_row(rates),
-        inputs=_rows(inputs.T),
-        probes=_rows(seen),
-        direct=_rows(through),
-        gains=_rows(seen @ (inputs / rates[:, None]) + through),
-        drags=_rows(seen @ (inputs / rates[:, None] ** 2)),
-        decays=tuple(apart),
-        responses=_rows(responses),
-        transfers=_rows(seen @ responses.T + through[:, :1]),
-        pulse=pulse,
-        swings=tuple(swings.tolist()),
-        sways=tuple((seen @ swings + through[:, 0]).tolist()),
-        surges=_rows(np.abs(inputs[:, 0]) / np.maximum(rates, np.array(apart)[:, None])),
-        still=_row(inputs[:, 0] / rates),
-        to_modes=to_modes,
-        from_modes=from_modes,
-    )
+    names: tuple[str, ...]
+    """Of the capacitors."""
+    roots: Array
+    """Roots of their capacitances."""
+    currents: Array
+    """Currents into the capacitors per volt of each."""
+    driven: Array
+    """The same per ampere of each source."""
+    seen: Array
+    """Probe by probe, per volt of each capacitor."""
+    through: Array
+    """Probe by probe, per ampere of each source."""
+
+    @classmethod
+    def of(cls, netlist: Netlist, probes: Sequence[Probe]) -> Solved:
+        """Solve the resistive part of a netlist.
+
+        Args:
+            netlist: no two capacitors in parallel, none in a loop of capacitors; at least one.
+            probes: what is to be observed.
+        """
+        nodes = _nodes(netlist)
+        from_state, from_source, currents, driven = _resistive(netlist, nodes)
+        weights, direct = _weights(probes, nodes, len(netlist.sources))
+        return cls(
+            names=tuple(name for name, *_ in netlist.capacitors),
+            roots=np.sqrt([farad for *_, farad in netlist.capacitors]),
+            currents=currents,
+            driven=driven,
+            seen=weights @ from_state,
+            through=weights @ from_source + direct,
+        )
+
+    def network(
+        self, decays: Sequence[float], pulse: float = 0.0, beside: Mapping[str, float] | None = None
+    ) -> Network:
+        """Bring it to its modes.
+
+        Args:
+            decays: rates in 1/s of the exponentials of the first source.
+            pulse: angular frequency of its sinusoid in 1/s.
+            beside: name of a capacitor to a conductance in S beside it.
+        """
+        stiffness = -self.currents / np.outer(self.roots, self.roots)
+        for name, siemens in (beside or {}).items():
+            number = self.names.index(name)
+            stiffness[number, number] += siemens / self.roots[number] ** 2
+        rates, vectors = np.linalg.eigh((stiffness + stiffness.T) / 2)
+        rates = np.maximum(rates, _LEAST_RATE)
+        to_modes, from_modes = vectors.T * self.roots, vectors / self.roots[:, None]
+        inputs = (vectors.T / self.roots) @ self.driven
+        seen = self.seen @ from_modes
+        apart = [_apart(rate, rates) for rate in decays]
+        first = inputs[:, 0]
+        responses = np.array([first / (rates - rate) for rate in apart])
+        swings = first / (rates + 1j * pulse)
+        still = inputs / rates[:, None]
+        return Network(
+            names=self.names,
+            rates=_row(rates),
+            inputs=_rows(inputs.T),
+            probes=_rows(seen),
+            direct=_rows(self.through),
+            gains=_rows(seen @ still + self.through),
+            drags=_rows(seen @ (still / rates[:, None])),
+            decays=tuple(apart),
+            responses=_rows(responses),
+            transfers=_rows(seen @ responses.T + self.through[:, :1]),
+            pulse=pulse,
+            swings=tuple(swings.tolist()),
+            sways=tuple((seen @ swings + self.through[:, 0]).tolist()),
+            surges=_rows(np.abs(first) / np.maximum(rates, np.array(apart)[:, None])),
+            still=_row(still[:, 0]),
+            to_modes=to_modes,
+            from_modes=from_modes,
+        )
 
 
 def _nodes(netlist: Netlist) -> dict[str, int]:

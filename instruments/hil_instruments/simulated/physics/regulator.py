@@ -27,6 +27,11 @@ class Regulator:
         """Current in A asked for."""
         return self.command + self.behind + self.excess + self.swing.real
 
+    @property
+    def rests(self) -> bool:
+        """Whether it asks for nothing, now and later."""
+        return not (self.command or self.behind or self.excess or self.swing)
+
     def ask(self, command: float) -> None:
         """Give a new command in A; the current goes on from where it is."""
         self.behind += self.command - command

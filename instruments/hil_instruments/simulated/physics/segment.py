@@ -12,6 +12,8 @@ from hil_instruments.simulated.physics.node import Node
 from hil_instruments.simulated.physics.signal import Signal
 from hil_instruments.simulated.physics.wiring import YIELD
 
+_LAST_PROBE = Node.EARTH.probe
+"""Nodes up to this one are probes of the network."""
 BOOST_DECAY = 2
 """Number of the exponential with which the boost voltage approaches its aim."""
 
@@ -54,7 +56,7 @@ class Feed:
 class Segment:
     """A network, its sources, and its modes at the begin."""
 
-    __slots__ = ("_modes", "_reach", "drive", "feed", "free", "network", "start")
+    __slots__ = ("_modes", "_reach", "_signals", "drive", "feed", "free", "network", "start")
 
     def __init__(
         self, start: float, network: Network, drive: Drive, feed: Feed, modes: list[float]
@@ -71,6 +73,7 @@ class Segment:
         self.start, self.network, self.drive, self.feed = start, network, drive, feed
         self._modes = modes
         self._reach: list[float] | None = None
+        self._signals: dict[int, Signal] = {}
         forced = self._forced(0.0, drive.amplitudes, drive.swing)
         self.free = [z - f for z, f in zip(modes, forced, strict=True)]
 
@@ -113,7 +116,13 @@ class Segment:
         ]
 
     def signal(self, probe: int) -> Signal:
-        """What a probe of the network sees."""
+        """What a probe of the network sees; it stays the same, so it is made once."""
+        found = self._signals.get(probe)
+        if found is None:
+            found = self._signals[probe] = self._signal(probe)
+        return found
+
+    def _signal(self, probe: int) -> Signal:
         network, drive = self.network, self.drive
         gains, levels = network.gains[probe], drive.levels
         level = gains[0] * levels[0] + gains[1] * levels[1] + gains[2] * levels[2]
@@ -170,14 +179,20 @@ class Segment:
 
     def seen(self, node: Node) -> Signal:
         """What an instrument at a node sees."""
+        probe = node.probe
+        if probe <= _LAST_PROBE:
+            return self.signal(probe)
         feed = self.feed
         if node is Node.BOOST:
             return Signal(feed.boost, 0.0, [(feed.boost_excess, self.boost_rate)])
         if node is Node.SUPPLY:
             return Signal(feed.supply)
-        if node is Node.SUPPLY_CURRENT:
-            return Signal(feed.quiescent).plus(feed.draw, self.signal(Node.SENSE.value))
-        return self.signal(node.value)
+        return Signal(feed.quiescent).plus(feed.draw, self.signal(Node.SENSE.probe))
+
+    def rests(self, node: Node, age: float, within: float) -> bool:
+        """Whether a node of the network stays as it is from an age in s on, within so much."""
+        signal = self.signal(node.value)
+        return not signal.slope and signal.wander(age) < within
 
     @property
     def boost_rate(self) -> float:

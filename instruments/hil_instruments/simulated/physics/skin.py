@@ -40,7 +40,7 @@ def links(entry: LoadEntry, share: float = 1.0, ohm: float | None = None) -> tup
     Args:
         entry: the load.
         share: of the area of the active electrode that touches the skin.
-        ohm: present resistance under the active electrode; None is that of the entry.
+        ohm: present resistance under the whole active electrode; None is that of the entry.
     """
     found: list[Link] = []
     if entry.parallel is not None and entry.capacitance is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from hil_instruments.simulated.physics.node import Node
+from hil_instruments.simulated.physics.segment import Segment
 from hil_instruments.simulated.physics.signal import Signal
 
 _HYSTERESIS = 1e-6  # relative; a level that was met must be left by so much before it counts again
@@ -24,15 +26,21 @@ class Window:
 
     def look(self, value: float) -> bool:
         """Take a value in; return whether its region is another one than before."""
+        before, self.region = self.region, self._place(value)
+        return before is not None and self.region != before
+
+    def leaves(self, value: float) -> bool:
+        """Whether a value is in another region than the last one."""
+        return self._place(value) != self.region
+
+    def _place(self, value: float) -> int:
         size, before = abs(value), self.region
         slack = _NEAR * max(1.0, size)
         if before is None:
-            self.region = -1 if size < self.low else int(size > self.high)
-            return False
+            return -1 if size < self.low else int(size > self.high)
         low = self.low - slack if before < 0 else _left(self.low) + slack
         high = _left(self.high) + slack if before > 0 else self.high - slack
-        self.region = -1 if size < low else int(size >= high)
-        return self.region != before
+        return -1 if size < low else int(size >= high)
 
     def rests(self, level: float, spread: float) -> bool:
         """Whether a signal that stays within `spread` of `level` stays in its region."""
@@ -56,6 +64,41 @@ class Window:
         else:
             ages.append(falling.quiet(age, -_left(self.high)))
         return min(ages, default=math.inf)
+
+
+class Windows:
+    """Windows on any nodes, one each."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._of: dict[Node, Window] = {}
+
+    def put(self, node: Node, low: float, high: float, value: float) -> None:
+        """Put a window on a node that has a value now; both levels infinite remove it."""
+        if math.isinf(low) and math.isinf(high):
+            self._of.pop(node, None)
+        else:
+            window = self._of[node] = Window(low, high)
+            window.look(value)
+
+    def quiet(self, segment: Segment, age: float) -> float:
+        """Age of a segment in s up to which no window has anything to tell."""
+        ages = []
+        for node, window in self._of.items():
+            if node.value <= Node.EARTH.value and window.rests(*segment.extent(node.value)):
+                continue
+            signal = segment.seen(node)
+            if window.leaves(signal.at(age)):
+                return age
+            ages.append(window.quiet(signal, age))
+        return min(ages, default=math.inf)
+
+    def look(self, segment: Segment, age: float) -> bool:
+        """Look at an age of a segment in s; return whether any window has something to tell."""
+        found = False
+        for node, window in self._of.items():
+            found |= window.look(segment.seen(node).at(age))
+        return found
 
 
 @dataclass(slots=True)

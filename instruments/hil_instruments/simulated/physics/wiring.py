@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from hil.bench import LoadEntry
-from hil_instruments.simulated.physics.network import GROUND, Netlist, Network, Probe, reduced
+from hil_instruments.simulated.physics.network import GROUND, Netlist, Network, Probe, Solved
 from hil_instruments.simulated.physics.node import Node
 from hil_instruments.simulated.physics.skin import ACTIVE, links
 from hil_instruments.simulated.physics.stage import OutputStage
@@ -47,16 +47,16 @@ class Wiring:
     """What is connected; None is nothing."""
     share: float = 1.0
     """Of the active electrode's area on the skin."""
-    ohm: float | None = None
-    """Present resistance of the falling link; None does not fall."""
+    yields: bool = False
+    """Whether the resistance of the first link is left out: it yields, and is put in later."""
     relay: bool = False
     """Whether the output relay is closed."""
     saturated: bool = False
     """Whether the stage is a voltage behind its drop, not a current."""
 
 
-def network(wiring: Wiring, stage: OutputStage) -> Network:
-    """Bring wiring, load and output stage to their modes."""
+def solved(wiring: Wiring, stage: OutputStage) -> Solved:
+    """Solve the resistive part of wiring, load and output stage."""
     netlist = Netlist()
     farad = stage.capacitance + (stage.stray if wiring.relay else 0.0)
     netlist.capacitor(OUTPUT, "output", GROUND, farad)
@@ -84,12 +84,14 @@ def network(wiring: Wiring, stage: OutputStage) -> Network:
         SKIN: skin,
         EFFORT: Probe({"output": 1.0}, {} if wiring.saturated else {STAGE: stage.drop}),
     }
-    return reduced(
-        netlist,
-        [probes[number] for number in range(len(probes))],
-        (1 / stage.lag, 1 / stage.transient, 1 / stage.boost_lag),
-        2 * math.pi * stage.ripple_frequency,
-    )
+    return Solved.of(netlist, [probes[number] for number in range(len(probes))])
+
+
+def network(found: Solved, stage: OutputStage, siemens: float | None = None) -> Network:
+    """Bring it to its modes; `siemens` is the conductance of the link that yields."""
+    beside = {} if siemens is None else {FALLING: siemens}
+    decays = (1 / stage.lag, 1 / stage.transient, 1 / stage.boost_lag)
+    return found.network(decays, 2 * math.pi * stage.ripple_frequency, beside)
 
 
 def _load(netlist: Netlist, wiring: Wiring) -> tuple[Probe, Probe]:
@@ -98,18 +100,19 @@ def _load(netlist: Netlist, wiring: Wiring) -> tuple[Probe, Probe]:
     if entry is None:
         netlist.source(GROUND, GROUND)
         return Probe(), Probe()
-    found = links(entry, wiring.share, wiring.ohm)
+    found = links(entry, wiring.share)
     series = max(float(entry.series.base), _CONTACT)
     ends = _nodes(len(found), shunted=wiring.shunt > 0)
     netlist.resistor("terminal", ends[0], series)
     for link, first, second in zip(found, ends, ends[1:], strict=False):
-        netlist.resistor(first, second, link.ohm)
+        if not (wiring.yields and link.name == FALLING):
+            netlist.resistor(first, second, link.ohm)
         if link.farad:
             netlist.capacitor(link.name, first, second, link.farad)
     if wiring.shunt > 0:
         netlist.resistor("shunt", GROUND, wiring.shunt)
     current = Probe({"terminal": 1 / series, ends[0]: -1 / series})
-    if wiring.ohm is None:
+    if not wiring.yields:
         netlist.source(GROUND, GROUND)
         return current, Probe()
     netlist.source(ends[0], ends[1])
