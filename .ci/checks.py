@@ -30,6 +30,7 @@ TOOLS = [
     Tool("chromium", "chromium", "HTML report in a browser"),
     Tool("pdftoppm", "poppler-utils", "pages of the PDF report"),
     Tool("tmux", "tmux", "command line in a real terminal"),
+    Tool("ngspice", "ngspice", "physics of the simulated bench against another solver"),
     Tool("cc", "gcc libc6-dev", "firmware in C behind the port, also under sanitizers"),
 ]
 
