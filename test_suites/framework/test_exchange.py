@@ -522,3 +522,15 @@ def test_a_closed_exchange_hears_of_nothing(rig: Rig, bus: Exchange) -> None:
     rig.clock.advance(2.0)
     rig.changed()
     assert not bus.waits
+
+
+def test_triggers_that_wait_are_bounded_too(rig: Rig, bus: Exchange) -> None:
+    bus.write(b"MOVE")
+    for _ in range(3000):
+        bus.trigger()
+    assert not bus.accepts()
+    bus.write(b"SET 1")
+    assert errors(rig) == [-363]
+    rig.clock.advance(1.0)
+    assert rig.triggered == 1.0
+    assert bus.accepts()

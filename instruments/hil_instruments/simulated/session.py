@@ -77,7 +77,7 @@ class Session:
         clock = self._clock
         clock.advance(clock.time + MESSAGE_LATENCY)
         exchange = self._exchange if self._generation == self.bench.generation else self.exchange
-        if exchange.input_waits:
+        if exchange.messages:
             self._make_room(exchange)
         exchange.write(data, end)
         if exchange.instrument.defect is not None:

@@ -7,17 +7,16 @@ it happen; nothing here waits.
 from __future__ import annotations
 
 import math
-import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from hil_instruments.simulated.clock import Timer
 from hil_instruments.simulated.faults.link import Delivery, Link
-from hil_instruments.simulated.scpi.core import LONGEST_KEPT, Core
+from hil_instruments.simulated.scpi.core import Core
 from hil_instruments.simulated.scpi.errors import ScpiError
 from hil_instruments.simulated.scpi.execution import Execution
-from hil_instruments.simulated.scpi.framing import Framer
+from hil_instruments.simulated.scpi.inbox import Inbox
 from hil_instruments.simulated.scpi.replies import Answer, Pending
 
 BACKLOG = 1 << 20
@@ -47,12 +46,9 @@ class Exchange:
         self.dropped = False
         """Whether the link is gone: the client must connect anew."""
         self._clock = instrument.clock
-        self._framer = Framer(stream, instrument.longest_message)
-        self._inbox: deque[bytes | None] = deque()
-        """Messages that wait for the instrument; None is a trigger."""
-        self.input_waits = 0
-        """Bytes of messages that wait for the instrument."""
-        self._partial = False
+        self._inbox = Inbox(stream, instrument.longest_message)
+        self.messages = self._inbox.messages
+        """Those that wait for the instrument; None is a trigger."""
         self._pending: Pending | None = None
         self.output = b""
         """The reply that is being read; empty if none is there."""
@@ -68,8 +64,6 @@ class Exchange:
         self._mutes = type(instrument).powered is not Core.powered
         self._deafens = self._mutes and type(instrument).receive is Core.receive
         """Whether it is up to the exchange that an instrument without power hears nothing."""
-        self._plain: set[bytes] = set()
-        """Writes that are known to be one whole message."""
         instrument.attach(self)
 
     # What the client sends.
@@ -82,8 +76,8 @@ class Exchange:
             end: whether END came with the last byte; a stream has none.
         """
         if (
-            (end and data in self._plain)
-            and not (self.output or self._inbox or self._partial)
+            (end and data in self._inbox.plain)
+            and not (self.output or self.messages or self._inbox.partial)
             and self._pending is None
             and self.instrument.busy_until <= self._clock.time
             and not (self._deafens and self._is_mute())
@@ -91,57 +85,36 @@ class Exchange:
             self._obey(data)
         else:
             self._write_piece(data, end)
-            if end:
-                self._remember(data)
-
-    def _remember(self, data: bytes) -> None:
-        """Note that such a write is one message, which need not be looked at again."""
-        line_end = data.find(b"\n")
-        whole = line_end == len(data) - 1 or (line_end < 0 and not self.stream)
-        if whole and len(data) <= LONGEST_KEPT and not (self.stream and b"#" in data):
-            if len(self._plain) >= LONGEST_KEPT:
-                self._plain.clear()
-            self._plain.add(bytes(data))
 
     def _is_mute(self) -> bool:
-        return not self.instrument.powered()
+        return self._mutes and not self.instrument.powered()
 
     def _write_piece(self, data: bytes, end: bool) -> None:
-        if self._mutes and self._is_mute():
+        if self._is_mute():
             self.forget()
             return
         if not self.stream and data and (self.output or self._is_replying()):
             self._interrupt()
-        framer = self._framer
-        lost = 0
-        for message in framer.feed(data, end):
-            if not self.accepts():
-                lost += 1
-            elif message.strip():
-                self._inbox.append(message)
-                self.input_waits += len(message)
+        inbox = self._inbox
+        for message in inbox.feed(data, end):
+            if inbox.push(message):
                 self._proceed()
-        self._partial = framer.partial
-        if framer.overruns:
-            longest = self.instrument.longest_message
-            self._report(-363, f"a message of more than {longest} bytes")
-            framer.overruns = 0
-        if lost:
-            self._report(-363, f"{lost} messages while {self.input_waits} bytes waited")
+        for detail in inbox.losses():
+            self._report(-363, detail)
         self._proceed()
 
     def accepts(self) -> bool:
         """Whether there is room for more input; what does not fit is lost with -363."""
-        return self.input_waits < self.instrument.longest_message
+        return self._inbox.accepts()
 
     def trigger(self) -> None:
         """Group execute trigger: as *TRG, in its turn among the messages."""
-        if self._partial:
+        if self._inbox.partial:
             self._report(-105, "a message has begun and not ended")
             return
         if self.output or self._is_replying():
             self._interrupt()
-        self._inbox.append(None)
+        self._inbox.push(None)
         self._proceed()
 
     def clear(self) -> None:
@@ -158,10 +131,7 @@ class Exchange:
 
     def forget(self) -> None:
         """Lose what was written and not obeyed, asked and not read."""
-        self._framer.reset()
-        self._partial = False
         self._inbox.clear()
-        self.input_waits = 0
         self._pending = None
         self._drop_output()
         self._plan(math.inf)
@@ -188,9 +158,9 @@ class Exchange:
             return self._clock.time
         if self._pending is not None:
             return self._pending.ready
-        return self.instrument.busy_until if self._inbox else math.inf
+        return self.instrument.busy_until if self.messages else math.inf
 
-    def read(self, count: int = sys.maxsize, stop: int = -1) -> tuple[bytes, bool]:
+    def read(self, count: int = 1 << 30, stop: int = -1) -> tuple[bytes, bool]:
         """Read of the reply what is there.
 
         Args:
@@ -214,14 +184,14 @@ class Exchange:
             self._offset = end
             return output[start:end], False
         self.output, self._offset = b"", 0
-        if self._replies or self._inbox:
+        if self._replies or self.messages:
             self._next_reply()
         if self.instrument.attentive:
             self.instrument.changed()
         return output[start:] if start else output, True
 
     def _read_in_vain(self) -> None:
-        if not (self.stream or self.holds or (self._mutes and self._is_mute())):
+        if not (self.stream or self.holds or self._is_mute()):
             self._report(-420, "a read came without a query")
 
     def _next_reply(self) -> None:
@@ -270,7 +240,7 @@ class Exchange:
 
     def status_byte(self) -> int:
         """Status byte with RQS in bit 6, as a serial poll reads it, without its effect."""
-        if self._mutes and self._is_mute():
+        if self._is_mute():
             return 0
         status = self.instrument.status_byte(reply_waits=self.waits)
         return (status & ~_REQUEST) | _REQUEST * self._requesting
@@ -306,7 +276,7 @@ class Exchange:
     @property
     def holds(self) -> bool:
         """Whether a message waits for the instrument, or a reply for its time."""
-        return self._pending is not None or bool(self._inbox)
+        return self._pending is not None or bool(self.messages)
 
     def look(self) -> None:
         """Look at the instrument again: what can be obeyed, whether to request service."""
@@ -336,12 +306,12 @@ class Exchange:
                 self._pending = None
                 self._run(pending.produce)
                 return True
-            if self._inbox and not self.stream and self._is_replying():
+            if self.messages and not self.stream and self._is_replying():
                 self._interrupt()
                 return True
             self._plan(pending.ready)
             return False
-        if not self._inbox or (self.output and self.stream and self._backlog > BACKLOG):
+        if not self.messages or (self.output and self.stream and self._backlog > BACKLOG):
             return False
         if self.output and not self.stream:
             self._interrupt()
@@ -352,15 +322,11 @@ class Exchange:
         return True
 
     def _obey_next(self) -> None:
-        message = self._inbox.popleft()
+        message = self._inbox.pop()
         if message is None:
-            self._run(lambda: self.instrument.guarded(self._trigger))
+            self._run(lambda: self.instrument.guarded(self.instrument.trigger))
         else:
-            self.input_waits -= len(message)
             self._obey(message)
-
-    def _trigger(self) -> None:
-        self.instrument.trigger()
 
     def _obey(self, message: bytes) -> None:
         instrument = self.instrument
