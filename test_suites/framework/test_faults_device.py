@@ -553,7 +553,7 @@ def calibration_is_lost(bench: Bench) -> bool:
 
 
 def key_starts(bench: Bench) -> bool:
-    bench.wait(2.0)
+    bench.wait(9.0)
     return bench.current > 0.01
 
 
