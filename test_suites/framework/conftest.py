@@ -49,6 +49,11 @@ class KnownCircuit:
     def mean(self, node, start, aperture):
         return float(self.means(node, np.array([start]), aperture)[0])
 
+    def began(self, time):
+        return max(
+            (t for knots, _ in self.points.values() for t in knots if t <= time), default=0.0
+        )
+
     def breaks(self, since, until):
         times = sorted({t for knots, _ in self.points.values() for t in knots})
         return np.array([t for t in times if since < t <= until])

@@ -1,6 +1,7 @@
 """The pure parts under the meters: memory, sample times, crossings, figures of a waveform."""
 
 import dataclasses
+import itertools
 import math
 from types import SimpleNamespace
 
@@ -70,6 +71,9 @@ class Pulse:
         age = np.maximum(times - 1.0, 0.0)
         return np.exp(-age / self.fall) - np.exp(-age / self.rise)
 
+    def began(self, time):
+        return 0.0 if time < 1.0 else 1.0
+
     def breaks(self, since, until):
         return np.array([1.0] if since < 1.0 <= until else [])
 
@@ -84,6 +88,15 @@ def test_a_pulse_at_the_beginning_of_a_long_piece_is_seen(fall):
     assert signal.at(np.array([down]))[0] == pytest.approx(0.2, rel=1e-3)
     assert down > found
     assert first_crossing(signal, 0.0, 7200.0, 0.6, "RFAL") is None
+
+
+@pytest.mark.parametrize("step", [1e-3, 0.1, 7.0])
+def test_looking_often_finds_the_same_as_looking_once(step):
+    signal = Pulse(0.3, 3.0)
+    once = first_crossing(signal, 0.0, 30.0, 0.2, "NEG")
+    times = np.arange(0.0, 30.0 + step, step)
+    looks = (first_crossing(signal, a, b, 0.2, "NEG") for a, b in itertools.pairwise(times))
+    assert next(found for found in looks if found is not None) == pytest.approx(once, abs=1e-9)
 
 
 def test_hum_vanishes_over_whole_line_cycles_whatever_its_phase():

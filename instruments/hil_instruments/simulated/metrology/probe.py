@@ -57,6 +57,10 @@ class Probe:
             volts = self._terminals.at(times) * (self._share * (1 + fault.gain) * fault.scale)
         return volts + fault.offset + fault.hum * np.sin(2 * math.pi * MAINS * times)
 
+    def began(self, time: float) -> float:
+        """Time since which the signal has been smooth up to a past time."""
+        return time if self.fault.hum else self._terminals.began(time)
+
     def breaks(self, since: float, until: float) -> Values:
         """Times in (since, until] at which the signal may change abruptly."""
         breaks = self._terminals.breaks(since, until)

@@ -64,6 +64,11 @@ class Terminals:
         """Values of the input at past times."""
         return self._world.device.circuit.observe(self._node, times)
 
+    def began(self, time: float) -> float:
+        """Time since which the input has been smooth up to a past time."""
+        circuit = self._world.device.circuit
+        return time if circuit.stage.ripple else circuit.began(time)
+
     def breaks(self, since: float, until: float) -> Values:
         """Times in (since, until] between which the input is smooth.
 

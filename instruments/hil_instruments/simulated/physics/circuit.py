@@ -280,6 +280,10 @@ class Circuit:
             self._history.require(starts, starts + aperture, self.now)
         return self._history.mean(node, start, aperture)
 
+    def began(self, time: float) -> float:
+        """Return when the piece that holds a past time began."""
+        return self._history.began(time)
+
     def breaks(self, since: float, until: float) -> Array:
         """Return the times in (since, until] at which every node passed into a new piece."""
         return self._history.breaks(since, until)

@@ -101,6 +101,10 @@ class History:
             return self._between(node, first, last) / aperture
         return float(self.means(node, np.array([start]), aperture)[0])
 
+    def began(self, time: float) -> float:
+        """Time at which the segment that holds a time began."""
+        return self._starts[max(bisect_right(self._starts, time) - 1, 0)]
+
     def breaks(self, since: float, until: float) -> Array:
         """Times in (since, until] at which a segment begins."""
         first, end = bisect_right(self._starts, since), bisect_right(self._starts, until)
