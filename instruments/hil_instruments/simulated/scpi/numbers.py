@@ -13,7 +13,7 @@ from hil_instruments.simulated.scpi.parameters import Parameter, words_of
 LARGEST_EXPONENT = 32_000
 """IEEE 488.2, 7.7.2.4.1."""
 MOST_DIGITS = 255
-"""Digits of a mantissa (IEEE 488.2, 7.7.2.4.1)."""
+"""Digits of a mantissa without leading zeros (IEEE 488.2, 7.7.2.4.1)."""
 LONGEST_SUFFIX = 12
 """Characters of a unit with its multiplier (IEEE 488.2, 7.7.3.4)."""
 
@@ -98,7 +98,7 @@ def _read(text: str, words: str) -> tuple[str, int, str]:
     if found is None:
         raise ScpiError(-121, f"{text[:40]!r} is no number")
     digits, exponent, gap, suffix = found.groups()
-    if len(digits) > MOST_DIGITS + 2:
+    if len(digits.lstrip("+-0.")) > MOST_DIGITS + 1:
         raise ScpiError(-124, f"{len(digits)} digits; allowed: {MOST_DIGITS}")
     if suffix and not _SUFFIX.match(suffix):
         raise ScpiError(-103 if gap else -121, f"{suffix[:40]!r} after the number {digits}")
