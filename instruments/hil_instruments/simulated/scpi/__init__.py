@@ -4,9 +4,9 @@ An instrument subclasses `Instrument` and marks its handlers with `@scpi("HEADer
 client talks to it through an `Exchange`. What a message means never depends on the instrument's
 state, so the parsed form is kept and a repeated query costs one look-up.
 
-Error numbers, their meaning and the clauses named with them are those that makers print from SCPI-99
-(HP 70004A, Agilent ESG, HP 8168E, Agilent A1800 programming manuals), the multipliers those of
-Agilent 53150A and 53131A. The text of IEEE 488.2 was not at hand: its other clauses are cited from
+Error numbers, their meaning and the clauses named with them are what makers print from SCPI-99 (HP
+70004A, Agilent ESG, HP 8168E, Agilent A1800 programming manuals), the multipliers those of Agilent
+53150A and 53131A. The text of IEEE 488.2 was not at hand: its other clauses are cited from
 memory.
 """
 
