@@ -293,7 +293,23 @@ def test_a_dropped_connection_is_closed_and_a_new_one_works(server: BenchServer)
 
 def test_an_endless_request_is_answered_once_and_thrown_away(server: BenchServer) -> None:
     with socket.create_connection(("127.0.0.1", server.control_port), timeout=2) as client:
-        client.sendall(b"x" * 200_000 + b'\n{"do": "failures"}\n')
+        client.sendall(b"x" * 200_000)
         replies = client.makefile("rb")
         assert b"more than" in replies.readline()
+        client.sendall(b'\n{"do": "failures"}\n')
         assert json.loads(replies.readline())["ok"] is True
+
+
+def test_open_connections_survive_a_reset_and_meet_the_fresh_instrument(
+    server: BenchServer,
+) -> None:
+    port = int(server.resources[Protocol.SOCKET]["load"].split("::")[2])
+    with (
+        ControlClient(server.control_port) as client,
+        socket.create_connection(("127.0.0.1", port), timeout=2) as load,
+    ):
+        load.sendall(b"*SRE 32;*SRE?\n")
+        assert load.recv(100) == b"32\n"
+        client.do("reset", seed=1)
+        load.sendall(b"*SRE?\n")
+        assert load.recv(100) == b"0\n"

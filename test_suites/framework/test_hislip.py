@@ -234,6 +234,14 @@ def test_device_clear_gives_up_a_query_that_never_ends(join: Callable[..., Clien
     assert meter.ask(b"SYST:ERR?").startswith(b"+0")
 
 
+def test_device_clear_stops_the_measurement_itself(join: Callable[..., Client]) -> None:
+    meter = join("ammeter")
+    meter.send(Kind.DATA_END, b"CONF:CURR:DC 0.01;:CURR:DC:APER 1;:SAMP:COUN 1000;:INIT")
+    meter.clear()
+    meter.sync.settimeout(0.5)
+    assert meter.ask(b"*OPC?") == b"1\n"
+
+
 def test_device_clear_drops_half_a_message(client: Client) -> None:
     client.send(Kind.DATA, b"SYST:NONSENSE")
     client.clear()

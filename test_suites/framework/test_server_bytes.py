@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from functools import cache
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,7 +29,8 @@ class Wire:
     """A connection without a socket: keeps what is sent."""
 
     def __init__(self) -> None:
-        self.open, self.clogged, self.sent = True, False, b""
+        self.open, self.clogged, self.sent, self.unread = True, False, b"", b""
+        self.received: Callable[[bytes], None] = lambda data: None
         self.lost: Callable[[], None] = lambda: None
 
     def send(self, data: bytes) -> None:
@@ -38,7 +40,9 @@ class Wire:
         pass
 
     def read_now(self) -> None:
-        pass
+        unread, self.unread = self.unread, b""
+        if unread:
+            self.received(unread)
 
     def begin(self, speaker: object) -> None:
         pass
@@ -194,6 +198,25 @@ def test_a_raw_socket_survives_any_bytes(pieces: list[bytes]) -> None:
         hub.turn(0.001)
     speaker.lost()
     assert answers(seat)
+
+
+# Order between the two channels of a session.
+
+
+@pytest.mark.parametrize(
+    "frame", [Frame(Kind.ASYNC_LOCK, 0), Frame(Kind.ASYNC_STATUS_QUERY, 0, 0xFFFFFF00)]
+)
+def test_a_message_that_came_before_a_release_or_a_query_is_obeyed_before_it(
+    frame: Frame,
+) -> None:
+    _, seat = place()
+    first, second = begin_session(HislipPort(seat))
+    wire = first.connection
+    wire.received = first.received  # type: ignore[attr-defined]  # a fake
+    wire.unread = Frame(Kind.DATA_END, 0, 0xFFFFFF00, b"*ESE?").encoded()  # type: ignore[attr-defined]  # a fake
+    second.received(frame.encoded())
+    assert frames_of(wire.sent)[-1].kind == Kind.DATA_END  # type: ignore[attr-defined]  # a fake
+    wire.close()
 
 
 # Deadlines.

@@ -162,10 +162,10 @@ class BenchServer:
     def _advance(self) -> None:
         try:
             self.pace.advance()
-            _ = self.bench.device  # the physics too: in small steps rather than in one large one
-        except (
-            HilError
-        ) as err:  # as of a firmware of the user's that crashed: its watchdog restarts it
+            if self._wall() >= self._next_look:
+                self._look_round()
+        except HilError as err:
+            # As of a user's firmware that crashed: its watchdog restarts it, the bench goes on.
             self._incidents.append(str(err))
 
     def _look_round(self) -> None:
