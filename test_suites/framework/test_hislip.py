@@ -224,6 +224,16 @@ def test_a_service_request_comes_although_nobody_speaks(join: Callable[..., Clie
     assert (request.kind, request.control & 96) == (Kind.ASYNC_SERVICE_REQUEST, 96)
 
 
+def test_a_register_that_follows_the_physics_requests_service_too(
+    client: Client, server: BenchServer
+) -> None:
+    assert client.ask(b"*SRE 128;:STAT:OPER:ENAB 1;*OPC?") == b"1\n"
+    with server.lock:
+        server.bench.instruments["load"].operation.set(1, True)
+    request = client.receive(client.second)
+    assert (request.kind, request.control & 192) == (Kind.ASYNC_SERVICE_REQUEST, 192)
+
+
 # Device clear.
 
 
