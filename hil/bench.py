@@ -71,6 +71,16 @@ class LoadEntry:
 
 
 @dataclass(frozen=True)
+class FirmwareEntry:
+    """A build of firmware, as a bench file declares it."""
+
+    name: str
+    """Of its file."""
+    sha256: str
+    """Of the bytes of that file, in hexadecimal."""
+
+
+@dataclass(frozen=True)
 class BenchDescription:
     """The bench as described; what it really is, identities and pre-flight must show."""
 
@@ -94,6 +104,8 @@ class BenchDescription:
     """Load position that discharges the output."""
     clock_scale: float = 1.0
     """Bench seconds per wall second of a served simulated bench; 1 on hardware."""
+    firmware: FirmwareEntry | None = None
+    """Build that runs in the device of a served simulated bench; None is the reference firmware."""
     text: str = field(default="", repr=False)
     """The file as read; goes into the plan."""
 

@@ -604,7 +604,7 @@ def test_a_bench_without_a_clock_is_written_with_one(tmp_path):
 
 
 def test_a_change_that_cannot_be_written_is_refused():
-    with pytest.raises(UsageError, match="resource and clock scale"):
+    with pytest.raises(UsageError, match="resource, clock scale and firmware"):
         write_bench(replace(read_bench(None), ceiling=Exact.parse("7 mA")))
 
 

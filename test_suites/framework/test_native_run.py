@@ -7,16 +7,18 @@ import hashlib
 import io
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from hil.bench import FirmwareEntry
 from hil.conclusion import Conclusion, conclude
-from hil.errors import UsageError
+from hil.errors import ConfigurationError, UsageError
 from hil.units import A, V
 from hil.verdict import Verdict
-from hil_fixtures import plan
+from hil_fixtures import config, plan, service
 from hil_fixtures.plan import Options
 from hil_fixtures.station import open_station
 from hil_reports.evidence import read_journal
@@ -58,30 +60,30 @@ def verdicts(found: Conclusion) -> dict[str, Verdict]:
     return {row.requirement["id"]: row.verdict for row in found.requirements}
 
 
-@pytest.mark.parametrize("name", ["ionto.so", "ionto"])
+@pytest.mark.parametrize(("name", "tests"), [("ionto.so", ""), ("ionto", "resumed")])
 def test_the_example_passes_and_the_journal_names_it(
-    build: Callable[..., Path], tmp_path: Path, name: str
+    build: Callable[..., Path], tmp_path: Path, name: str, tests: str
 ) -> None:
     path = build(name)
-    found = judged(tmp_path, f"--hil-firmware={path}", "--hil-suite=ramping")
+    found = judged(tmp_path, f"--hil-firmware={path}", "--hil-suite=ramping", "-k", tests)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert {row.verdict for row in found.tests} == {Verdict.PASS}
+    assert {row.verdict for row in found.tests if tests in row.test} == {Verdict.PASS}
     assert found.run["firmware"] == {"name": name, "sha256": digest}
     assert f"the build {name} (SHA-256 {digest}), which" in found.run["provenance_reason"]
 
 
 @pytest.mark.parametrize(
-    ("bug", "suite", "requirement"),
+    ("bug", "test", "requirement"),
     [
-        ("STEP_ON_RESUME", "ramping", "RAMP-RESUME"),
-        ("NO_OPEN_DETECTION", "fault-shutdown", "STOP-OPEN"),
+        ("STEP_ON_RESUME", "resumed_treatment_ramps_up", "RAMP-RESUME"),
+        ("NO_OPEN_DETECTION", "open_load_switches_the_output_off", "STOP-OPEN"),
     ],
 )
 def test_a_bug_that_is_compiled_in_fails_its_requirement(
-    build: Callable[..., Path], tmp_path: Path, bug: str, suite: str, requirement: str
+    build: Callable[..., Path], tmp_path: Path, bug: str, test: str, requirement: str
 ) -> None:
     path = build(f"{bug}.so", f"-DBUG_{bug}")
-    found = judged(tmp_path, f"--hil-firmware={path}", f"--hil-suite={suite}")
+    found = judged(tmp_path, f"--hil-firmware={path}", "-k", test)
     assert verdicts(found)[requirement] is Verdict.FAIL
 
 
@@ -141,3 +143,33 @@ def test_a_station_that_is_flashed_with_a_build_identifies_it_after_every_reset(
         station.clock.sleep(1)
         assert station.sessions["stimulator"].query("*IDN?").endswith(",C-1.0")
     station.close()
+
+
+def served(tmp_path: Path, firmware: FirmwareEntry | None, place: str = "127.0.0.1") -> Path:
+    """The bench file that `hil serve` writes."""
+    bench = replace(plan.make(Options()).bench, firmware=firmware)
+    ports = {
+        role: f"TCPIP0::{place}::{n}::SOCKET" for n, role in enumerate(bench.instruments, 5001)
+    }
+    file = tmp_path / "served.toml"
+    file.write_text(config.write_bench(service.pointed_at(bench, ports, 10.0)))
+    return file
+
+
+def test_a_served_bench_declares_its_build_and_the_run_repeats_it(tmp_path: Path) -> None:
+    entry = FirmwareEntry("ionto.so", "a" * 64)
+    made = plan.make(Options(bench=served(tmp_path, entry)))
+    reason = plan._run_body(made, "run", [])["provenance_reason"]  # noqa: SLF001  # pure
+    assert made.firmware == entry
+    assert f"ionto.so (SHA-256 {'a' * 64}), as the bench file says, which this run" in reason
+    assert plan.make(Options(bench=served(tmp_path, None))).firmware is None
+
+
+def test_a_build_is_given_where_the_bench_is_simulated_and_nowhere_else(
+    build: Callable[..., Path], tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match="hil serve --firmware"):
+        plan.make(Options(bench=served(tmp_path, None), firmware=build("ionto.so")))
+    inside = served(tmp_path, FirmwareEntry("ionto.so", "a" * 64), "SIM-x")
+    with pytest.raises(ConfigurationError, match="which takes --firmware"):
+        plan.make(Options(bench=inside))
