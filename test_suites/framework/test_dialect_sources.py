@@ -1,22 +1,16 @@
 """Sources of real models in the place of the stimulator, on the real circuit."""
 
-import re
-
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
 from hil_instruments.simulated.dialects.keithley_2450_ranges import SOURCES
 from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
 from hil_instruments.simulated.dialects.keithley_6221_settings import RANGES
-from hil_instruments.simulated.dialects.rigol_dp800 import RigolDP800
 from hil_instruments.simulated.physics.circuit import Node
 
 MA = 1e-3
 LATENCY = 200e-6
 KINDS = {
-    "supply": (RigolDP800, "supply", "RIGOL TECHNOLOGIES", "DP832"),
     "k2450": (Keithley2450, "stimulator", "KEITHLEY INSTRUMENTS", "MODEL 2450"),
     "k6221": (Keithley6221, "stimulator", "KEITHLEY INSTRUMENTS INC.", "MODEL 6221"),
 }
@@ -263,6 +257,9 @@ def test_a_6221_keeps_to_its_compliance_and_tells(source):
         (":SOUR:DELT:ARM", -241),
         (":TRAC:DATA?", -230),
         (":SOUR:WAVE:INIT", -221),
+        (":INIT", -221),
+        (":SOUR:LIST:CURR 1e-3,0.2", -222),
+        (":SOUR:SWE:SPAC LOG;:SOUR:SWE:ARM", -221),  # from 0
         (":SOUR:WAVE:FREQ 1e5;:SOUR:WAVE:ARM", -221),
         ("ESE 1", -113),
     ],
@@ -313,6 +310,38 @@ def test_a_6221_plays_arbitrary_points(source):
     assert seen == pytest.approx([0, 1 * MA, 2 * MA, -2 * MA, 0], abs=6e-6)
 
 
+def test_a_6221_sweeps_up_in_steps_and_stays_at_the_last(source):
+    source.say(":SOUR:CURR:STAR 0;STOP 2e-3;STEP 0.5e-3;:SOUR:DEL 0.1;:SOUR:SWE:ARM;:INIT")
+    seen = []
+    for _ in range(6):
+        source.wait(0.05)
+        seen.append(source.value(Node.CURRENT))
+        source.wait(0.05)
+    assert seen == pytest.approx([k * MA for k in (0, 0.5, 1, 1.5, 2, 2)], abs=3e-6)
+    assert int(source.ask(":STAT:OPER?")) & 2
+
+
+def test_completion_of_a_6221_waits_for_its_sweep(source):
+    source.say(":SOUR:SWE:SPAC LOG;POIN 3;:SOUR:CURR:STAR 1e-5;STOP 1e-3;:SOUR:DEL 1;:SOUR:SWE:ARM")
+    before = source.clock.time
+    assert source.ask(":INIT;*OPC?") == "1"
+    assert source.clock.time - before == pytest.approx(3, abs=0.01)
+    assert source.value(Node.CURRENT) == pytest.approx(1 * MA, abs=2e-6)
+
+
+def test_a_6221_plays_a_list_until_it_is_aborted(source):
+    source.say(":SOUR:LIST:CURR 1e-3,-1e-3;DEL 0.1,0.2;:SOUR:SWE:SPAC LIST;COUN INF;ARM;:INIT")
+    seen = []
+    for _ in range(6):
+        source.wait(0.1 - LATENCY / 6)
+        seen.append(round(source.value(Node.CURRENT) / MA, 1))
+    assert seen == [1, -1, -1, 1, -1, -1]
+    source.say(":SOUR:SWE:ABOR")
+    source.wait(0.5)
+    assert source.value(Node.CURRENT) == 0
+    assert int(source.ask(":STAT:OPER?")) & 4
+
+
 def test_a_reset_in_the_middle_of_a_wave_leaves_nothing_running(source):
     source.say(":SOUR:WAVE:FUNC SIN;FREQ 10;:SOUR:WAVE:ARM;INIT")
     source.wait(0.33)
@@ -320,53 +349,3 @@ def test_a_reset_in_the_middle_of_a_wave_leaves_nothing_running(source):
     source.wait(1)
     assert source.value(Node.CURRENT) == 0
     assert source.ask(":OUTP?") == "0"
-
-
-# --- all ----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["supply", "k2450", "k6221"])
-def test_one_seed_makes_one_unit_and_two_seeds_make_two(stand, name):
-    def unit(seed):
-        each = stand(name, seed)
-        each.say(":APPL CH1,9,1;:OUTP CH1,ON" if name == "supply" else ":SOUR:CURR 1e-3;:OUTP ON")
-        each.say("SYST:ERR?" if name == "supply" else ":SOUR:FUNC CURR;:OUTP ON")
-        each.wait(0.2)
-        return each.value(Node.SUPPLY if name == "supply" else Node.CURRENT)
-
-    assert unit(1) == unit(1) != unit(2)
-
-
-@pytest.mark.parametrize("name", ["k2450", "k6221", "supply"])
-def test_a_power_failure_ends_with_everything_off(stand, name):
-    each = stand(name)
-    each.say(":APPL CH1,9,1;:OUTP CH1,ON" if name == "supply" else ":SOUR:CURR 1e-3;:OUTP ON")
-    each.wait(0.1)
-    each.instrument.power_on()
-    each.wait(0.1)
-    assert each.ask(":OUTP?") in {"0", "OFF"}
-    assert each.ask("*ESR?") == "128"
-    assert each.value(Node.SUPPLY if name == "supply" else Node.CURRENT) == 0
-
-
-ODD = ["", "1", "-1e30", "1e-3", "'x'", "'defbuffer1'", "ON", "(@101)", "CH1,1", "1,2,3,4,5", "INF"]
-
-
-# The fixture only makes stands, each example its own.
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), name=st.sampled_from(sorted(KINDS)))
-def test_whatever_is_said_it_answers_and_a_reset_switches_it_off(source_stand, data, name):
-    each = source_stand(KINDS[name])
-    headers = sorted(type(each.instrument).commands())
-    for _ in range(20):
-        header = re.sub(r"[\[\]]|<[^>]*>", "", data.draw(st.sampled_from(headers)))
-        each.exchange.write(f"{header} {data.draw(st.sampled_from(ODD))}\n".encode())
-        each.wait(data.draw(st.sampled_from([0.0, 1e-3, 0.3])))
-    each.exchange.clear()
-    each.say("*RST;*CLS")
-    each.wait(0.3)
-    assert each.ask("*IDN?").split(",")[1] == KINDS[name][3]
-    assert each.error() == 0
-    assert each.value(Node.SUPPLY if name == "supply" else Node.CURRENT) == pytest.approx(
-        0, abs=1e-9
-    )

@@ -1,8 +1,14 @@
 """Supply, switch unit and cut-off of real models, on the real circuit."""
 
+import re
+
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hil_fixtures.config import read_bench
+from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
+from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
 from hil_instruments.simulated.dialects.keysight_34970a import Keysight34970A
 from hil_instruments.simulated.dialects.rigol_dp800 import RigolDP800
 from hil_instruments.simulated.dialects.stimproof_cutoff import StimproofCutoff
@@ -15,8 +21,11 @@ KINDS = {
     "load": (Keysight34970A, "load", "Agilent Technologies", "34970A"),
     "daq": (Keysight34970A, "load", "Keysight Technologies", "DAQ970A"),
     "card": (Keysight34970A, "cutoff", "HEWLETT-PACKARD", "34970A"),
+    "k2450": (Keithley2450, "stimulator", "KEITHLEY INSTRUMENTS", "MODEL 2450"),
+    "k6221": (Keithley6221, "stimulator", "KEITHLEY INSTRUMENTS INC.", "MODEL 6221"),
     "cutoff": (StimproofCutoff, "cutoff", "Stimproof", "Cutoff-2"),
 }
+POWERED = ["supply", "k2450", "k6221"]
 
 
 @pytest.fixture
@@ -291,3 +300,53 @@ def test_our_cut_off_opens_without_power_and_without_lease(stand):
         assert not conducts(each)
         each.say("REL:CLOS 1")
         assert each.error() == -221
+
+
+# --- sources and supply --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", POWERED)
+def test_one_seed_makes_one_unit_and_two_seeds_make_two(stand, name):
+    def unit(seed):
+        each = stand(name, seed)
+        each.say(":APPL CH1,9,1;:OUTP CH1,ON" if name == "supply" else ":SOUR:CURR 1e-3;:OUTP ON")
+        each.say("SYST:ERR?" if name == "supply" else ":SOUR:FUNC CURR;:OUTP ON")
+        each.wait(0.2)
+        return each.value(Node.SUPPLY if name == "supply" else Node.CURRENT)
+
+    assert unit(1) == unit(1) != unit(2)
+
+
+@pytest.mark.parametrize("name", POWERED)
+def test_a_power_failure_ends_with_everything_off(stand, name):
+    each = stand(name)
+    each.say(":APPL CH1,9,1;:OUTP CH1,ON" if name == "supply" else ":SOUR:CURR 1e-3;:OUTP ON")
+    each.wait(0.1)
+    each.instrument.power_on()
+    each.wait(0.1)
+    assert each.ask(":OUTP?") in {"0", "OFF"}
+    assert each.ask("*ESR?") == "128"
+    assert each.value(Node.SUPPLY if name == "supply" else Node.CURRENT) == 0
+
+
+ODD = ["", "1", "-1e30", "1e-3", "'x'", "'defbuffer1'", "ON", "(@101)", "CH1,1", "1,2,3,4,5", "INF"]
+
+
+# The fixture only makes stands, each example its own.
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(POWERED))
+def test_whatever_is_said_it_answers_and_a_reset_switches_it_off(source_stand, data, name):
+    each = source_stand(KINDS[name])
+    headers = sorted(type(each.instrument).commands())
+    for _ in range(20):
+        header = re.sub(r"[\[\]]|<[^>]*>", "", data.draw(st.sampled_from(headers)))
+        each.exchange.write(f"{header} {data.draw(st.sampled_from(ODD))}\n".encode())
+        each.wait(data.draw(st.sampled_from([0.0, 1e-3, 0.3])))
+    each.exchange.clear()
+    each.say("*RST;*CLS")
+    each.wait(0.3)
+    assert each.ask("*IDN?").split(",")[1] == KINDS[name][3]
+    assert each.error() == 0
+    assert each.value(Node.SUPPLY if name == "supply" else Node.CURRENT) == pytest.approx(
+        0, abs=1e-9
+    )

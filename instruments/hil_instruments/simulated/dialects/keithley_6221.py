@@ -1,7 +1,7 @@
 """Dialect of the Keithley 6221 current source, as a stand-in for the stimulator.
 
 What is modelled: direct current with its ranges, resolution, fixed errors inside the data sheet and
-compliance; output; the waves, as steps of the source; status. What is not: sweeps, lists, triggers,
+compliance; output; waves, sweeps and lists, as steps of the source; status. What is not: triggers,
 the delta mode (no 2182A is connected: -241), guard, phase marker: their settings are only kept.
 
 Refs: Model 6220/6221 Reference Manual, 622x-901-01; 6221 specifications, HW 1/17/05 rev. B.
@@ -17,6 +17,15 @@ import numpy as np
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import Timer, World
+from hil_instruments.simulated.dialects.keithley_6221_programme import (
+    LONGEST_LIST,
+    SHORTEST_STEP,
+    Sweep,
+    Wave,
+    by_ratio,
+    shape,
+    staircase,
+)
 from hil_instruments.simulated.dialects.keithley_6221_settings import (
     COMPLIANCE_RANGES,
     LARGEST_CURRENT,
@@ -24,11 +33,10 @@ from hil_instruments.simulated.dialects.keithley_6221_settings import (
     OVERRANGE,
     RANGES,
     SETTINGS,
+    stage,
 )
-from hil_instruments.simulated.dialects.keithley_6221_wave import SHORTEST_STEP, Wave, shape
 from hil_instruments.simulated.dialects.settings import Setting, SettledInstrument, Value
 from hil_instruments.simulated.dialects.sourcing import SourceRange, Terminals, draw, range_of
-from hil_instruments.simulated.physics.stage import OutputStage
 from hil_instruments.simulated.scpi import (
     Answer,
     ScpiError,
@@ -41,30 +49,12 @@ from hil_instruments.simulated.scpi import (
 )
 from hil_instruments.simulated.scpi.status import REGISTER_MASK, Register
 
-SETTLING = {"FAST": 2e-6, "SLOW": 100e-6}
-"""Seconds to within 1 % of a step, by output response; ranges of 20 uA and above."""
-WAVE_STARTED, WAVE_STOPPED = 1 << 4, 1 << 7
-"""Bits of the operation register. From memory, as PyMeasure's driver uses them."""
+SWEEP_ABORTED = 1 << 2
+"""Bit of the operation register. From memory."""
 IN_COMPLIANCE = 1 << 3
 """Bit of the measurement register. From memory."""
 TEXTS = {-222: "Parameter data out of range"}
 """Texts of errors that differ from SCPI's. From memory of appendix B."""
-
-
-def stage(response: str) -> OutputStage:
-    """Output of the source itself: floating, fed by the mains, without comparator."""
-    return OutputStage(
-        lag=SETTLING[response] / math.log(100),
-        sense_resistance=0.1,
-        capacitance=100e-12,  # specification, output capacitance with the filter on
-        bleed=1e12,
-        comparator=False,
-        boost_lag=1e-5,
-        boost_dropout=1e-9,
-        quiescent=0.0,
-        brownout=0.0,
-        brownout_hysteresis=0.0,
-    )
 
 
 class Keithley6221(SettledInstrument):
@@ -99,9 +89,11 @@ class Keithley6221(SettledInstrument):
 
     def preset(self) -> None:
         """Switch off and return every setting to its default."""
-        self._stop_wave()
+        self._stop()
         self._on = False
-        self._armed: Wave | None = None
+        self._armed: Wave | Sweep | None = None
+        self._list: tuple[float, ...] = (0.0,)
+        self._list_delays: tuple[float, ...] = (1e-3,)
         self.forget_settings()
         self._follow()
 
@@ -157,7 +149,7 @@ class Keithley6221(SettledInstrument):
 
     def _switch(self, on: bool) -> None:
         if not on:
-            self._stop_wave()
+            self._stop(Wave.done)
         self._on = on
         self._follow()
 
@@ -171,8 +163,7 @@ class Keithley6221(SettledInstrument):
 
     @scpi("OUTPut:INTerlock:TRIPped?")
     def _interlock(self) -> str:
-        """The interlock is closed."""
-        return "1"
+        return "1"  # closed
 
     @scpi("[SOURce:]CLEar[:IMMediate]")
     def _clear(self) -> None:
@@ -180,72 +171,133 @@ class Keithley6221(SettledInstrument):
         self.settings["level"] = 0.0
         self._switch(False)
 
-    # Waves.
+    # Waves and sweeps.
 
     @property
     def _playing(self) -> bool:
         return self._step is not None
 
-    def _stop_wave(self) -> None:
-        if self._step is not None:
-            self._step.cancelled = True
-            self._step = None
-            self.operation.set(WAVE_STARTED, False)
-            self.operation.set(WAVE_STOPPED, True)
+    def _stop(self, *ended: int) -> None:
+        """End what is played; `ended` are the bits of the operation register that tell so."""
+        if self._step is None:
+            return
+        self._step.cancelled = True
+        self._step = None
+        self.overlapped_until = self.clock.time
+        self.operation.set(Wave.running | Sweep.running, False)
+        self.operation.set(sum(ended), True)
+        self.changed()
 
     @scpi("[SOURce:]WAVE:ARM[:IMMediate]")
-    def _arm(self) -> None:
+    def _arm_wave(self) -> None:
         function = self.setting("wave")
         points = self._points if function == "ARB0" else self._stored.get(function, [0.0])
-        wave = Wave(
-            shape(function, self.figure("duty") / 100, points),
-            self.figure("frequency"),
-            self.figure("amplitude"),
-            self.figure("offset"),
-            self.figure("duration"),
+        self._arm(
+            Wave(
+                shape(function, self.figure("duty") / 100, points),
+                self.figure("frequency"),
+                self.figure("amplitude"),
+                self.figure("offset"),
+                self.figure("duration"),
+            )
         )
-        if wave.amplitude + abs(wave.offset) > LARGEST_CURRENT:
-            raise ScpiError(-221, f"amplitude and offset exceed {LARGEST_CURRENT} A together")
-        if wave.shortest < SHORTEST_STEP:
-            raise ScpiError(-221, f"{wave.frequency:g} Hz: steps of less than {SHORTEST_STEP} s")
-        self._armed = wave
+
+    @scpi("[SOURce:]SWEep:ARM[:COUNt]")
+    def _arm_sweep(self) -> None:
+        spacing, delay = self.setting("spacing"), self.figure("delay")
+        start, stop = self.figure("sweep_start"), self.figure("sweep_stop")
+        if spacing == "LIST":
+            levels, delays = self._list, self._list_delays
+        elif spacing == "LIN":
+            if abs(stop - start) > LONGEST_LIST * self.figure("sweep_step"):
+                raise ScpiError(
+                    -221, f"more than {LONGEST_LIST} steps from {start:g} to {stop:g} A"
+                )
+            levels = staircase(start, stop, self.figure("sweep_step"))
+            delays = (delay,)
+        elif start * stop <= 0:
+            raise ScpiError(-221, f"logarithmic from {start:g} to {stop:g} A passes 0")
+        else:
+            levels, delays = by_ratio(start, stop, round(self.figure("points"))), (delay,)
+        each = delays if len(delays) == len(levels) else delays[:1] * len(levels)
+        self._arm(Sweep(levels, each, self.figure("sweep_count")))
+
+    def _arm(self, programme: Wave | Sweep) -> None:
+        if programme.largest > LARGEST_CURRENT:
+            raise ScpiError(-221, f"{programme.largest:g} A; allowed: {LARGEST_CURRENT} A")
+        if programme.shortest < SHORTEST_STEP:
+            raise ScpiError(-221, f"a step of {programme.shortest:g} s; least: {SHORTEST_STEP} s")
+        self._stop()
+        self._armed = programme
 
     @scpi("[SOURce:]WAVE:INITiate[:IMMediate]")
-    def _play(self) -> None:
-        if self._armed is None:
+    def _play_wave(self) -> None:
+        if not isinstance(self._armed, Wave):
             raise ScpiError(-221, "no wave is armed; SOUR:WAVE:ARM first")
-        self._stop_wave()
-        self._on = True
-        self.operation.set(WAVE_STOPPED, False)
-        self.operation.set(WAVE_STARTED, True)
-        self._next_step(self._armed, self.clock.time, self._armed.steps())
+        self._play(self._armed)
 
-    def _next_step(self, wave: Wave, start: float, steps: Iterator[tuple[float, float]]) -> None:
-        time, amperes = next(steps, (wave.duration, math.nan))
+    @scpi("INITiate[:IMMediate]")
+    def _play_sweep(self) -> None:
+        if not isinstance(self._armed, Sweep):
+            raise ScpiError(-221, "no sweep is armed; SOUR:SWE:ARM first")
+        self._play(self._armed)
+
+    def _play(self, programme: Wave | Sweep) -> None:
+        self._stop()
+        self._on = True
+        self.operation.set(programme.done | SWEEP_ABORTED, False)
+        self.operation.set(programme.running, True)
+        self.overlapped_until = self.clock.time + programme.duration
+        self._next_step(programme, self.clock.time, programme.steps())
+
+    def _next_step(
+        self, programme: Wave | Sweep, start: float, steps: Iterator[tuple[float, float]]
+    ) -> None:
+        time, amperes = next(steps, (programme.duration, math.nan))
         if math.isinf(time):
             return
 
         def act() -> None:
-            used = self._range_of_wave(wave)
             if math.isnan(amperes):
-                self._stop_wave()
-                self._drive(wave.offset, used)
+                self._stop(programme.done)
+                self._drive(programme.rest, self._range_for(programme, programme.rest))
                 return
-            self._drive(amperes, used)
-            self._next_step(wave, start, steps)
+            self._drive(amperes, self._range_for(programme, amperes))
+            self._next_step(programme, start, steps)
 
         self._step = self.clock.at(start + time, act)
 
-    def _range_of_wave(self, wave: Wave) -> SourceRange:
-        if self.setting("ranging") == "FIX":
+    def _range_for(self, programme: Wave | Sweep, amperes: float) -> SourceRange:
+        ranging = self.setting("ranging" if isinstance(programme, Wave) else "sweep_ranging")
+        if ranging == "FIX":
             return self._range
-        return range_of(RANGES, wave.amplitude + abs(wave.offset), OVERRANGE)
+        return range_of(RANGES, amperes if ranging == "AUTO" else programme.largest, OVERRANGE)
 
     @scpi("[SOURce:]WAVE:ABORt")
-    def _abort_wave(self) -> None:
+    @scpi("[SOURce:]SWEep:ABORt")
+    def _abort_programme(self) -> None:
         """Stop and disarm; the output goes off."""
         self._armed = None
+        self._stop(Wave.done, SWEEP_ABORTED)
         self._switch(False)
+
+    @scpi("[SOURce:]LIST:CURRent", number("A"), *[optional(number("A"))] * (MOST_POINTS - 1))
+    def _set_list(self, *levels: float) -> None:
+        beyond = [level for level in levels if abs(level) > LARGEST_CURRENT]
+        if beyond:
+            raise ScpiError(-222, f"{beyond[0]:g} A; allowed: {LARGEST_CURRENT} A")
+        self._list = levels
+
+    @scpi("[SOURce:]LIST:DELay", number("S"), *[optional(number("S"))] * (MOST_POINTS - 1))
+    def _set_list_delays(self, *delays: float) -> None:
+        beyond = [delay for delay in delays if not 1e-3 <= delay <= 999999.999]
+        if beyond:
+            raise ScpiError(-222, f"{beyond[0]:g} s; allowed: 0.001 s to 999999.999 s")
+        self._list_delays = delays
+
+    @scpi("[SOURce:]LIST:CURRent:POINts?")
+    def _list_length(self) -> str:
+        return str(len(self._list))
 
     @scpi("[SOURce:]WAVE:ARBitrary:DATA", number(), *[optional(number())] * (MOST_POINTS - 1))
     def _set_points(self, *points: float) -> None:
@@ -270,26 +322,21 @@ class Keithley6221(SettledInstrument):
     def _arm_delta(self) -> None:
         raise ScpiError(-241, "no 2182A is connected")
 
-    @scpi("[SOURce:]SWEep:ABORt")
     @scpi("TRACe:CLEar")
     @scpi("ABORt")
     def _nothing_to_stop(self) -> None:
-        """No sweep runs, the buffer is empty."""
+        """The buffer is empty."""
 
     @scpi("TRACe:FEED", choice("SENSe[1]|SENSe1|SENSe|CALCulate|NONE"))
     @scpi("TRACe:FEED:CONTrol", choice("NEXT|NEVer"))
     @scpi("SYSTem:BEEPer[:IMMediate]", number("HZ"), number("S"))
     def _keep(self, *_: object) -> None:
-        """Without effect here."""
+        """Have no effect here."""
 
     @scpi("TRACe:DATA?")
     @scpi("SENSe:DATA[:LATest]?")
     def _no_reading(self) -> Answer:
         raise ScpiError(-230, "no 2182A is connected, the buffer is empty")
-
-    @scpi("INITiate[:IMMediate]")
-    def _initiate(self) -> None:
-        raise ScpiError(-221, "neither sweep nor delta mode is armed")
 
     # Status.
 
@@ -302,7 +349,7 @@ class Keithley6221(SettledInstrument):
         return int(self._measurement.summary)
 
     def describe(self, error: ScpiError) -> str:
-        """Write an error without what was asked."""
+        """Leave out what was asked."""
         return f'{error.code},"{TEXTS.get(error.code, error.text)}"'
 
     def _clear_status(self) -> None:

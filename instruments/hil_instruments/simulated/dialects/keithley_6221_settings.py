@@ -1,4 +1,4 @@
-"""Ranges and settings of a Keithley 6221.
+"""Ranges, output stage and settings of a Keithley 6221.
 
 Refs: 6221 specifications, HW 1/17/05 rev. B; bounds as Model 6220/6221 Reference Manual,
 622x-901-01, and PyMeasure's driver have them.
@@ -10,6 +10,7 @@ import math
 
 from hil_instruments.simulated.dialects.settings import Setting, count, figure, switch, word
 from hil_instruments.simulated.dialects.sourcing import SourceRange
+from hil_instruments.simulated.physics.stage import OutputStage
 
 LARGEST_CURRENT, LARGEST_COMPLIANCE = 0.105, 105.0
 OVERRANGE = 1.05
@@ -34,6 +35,26 @@ MOST_POINTS = 100
 _WAVES = "SINusoid|RAMP|SQUare|ARBitrary0|ARBitrary1|ARBitrary2|ARBitrary3|ARBitrary4"
 _S, _W, _D = "[SOURce:]CURRent", "[SOURce:]WAVE", "[SOURce:]DELTa"
 _EVER = math.inf
+SETTLING = {"FAST": 2e-6, "SLOW": 100e-6}
+"""Seconds to within 1 % of a step, by output response; ranges of 20 uA and above."""
+
+
+def stage(response: str) -> OutputStage:
+    """Output of the source itself: floating, fed by the mains, without comparator."""
+    return OutputStage(
+        lag=SETTLING[response] / math.log(100),
+        sense_resistance=0.1,
+        capacitance=100e-12,  # specification, output capacitance with the filter on
+        bleed=1e12,
+        comparator=False,
+        boost_lag=1e-5,
+        boost_dropout=1e-9,
+        quiescent=0.0,
+        brownout=0.0,
+        brownout_hysteresis=0.0,
+    )
+
+
 SETTINGS: dict[str, Setting] = {
     "level": figure(
         f"{_S}[:LEVel][:IMMediate][:AMPLitude]",
@@ -66,6 +87,13 @@ SETTINGS: dict[str, Setting] = {
     "delta_count": figure(f"{_D}:COUNt", _EVER, (1, _EVER), words="INFinity"),
     "delta_abort": switch(f"{_D}:CAB", on=False),
     "delta_cold": switch(f"{_D}:CSWitch", on=False),
+    "sweep_start": figure(f"{_S}:STARt", 0.0, (-LARGEST_CURRENT, LARGEST_CURRENT), unit="A"),
+    "sweep_stop": figure(f"{_S}:STOP", 0.1, (-LARGEST_CURRENT, LARGEST_CURRENT), unit="A"),
+    "sweep_step": figure(f"{_S}:STEP", 0.01, (1e-13, 2 * LARGEST_CURRENT), unit="A"),
+    "spacing": word("[SOURce:]SWEep:SPACing", "LINear|LOGarithmic|LIST", "LIN"),
+    "points": count("[SOURce:]SWEep:POINts", 11, (2, 65535)),
+    "sweep_ranging": word("[SOURce:]SWEep:RANGing", "BEST|AUTO|FIXed", "BEST"),
+    "sweep_abort": switch("[SOURce:]SWEep:CABort[:STATe]", on=False),
     "sweep_count": figure("[SOURce:]SWEep:COUNt", 1.0, (1, _EVER), words="INFinity"),
     "unit": word("UNIT:VOLTage[:DC]", "V|OHMS|W|SIEMens", "V"),
     "buffer": count("TRACe:POINts", 100, (1, 65536)),

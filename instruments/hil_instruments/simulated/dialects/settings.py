@@ -99,8 +99,8 @@ class SettledInstrument(Instrument):
         for name, setting in vars(cls).get("SETTINGS", {}).items():
             make = _numbered if "<" in setting.header else _plain
             command, query = make(name, setting)
-            setattr(cls, f"_set_{name}", command)
-            setattr(cls, f"_ask_{name}", query)
+            setattr(cls, f"_command_{name}", command)
+            setattr(cls, f"_query_{name}", query)
         super().__init_subclass__()
 
     settings: dict[str, Value]
