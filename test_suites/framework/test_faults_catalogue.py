@@ -17,6 +17,7 @@ from hil.exact import Exact, units_of
 from hil_fixtures import config
 from hil_instruments.simulated.faults import catalogue as module
 from hil_instruments.simulated.faults.catalogue import Layer, Severity, When, catalogue, find
+from hil_instruments.simulated.faults.link import LINK_FAULTS
 from hil_instruments.simulated.faults.spec import FaultSpec, Onset
 
 FAULTS = list(catalogue().values())
@@ -97,6 +98,16 @@ def test_the_default_severity_violates_and_the_bound_does_not(fault, profile):
     assert not severity.most or default < Exact.parse(severity.most)
 
 
+def test_link_faults_are_those_that_a_link_knows(profile):
+    kinds = {kind.id: kind for kind in LINK_FAULTS.values()}
+    listed = {fault.id: fault for fault in FAULTS if fault.layer is Layer.LINK}
+    assert list(kinds) == list(listed)
+    for name, fault in listed.items():
+        assert kinds[name].title.lower() == fault.title.lower()
+        if fault.severity:
+            assert float(fault.severity.default(profile).base) == kinds[name].usual
+
+
 def test_few_faults_are_left_out_and_each_says_why():
     left_out = {fault.id: fault.unmodelled for fault in FAULTS if not fault.modelled}
     assert set(left_out) == {"F62", "F63", "F70", "F71"}
@@ -144,8 +155,9 @@ def texts(draw):
     parts = []
     if fault.severity and draw(st.booleans()):
         unit = draw(st.sampled_from(units_of(fault.severity.dimension)))
-        if not fault.severity.most or unit == "%":
-            parts.append(f"severity={draw(numbers)}{'' if unit == '1' else unit}")
+        number, most = draw(numbers), fault.severity.most
+        if not most or Exact(Decimal(str(number)), unit) <= Exact.parse(most):
+            parts.append(f"severity={number}{'' if unit == '1' else unit}")
     onset = draw(_onsets(fault)) if draw(st.booleans()) else None
     if onset:
         parts.append(f"onset={onset}")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hil.bench import BenchDescription, LoadEntry
 from hil.errors import UsageError
@@ -13,8 +17,9 @@ from hil_instruments.simulated.bench import SimulatedBench, reference
 from hil_instruments.simulated.device.bare import NoFirmware
 from hil_instruments.simulated.device.device import Device
 from hil_instruments.simulated.device.port import Reset
+from hil_instruments.simulated.faults.catalogue import catalogue
 from hil_instruments.simulated.faults.injection import Injection, once
-from hil_instruments.simulated.faults.spec import FaultSpec
+from hil_instruments.simulated.faults.spec import FaultSpec, Onset
 from hil_instruments.simulated.metrology.fault import HEALTHY
 from hil_instruments.simulated.physics.circuit import Node
 from hil_instruments.simulated.physics.stage import OutputStage
@@ -201,6 +206,46 @@ def test_what_is_there_from_power_up_is_there_before_the_first_boot_that_counts(
 
     Stand("F19", flash=lambda _: Watching())
     assert begun == [0.0, 25e-6]
+
+
+SEEDABLE = [f for f in catalogue().values() if f.modelled and f.layer.of_device]
+
+
+@st.composite
+def specs(draw) -> FaultSpec:
+    """Any fault of the device, from harmless to absurd, at any onset."""
+    fault = draw(st.sampled_from(SEEDABLE))
+    severity = onset = None
+    if fault.severity:
+        size = Decimal(draw(st.integers(-60, 20))).scaleb(-1)  # ten to this power, of the bound
+        bound = fault.severity.bound(PROFILE)
+        severity = Exact(bound.magnitude * Decimal(10) ** size, bound.unit)
+        if fault.severity.most:
+            severity = min(severity, Exact.parse(fault.severity.most))
+    if fault.onsets:
+        words = [None, "start", "mid-ramp", "after:3s", "every:2", "above:1mA"]
+        word = draw(st.sampled_from(words))
+        onset = Onset.parse(word) if word else None
+    return FaultSpec(fault.id, severity, onset)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(specs(), min_size=1, max_size=4, unique_by=lambda spec: spec.id))
+def test_whatever_is_seeded_time_goes_on_and_nothing_breaks(seeded):
+    stand = Stand(*map(str, seeded))
+    stand.say("CURR 4 MA", "TREAT:STAR")
+    stand.wait(20.0)
+    stand.circuit.select_load(None)
+    stand.wait(0.03)
+    stand.circuit.select_load(R2K)
+    stand.say("TREAT:PAUS", "TREAT:RES", "POL NEG", "CURR 9 MA")
+    stand.wait(5.0)
+    stand.circuit.set_supply(0.0)
+    stand.wait(1.0)
+    stand.circuit.set_supply(9.0)
+    stand.say("*RST", "MEAS:IMP?", "TREAT:ABOR")
+    stand.wait(3.0)
+    assert np.isfinite(stand.at(*np.arange(0.0, 29.0, 0.01))).all()
 
 
 # --- instruments and links on the bench --------------------------------------------------------

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TypeAlias
+from collections.abc import Mapping
 
 from hil.device import DeviceProfile, State
 from hil_instruments.simulated.device.policy import Course, Leg, Policy, Ramp, Session
 from hil_instruments.simulated.device.port import Reset
-
-Override: TypeAlias = Callable[[float], type[Policy]]
+from hil_instruments.simulated.faults import ramps
+from hil_instruments.simulated.faults.ramps import Override
 
 WHOLE = 1e-3
 """A to whose multiples a mixed-up unit rounds a setting."""
@@ -33,83 +31,6 @@ COLLIDING = 0.85
 def _figures(**figures: object) -> Override:
     """Override plain figures of the policy."""
     return lambda severity: type("Figures", (Policy,), dict(figures))
-
-
-def _at_once(course: Course) -> tuple[Leg, ...]:
-    return (Leg(course.end, 0.0),)
-
-
-def _stepped(*ramps: Ramp, first_only: bool = False) -> Override:
-    class Stepped(Policy):
-        def legs(self, course: Course) -> tuple[Leg, ...]:
-            hit = course.ramp in ramps and (course.first or not first_only)
-            return _at_once(course) if hit else super().legs(course)
-
-    return lambda severity: Stepped
-
-
-def _stale_setpoint(severity: float) -> type[Policy]:
-    del severity
-
-    class StaleSetpoint(Policy):
-        def legs(self, course: Course) -> tuple[Leg, ...]:
-            if course.ramp is not Ramp.CHANGE or course.begin == course.before:
-                return super().legs(course)
-            restarted = replace(course, begin=course.before)
-            return (Leg(course.before, 0.0), *super().legs(restarted))
-
-    return StaleSetpoint
-
-
-def _lost_ticks(severity: float) -> type[Policy]:
-    steep = 2.0  # seconds of each stretch that makes up for a plateau
-
-    class LostTicks(Policy):
-        def legs(self, course: Course) -> tuple[Leg, ...]:
-            nominal = self.profile.si("output.setpoint_max") / self.profile.si("ramp.up_time")
-            factor = severity / nominal
-            if course.ramp.ends_at_zero or factor <= 1:
-                return super().legs(course)
-            span = course.end - course.begin
-            rise = math.copysign(min(course.slope * factor * steep, abs(span)), span)
-            count = math.ceil(span / rise - 1e-9) if span else 0
-            legs = []
-            for number in range(count):
-                low = course.begin + number * rise
-                high = course.begin + min((number + 1) * rise / span, 1.0) * span
-                pace = abs(high - low) / course.slope
-                legs += [Leg(low, pace * (1 - 1 / factor)), Leg(high, pace / factor)]
-            return tuple(legs) or super().legs(course)
-
-    return LostTicks
-
-
-def _staircase(severity: float) -> type[Policy]:
-    class Staircase(Policy):
-        def legs(self, course: Course) -> tuple[Leg, ...]:
-            span = course.end - course.begin
-            stairs = math.ceil(abs(span) / severity - 1e-9)
-            if not stairs:
-                return super().legs(course)
-            wait = abs(span) / course.slope / stairs
-            heights = [course.begin + span * (k + 1) / stairs for k in range(stairs)]
-            held = zip([course.begin, *heights], heights, strict=False)
-            return tuple(leg for low, high in held for leg in (Leg(low, wait), Leg(high, 0.0)))
-
-    return Staircase
-
-
-def _overshoot(severity: float) -> type[Policy]:
-    class Overshoot(Policy):
-        def legs(self, course: Course) -> tuple[Leg, ...]:
-            healthy = super().legs(course)
-            if abs(course.end) <= abs(course.begin):
-                return healthy
-            excess = severity * course.end
-            time = abs(excess) / course.slope
-            return (*healthy, Leg(course.end + excess, time), Leg(course.end, time))
-
-    return Overshoot
 
 
 def _no_limit(severity: float) -> type[Policy]:
@@ -183,7 +104,7 @@ def _relay_stays_closed(severity: float) -> type[Policy]:
 
 
 def _reverses_at_once(severity: float) -> type[Policy]:
-    class ReversesAtOnce(_stepped(Ramp.REVERSE)(severity)):  # type: ignore[misc]  # a class made above
+    class ReversesAtOnce(ramps.stepped(Ramp.REVERSE)(severity)):  # type: ignore[misc]  # a class made above
         reverses_while_delivering = True
 
     return ReversesAtOnce
@@ -262,7 +183,7 @@ def _restart_at_amplitude(severity: float) -> type[Policy]:
         def legs(self, course: Course) -> tuple[Leg, ...]:
             stepped = self._browned_out and course.ramp is Ramp.RESUME
             self._browned_out = False
-            return _at_once(course) if stepped else super().legs(course)
+            return ramps.at_once(course) if stepped else super().legs(course)
 
     return RestartAtAmplitude
 
@@ -363,12 +284,12 @@ def _restarts_in_ramp(severity: float) -> type[Policy]:
 
 
 OVERRIDES: Mapping[str, Override] = {
-    "F01": _stepped(Ramp.RESUME),
-    "F02": _stepped(Ramp.START, first_only=True),
-    "F03": _stale_setpoint,
-    "F04": _lost_ticks,
-    "F05": _staircase,
-    "F06": _overshoot,
+    "F01": ramps.stepped(Ramp.RESUME),
+    "F02": ramps.stepped(Ramp.START, first_only=True),
+    "F03": ramps.stale_setpoint,
+    "F04": ramps.lost_ticks,
+    "F05": ramps.staircase,
+    "F06": ramps.overshoot,
     "F09": _no_limit,
     "F16": _mixed_units,
     "F17": _bad_numbers,
@@ -398,7 +319,7 @@ OVERRIDES: Mapping[str, Override] = {
     "F51": _figures(account_survives_pause=False),
     "F52": _figures(limits_sessions=False),
     "F53": _fast_clock,
-    "F54": _stepped(Ramp.DOSE),
+    "F54": ramps.stepped(Ramp.DOSE),
     "F55": _figures(checks_first=False),
     "F56": _figures(keeps_errors=False),
     "F57": _unlocked,

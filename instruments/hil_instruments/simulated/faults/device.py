@@ -11,7 +11,8 @@ from hil.device import DeviceProfile
 from hil_instruments.simulated.device.board import CALIBRATION, Board, BoardFaults
 from hil_instruments.simulated.device.device import Device
 from hil_instruments.simulated.device.port import CURRENT_STEP, FULL_SCALE, Key
-from hil_instruments.simulated.faults.decisions import OVERRIDES, Override
+from hil_instruments.simulated.faults.decisions import OVERRIDES
+from hil_instruments.simulated.faults.ramps import Override
 from hil_instruments.simulated.physics.stage import REFERENCE_TEMPERATURE, Bridge, OutputStage
 from hil_instruments.simulated.physics.supply import SUPPLY_NOMINAL
 

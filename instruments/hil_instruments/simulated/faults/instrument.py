@@ -10,14 +10,14 @@ from typing import Any, Protocol, TypeAlias
 from hil.errors import UsageError
 from hil_instruments.simulated.clock import VirtualClock
 from hil_instruments.simulated.faults.catalogue import Layer
-from hil_instruments.simulated.faults.link import Link, LinkEffect, LinkFault
+from hil_instruments.simulated.faults.link import LINK_FAULTS, Link, LinkFault
 from hil_instruments.simulated.faults.spec import FaultSpec
 from hil_instruments.simulated.metrology.fault import HEALTHY, MeterFault
 from hil_instruments.simulated.physics.circuit import Circuit
 from hil_instruments.simulated.physics.node import Node
 
 _NODES = {"ammeter": Node.CURRENT, "voltmeter": Node.TERMINAL, "oscilloscope": Node.SHUNT}
-_EFFECTS = {f"L{number:02}": effect for number, effect in enumerate(LinkEffect, 1)}
+_EFFECTS = {kind.id: kind.effect for kind in LINK_FAULTS.values()}
 
 _FIGURES = tuple(figure.name for figure in fields(MeterFault))
 
