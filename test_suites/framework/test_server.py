@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import random
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import pyvisa
 from pyvisa.resources import MessageBasedResource
+from rich.console import Console
 
 from hil.errors import BenchError, UsageError
 from hil_fixtures.config import read_bench, read_device
-from hil_fixtures.service import pointed_at
+from hil_fixtures.plan import Options
+from hil_fixtures.service import pointed_at, serve
 from hil_fixtures.station import check_resources
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.device.device import Device
+from hil_instruments.simulated.servers.control_client import ControlClient
 from hil_instruments.simulated.servers.served import BenchServer, Protocol
 
 PROFILE, BENCH = read_device(None), read_bench(None)
@@ -413,3 +419,41 @@ def test_a_port_for_nobody_is_refused() -> None:
     twin = SimulatedBench(PROFILE, BENCH)
     with pytest.raises(UsageError, match="no role"):
         BenchServer(twin, wall=time.monotonic, ports={"nobody": 0})
+
+
+# As `hil serve`.
+
+
+def test_serving_over_an_unknown_protocol_is_refused_and_writes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="gpib; allowed: socket, hislip, vxi11"):
+        serve(tmp_path / "b.toml", Options(), 1.0, ["gpib"], Console())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hil_serve_points_at_the_chosen_protocol_and_names_its_control_port(
+    tmp_path: Path, manager: pyvisa.ResourceManager
+) -> None:
+    line = [sys.executable, "-c", "from hil_fixtures.cli import main; main()", "serve", "b.toml"]
+    with subprocess.Popen(
+        [*line, "--protocol", "hislip", "--scale", "5"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stdout is not None
+        assert server.stderr is not None
+        said = list(iter(server.stdout.readline, "Ctrl-C ends it\n"))
+        described = read_bench(tmp_path / "b.toml")
+        name = described.instruments["load"].resource
+        with opened(manager, name) as load:
+            assert "SIM-load-" in load.query("*IDN?")
+        port = int(next(text for text in said if "control" in text).split()[3].rstrip(","))
+        with ControlClient(port) as control:
+            assert control.do("truth")["scale"] == 5
+        server.terminate()
+        assert server.wait(10) == 0
+        assert "hislip0," in name
+        assert described.clock_scale == 5
+        assert server.stderr.read() == ""
+    assert not (tmp_path / "b.toml").exists()
