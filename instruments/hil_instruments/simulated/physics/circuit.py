@@ -394,11 +394,11 @@ class Circuit:
         parts.saturate(saturated=mode is Mode.SATURATED)
         feed = front.feed()
         drive = front.drive(feed, (0.0, 0.0))
-        self._refresh = math.inf
+        span = math.inf
         if parts.load.fall:
             planned = parts.plan(drive.levels, TOLERANCE * front.compliance)
-            drive = front.drive(feed, (planned.level, planned.slope))
-            self._refresh = self.now + planned.span
-        self._segment = Segment(self.now, parts.network, drive, feed, parts.modes)
+            drive, span = front.drive(feed, (planned.level, planned.slope)), planned.span
+        self._refresh = self.now + span
+        self._segment = Segment(self.now, parts.network, drive, feed, parts.modes, span=span)
         self._history.append(self._segment)
         self._alert = None

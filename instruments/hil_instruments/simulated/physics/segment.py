@@ -56,10 +56,27 @@ class Feed:
 class Segment:
     """A network, its sources, and its modes at the begin."""
 
-    __slots__ = ("_modes", "_reach", "_signals", "drive", "feed", "free", "network", "start")
+    __slots__ = (
+        "_modes",
+        "_reach",
+        "_signals",
+        "drive",
+        "feed",
+        "free",
+        "network",
+        "span",
+        "start",
+    )
 
     def __init__(
-        self, start: float, network: Network, drive: Drive, feed: Feed, modes: list[float]
+        self,
+        start: float,
+        network: Network,
+        drive: Drive,
+        feed: Feed,
+        modes: list[float],
+        *,
+        span: float = math.inf,
     ) -> None:
         """Solve from a state on.
 
@@ -69,7 +86,9 @@ class Segment:
             drive: its sources.
             feed: behind the stage.
             modes: of the network at `start`.
+            span: longest time in s for which it will be used.
         """
+        self.span = span
         self.start, self.network, self.drive, self.feed = start, network, drive, feed
         self._modes = modes
         self._reach: list[float] | None = None
@@ -144,18 +163,21 @@ class Segment:
         return Signal(level, slope * gains[YIELD], decays, swing, network.pulse)
 
     def extent(self, probe: int) -> tuple[float, float]:
-        """What a probe of the network goes to, and how far it can be from that; inf if it ramps.
+        """Some value of a probe of the network, and how far it can get from that in this segment.
 
         Unlike the amplitudes, this bound stays small where a source's rate meets a mode.
         """
         network, drive = self.network, self.drive
         gains, levels = network.gains[probe], drive.levels
         level = gains[0] * levels[0] + gains[1] * levels[1] + gains[2] * levels[2]
+        ramp = 0.0
         if drive.slope:
-            return level, math.inf
+            level -= drive.slope * network.drags[probe][YIELD]
+            ramp = abs(drive.slope * gains[YIELD] * self.span)
         if self._reach is None:
             self._reach = self._distances()
         spread = sum(map(abs, map(mul, network.probes[probe], self._reach)))
+        spread += ramp
         through = network.direct[probe][0]
         if through:
             sizes = sum(map(abs, drive.amplitudes)) + abs(drive.swing)

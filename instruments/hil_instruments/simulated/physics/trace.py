@@ -88,21 +88,25 @@ class Trace:
         """Sum the integrals of whole segments from row `first` on."""
         starts, last = self._table.starts[: self._count], self._count - 1
         ages = np.diff(starts[first:])
-        inside = self._inside(np.arange(first, last), ages)
+        inside = self._inside(np.arange(first, last), ages, self._tails)
         if first == 0:
             self._sums[0] = 0.0
         self._sums[first + 1 : last + 1] = self._sums[first] + np.cumsum(inside)
 
-    def _inside(self, rows: Rows, ages: Array) -> Array:
-        """Integral from the begin of each row to an age in s."""
-        steady = self._levels[rows] + self._slopes[rows] * ages / 2
-        total: Array = self._tails[rows] + steady * ages
+    def _inside(self, rows: Rows, ages: Array, base: Array) -> Array:
+        """Base, plus the integral from the begin of each row to an age in s, less its tail."""
+        total: Array = base[rows]
+        total += self._levels[rows] * ages
+        if self._slopes[: self._count].any():
+            total += self._slopes[rows] * ages * ages / 2
         live = np.flatnonzero(ages < self._fades[rows])
         where, age = rows[live], ages[live]
         for k in range(self._table.width):
-            size, rate = self._sizes[where, k], self._table.rates[where, k]
-            total[live] -= size / rate * np.exp(-rate * age)
-        if self._swings[rows].any():
+            size = self._sizes[where, k]
+            if size.any():
+                rate = self._table.rates[where, k]
+                total[live] -= size / rate * np.exp(-rate * age)
+        if self._swings[: self._count].any():
             turn = np.exp(1j * self._pulses[rows] * ages) - 1
             total += (self._swings[rows] * turn / (1j * self._pulses[rows])).real
         return total
@@ -126,8 +130,7 @@ class Trace:
     def integrals(self, times: Array) -> Array:
         """Integrals from some fixed time to times in s."""
         rows, ages = self._locate(times)
-        integrals: Array = self._sums[rows] + self._inside(rows, ages)
-        return integrals
+        return self._inside(rows, ages, self._sums[: self._count] + self._tails[: self._count])
 
     def _locate(self, times: Array) -> tuple[Rows, Array]:
         """Row of each time, and its age there in s."""
