@@ -21,8 +21,8 @@ from hil_instruments.simulated.device.device import Device
 from hil_instruments.simulated.device.firmware import ReferenceFirmware
 from hil_instruments.simulated.device.policy import Policy
 from hil_instruments.simulated.device.port import Key
-from hil_instruments.simulated.faults.catalogue import catalogue
-from hil_instruments.simulated.faults.device import CLIPPED, HOT, OVERDRIVEN, RUNAWAY
+from hil_instruments.simulated.faults.catalogue import Layer, catalogue
+from hil_instruments.simulated.faults.device import CLIPPED, HOT, OVERDRIVEN, RUNAWAY, effect_of
 from hil_instruments.simulated.faults.injection import Injection
 from hil_instruments.simulated.faults.spec import FaultSpec
 from hil_instruments.simulated.physics.circuit import SUPPLY_NOMINAL, Node
@@ -719,6 +719,21 @@ def scaled(name: str, share: float) -> FaultSpec:
 def test_every_modelled_fault_of_the_device_has_its_signature() -> None:
     modelled = [f.id for f in catalogue().values() if f.modelled and f.layer.of_device]
     assert list(SIGNATURES) == modelled
+
+
+HOOKS = {
+    Layer.ANALOG: ("stage",),
+    Layer.CONVERTER: ("board", "action"),
+    Layer.FIRMWARE: ("override",),
+    Layer.POWER: ("override",),
+    Layer.COMMS: ("override",),
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_it_is_injected_in_its_layer(name: str) -> None:
+    effect = effect_of(name)
+    assert any(getattr(effect, hook) for hook in HOOKS[catalogue()[name].layer])
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
