@@ -534,3 +534,8 @@ def test_triggers_that_wait_are_bounded_too(rig: Rig, bus: Exchange) -> None:
     rig.clock.advance(1.0)
     assert rig.triggered == 1.0
     assert bus.accepts()
+
+
+def test_a_number_sign_that_begins_no_element_begins_no_block(rig: Rig, stream: Exchange) -> None:
+    stream.write(b"SET#3500\nSET 1\n")
+    assert [what for _, what in rig.log] == [1.0]

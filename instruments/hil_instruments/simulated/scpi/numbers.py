@@ -46,15 +46,13 @@ _MEGA_UNITS = {"HZ", "OHM"}  # table 7-2, note: MHZ and MOHM are mega, every oth
 def _shifts(units: tuple[str, ...]) -> dict[str, int]:
     """Return every spelling of the units with a multiplier, each with its power of ten.
 
-    MA after a number is a milliampere where the unit is A, and MAA a megaampere: a unit that a
-    multiplier makes ambiguous is read with the shortest multiplier.
+    A multiplier needs its unit, so MA is a milliampere where the unit is A, and MAA a megaampere.
     """
-    shifts: dict[str, int] = {}
-    for unit in (name.upper() for name in units):
-        for prefix, shift in sorted(_MULTIPLIERS.items(), key=lambda each: len(each[0])):
-            mega = prefix == "M" and unit in _MEGA_UNITS
-            shifts.setdefault(prefix + unit, 6 if mega else shift)
-    return shifts
+    return {
+        prefix + unit: 6 if prefix == "M" and unit in _MEGA_UNITS else shift
+        for unit in (name.upper() for name in units)
+        for prefix, shift in _MULTIPLIERS.items()
+    }
 
 
 def number(*units: str, words: str = "", others: Mapping[str, float] | None = None) -> Parameter:
