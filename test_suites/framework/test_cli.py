@@ -44,7 +44,7 @@ BAD = {
     "no number": (["run", "--seed", "x"], ["--seed", "integer"]),
     "unknown command": (["frob"], ["frob", "hil --help"]),
     "unknown suite": (["run", "--suite", "rampling"], ["--suite", "rampling", "ramping"]),
-    "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F01 to F74"]),
+    "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F01 to F75"]),
     "unknown depth": (["run", "--depth", "mad"], ["--depth", "mad", "smoke, standard, deep"]),
     "missing device": (["run", "--device", "none.toml"], ["none.toml", "no such file"]),
     "missing bench": (["run", "--bench", "none.toml"], ["none.toml", "no such file"]),
@@ -253,4 +253,4 @@ def test_one_fault_is_shown_whole(hil):
         assert text in out
     code, _, lines = hil("faults", "F99")
     assert code == 11
-    assert "F01 to F74" in lines[0]
+    assert "F01 to F75" in lines[0]
