@@ -251,27 +251,33 @@ def test_a_crash_is_told_once_then_the_processor_stands_still_until_a_boot(
     small: Callable[..., Path],
 ) -> None:
     firmware = running(small, '__builtin_trap(); (void)"x";')
-    with pytest.raises(BenchError, match=r"firmware_tick ended by signal \d+ \(.+\)"):
-        firmware.tick()
     firmware.tick()
+    firmware.tick()
+    with pytest.raises(BenchError, match=r"firmware_tick ended by signal \d+ \(.+\)"):
+        firmware.receive(b"*IDN?")
     assert firmware.receive(b"*IDN?") == b""
     firmware.boot(ResistorBoard(), Reset.WATCHDOG)
-    assert firmware.receive(b"*IDN?") == b""
+    assert firmware.pid is not None
+    firmware.tick()
+    firmware.boot(ResistorBoard(), Reset.WATCHDOG)
     with pytest.raises(BenchError, match="firmware_tick ended"):
-        firmware.tick()
+        firmware.receive(b"*IDN?")
+    assert firmware.receive(b"*IDN?") == b""
+    assert firmware.pid is not None
 
 
 def test_an_endless_loop_is_a_hang_within_the_timeout(small: Callable[..., Path]) -> None:
     firmware = running(small, "for (;;) calls++;", timeout=0.05)
-    with pytest.raises(BenchError, match=r"firmware_tick did not return within 0\.05 s"):
-        firmware.tick()
     firmware.tick()
+    with pytest.raises(BenchError, match=r"firmware_tick did not return within 0\.05 s"):
+        firmware.receive(b"*IDN?")
 
 
 def test_a_loop_on_the_hardware_is_a_hang_as_well(small: Callable[..., Path]) -> None:
     firmware = running(small, "for (;;) board->kick(board->board);")
+    firmware.tick()
     with pytest.raises(BenchError, match="asked its hardware 100000 times and did not return"):
-        firmware.tick()
+        firmware.receive(b"*IDN?")
 
 
 def test_an_exception_of_the_hardware_ends_the_process(program: Path) -> None:
@@ -356,8 +362,9 @@ def test_the_sanitizers_are_on_and_their_words_reach_the_error(
     body = "int shift = 31 + calls; calls = 1 << shift;"
     firmware = FirmwareProcess([str(small(*SANITIZERS, MAIN, body=body))])
     firmware.boot(ResistorBoard(), Reset.POWER_ON)
+    firmware.tick()
     with pytest.raises(BenchError, match=r"it wrote: .*runtime error: shift exponent 38"):
-        firmware.tick()
+        firmware.receive(b"*IDN?")
 
 
 # --- the documentation -------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 """Firmware in a process of its own: an emulator, another language, or C under sanitizers.
 
 `firmware_main.c` makes such a process of firmware for `firmware_port.h`, and describes the frames.
-What crashes or hangs there ends nothing here: it is reported once, the processor then stands still,
-and the watchdog of the board resets it.
+What crashes or hangs there ends nothing here: the processor stands still, the watchdog of the board
+resets it, and the next message of the host raises what happened, once. Not the tick itself: bench
+time has to go on, or a lease that lapses meanwhile would open no cut-off.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class FirmwareProcess:
         self._command = [program, *command[1:]]
         self._timeout = timeout
         self._child: _Child | None = None
+        self._failure: BenchError | None = None
         self._port: Port
 
     @property
@@ -72,29 +74,35 @@ class FirmwareProcess:
 
         Raises:
             UsageError: the process speaks another version of the port.
-            BenchError: it does not come up.
+            BenchError: it does not come up at power-on.
         """
         self.close()
         self._port = port
         self._child = _Child(self._command)
-        self._call(_BOOT, what=cause, timeout=max(self._timeout, BOOT_TIMEOUT))
+        try:
+            self._call(_BOOT, what=cause, timeout=max(self._timeout, BOOT_TIMEOUT))
+        except BenchError as failure:
+            if cause is Reset.POWER_ON:
+                raise
+            self._failure = self._failure or failure
 
     def tick(self) -> None:
-        """See `port.Firmware`; a processor that stands still does nothing.
-
-        Raises:
-            BenchError: the firmware crashes or hangs; from then on its processor stands still.
-        """
-        if self._child is not None:
+        """See `port.Firmware`; a processor that stands still does nothing."""
+        try:
             self._call(_TICK)
+        except BenchError as failure:
+            self._failure = self._failure or failure
 
     def receive(self, message: bytes) -> bytes:
         """See `port.Firmware`; a processor that stands still hears nothing.
 
         Raises:
-            BenchError: the firmware crashes or hangs; from then on its processor stands still.
+            BenchError: the firmware has crashed or hung since the last message, or does so now.
         """
-        return b"" if self._child is None else self._call(_MESSAGE, message)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            raise failure
+        return self._call(_MESSAGE, message)
 
     def _call(
         self, kind: int, data: bytes = b"", *, what: int = 0, timeout: float | None = None
