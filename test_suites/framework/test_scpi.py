@@ -535,3 +535,7 @@ def test_a_method_may_not_take_the_name_of_another_commands_handler() -> None:
 
     with pytest.raises(TypeError, match="SYSTem:NOTHing"):
         Mistaken.tree()
+
+
+def test_the_service_request_mask_has_no_bit_for_the_service_request(toy: Toy) -> None:
+    assert ask(toy, "*SRE 255;*SRE?") == "191\n"
