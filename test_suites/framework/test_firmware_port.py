@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -297,6 +298,28 @@ def test_a_process_ends_with_its_object(program: Path) -> None:
     gc.collect()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+ORPHANED = """
+import os, signal, sys
+from hil_instruments.simulated.device.port import Reset
+from hil_instruments.simulated.device.process import FirmwareProcess
+from hil_instruments.simulated.device.resistor import ResistorBoard
+firmware = FirmwareProcess([sys.argv[1]])
+firmware.boot(ResistorBoard(), Reset.POWER_ON)
+print(firmware.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_ends_with_a_runner_that_is_killed(program: Path) -> None:
+    line = [sys.executable, "-c", ORPHANED, str(program)]
+    run = subprocess.run(line, capture_output=True, text=True)
+    assert run.returncode == -signal.SIGKILL
+    until = time.monotonic() + 5
+    while Path(f"/proc/{int(run.stdout)}/exe").exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not Path(f"/proc/{int(run.stdout)}/exe").exists()
 
 
 def test_what_is_no_program_is_refused(tmp_path: Path) -> None:
