@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from hil.errors import UsageError
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.bench import MESSAGE_LATENCY, SimulatedBench
 from hil_instruments.simulated.clock import VirtualClock
@@ -363,6 +364,19 @@ def test_a_reset_bench_repeats_a_fresh_one_to_the_last_digit() -> None:
     assert transcript(twin) == first
     twin.reset(seed=2)
     assert transcript(twin) != first
+
+
+def test_a_long_soak_keeps_no_history_that_nobody_can_ask_for(twin: SimulatedBench) -> None:
+    deliver(twin)
+    say(twin, "ammeter", "CONF:CURR:DC 0.01;:SAMP:COUN 1000000;SOUR TIM;TIM 1;:INIT")
+    for _ in range(100):
+        say(twin, "cutoff", "REL:REN 10")
+        twin.clock.sleep(9.0)
+    truth = twin.device.circuit
+    with pytest.raises(UsageError, match="history reaches from"):
+        truth.observe(Node.CURRENT, np.array([twin.clock.time - 400.0]))
+    assert len(truth.observe(Node.CURRENT, np.array([twin.clock.time - 50.0]))) == 1
+    assert len(say(twin, "ammeter", "R?").split(",")) == pytest.approx(900, abs=3)
 
 
 def test_a_clock_does_what_is_due_at_its_time() -> None:

@@ -74,6 +74,8 @@ class VirtualClock:
                 timer.action()
         if to > self.time:
             self.time = to
+        if self.time >= self.chore_at:
+            self.chore()
 
     def at(self, time: float, action: Callable[[], None]) -> Timer:
         """Plan an action for `time` on the clock's own count; cancel it by its `cancelled`."""

@@ -1,0 +1,87 @@
+"""A 20-minute treatment with every instrument attached, through drivers and features.
+
+    .venv/bin/python benchmarks/treatment.py [--repeat N]
+
+Beside it, in the same run: the physics of the same treatment by ngspice (adaptive and 1 ms steps),
+which knows no instruments, no firmware and no wire. The record holds current and voltage at the
+rate that suites use (2 kHz each); the budget in the design is 0.5 s at 1 kHz.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from hil.features import charge, peak, steady
+from hil.scenario import Scenario
+from hil.units import mA, s
+from hil_fixtures.config import read_bench, read_device
+from hil_fixtures.interruption import Interruption
+from hil_fixtures.stand import Bench
+from hil_fixtures.station import open_station
+
+NETLIST = """20-minute treatment into skin
+I1 0 out PWL(0 0 30 4m 1230 4m 1238 0 1240 0)
+Rs out a 470
+Rp a 0 10k
+Cp a 0 100n
+.options reltol=1e-4
+.tran {step} 1240 0 {step} uic
+.end
+"""
+
+
+def treatment() -> tuple[float, float, int]:
+    """Seconds for the record, seconds for three features, and samples judged."""
+    profile, description = read_device(None), read_bench(None)
+    station = open_station(profile, description, today=date(2026, 1, 1), seed=1)
+    bench = Bench(station, profile, Interruption(), lambda kind, body: None, lambda record: None, 1)
+    begin = time.perf_counter()
+    record = bench.record(Scenario.treatment(4 * mA, load="skin", hold=1200 * s))
+    middle = time.perf_counter()
+    _ = steady(record.current), peak(record.current), charge(record.current)
+    end = time.perf_counter()
+    samples = sum(len(wave.samples) for wave in record.waveforms.values())
+    station.close()
+    return middle - begin, end - middle, samples
+
+
+def ngspice(step: str) -> float:
+    """Seconds that ngspice takes in batch mode."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "treatment.cir"
+        file.write_text(NETLIST.format(step=step))
+        begin = time.perf_counter()
+        subprocess.run(
+            ["ngspice", "-b", "-r", str(file.with_suffix(".raw")), str(file)],
+            check=True,
+            capture_output=True,
+        )
+        return time.perf_counter() - begin
+
+
+def main() -> None:
+    """Print the figures of this run."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeat", type=int, default=3)
+    repeat = parser.parse_args().repeat
+    runs = [treatment() for _ in range(repeat)]
+    record = statistics.median(run[0] for run in runs)
+    features = statistics.median(run[1] for run in runs)
+    whole = record + features
+    print(f"record {record:.2f} s, features {features:.3f} s, {runs[0][2]} samples")
+    print(f"20 minutes in {whole:.2f} s: {1240 / whole:.0f} x real time")
+    if shutil.which("ngspice"):
+        for name, step in (("adaptive, at most 1 s", "1"), ("1 ms step", "1m")):
+            peer = statistics.median(ngspice(step) for _ in range(repeat))
+            print(f"ngspice, circuit alone, {name}: {peer:.2f} s, ratio {peer / whole:.2f}")
+
+
+if __name__ == "__main__":
+    main()
