@@ -358,7 +358,8 @@ STORIES = {
         0.02,
         [(0, "load", "r"), (2e-3, "command", 6e-3), (2e-3 + TRIP, "nothing", None)],
         asked="(V(tim) < 5m ? V(reg) : 0)",
-        lines="Ctim tim 0 1 ic=0\nBtim 0 tim I = V(reg) > 5 ? 1 : 0\nBbleed out 0 I = V(tim) < 5m ? 0 : V(out) / 1e6",
+        lines="Ctim tim 0 1 ic=0\nBtim 0 tim I = V(reg) > 5 ? 1 : 0\n"
+        "Bbleed out 0 I = V(tim) < 5m ? 0 : V(out) / 1e6",
         step=5e-7,
         blind=3e-6,  # ngspice sees the trip at its next step
     ),

@@ -259,6 +259,33 @@ def test_a_fall_of_the_load_leaves_an_excess_only_where_the_regulator_is_slow() 
     assert peaks[1] == pytest.approx(2e-3, rel=0.3)
 
 
+def test_a_boost_voltage_that_falls_is_met_where_it_is_met() -> None:
+    made = circuit(LOAD["20k"], boost_lag=10e-3)
+    made.command(2e-3)
+    made.advance(0.1)
+    effort = made.value(Node.OUTPUT) + DROP * 2e-3
+    made.set_compliance(30.0)
+    assert made.run(1.0)
+    assert made.limited
+    assert made.now - 0.1 == pytest.approx(10e-3 * math.log(50 / (effort - 30)), rel=1e-6)
+
+
+def test_charge_counts_what_an_excess_brings() -> None:
+    made = circuit(windup=0.4, windup_limit=1e-3, transient=5e-3)
+    made.command(1e-3)
+    made.advance(1.0)
+    made.select_load(None)
+    made.advance(1.03)
+    made.select_load(LOAD["2k"])
+    made.advance(1.1)
+    before = made.charge()
+    made.command(2e-3)
+    made.advance(1.2)
+    whole = made.means(Node.SENSE, np.array([0.0]), 1.2)[0] * 1.2
+    assert made.charge() == pytest.approx(whole, rel=1e-9)
+    assert before == pytest.approx(1e-3 * 1.07 + 1e-3 * 5e-3, rel=2e-3)
+
+
 # --- output off ----------------------------------------------------------------------------------
 
 
@@ -405,6 +432,17 @@ def test_an_excess_shorter_than_half_the_trip_time_does_not_trip() -> None:
     made.command(1e-3)
     made.advance(1.0)
     assert not made.tripped
+
+
+def test_an_excess_over_a_command_within_the_limit_trips() -> None:
+    made = circuit(windup=1.0, windup_limit=3e-3, transient=50e-3)
+    made.command(4e-3)
+    made.advance(1.0)
+    made.select_load(None)
+    made.advance(1.03)
+    made.select_load(LOAD["2k"])
+    made.advance(1.1)
+    assert made.tripped
 
 
 @pytest.mark.parametrize("change", [{"comparator": False}, {"comparator_level": 1.4}])
@@ -598,6 +636,19 @@ def test_one_mean_and_many_are_the_same() -> None:
     assert [at(made, Node.TERMINAL, t)[0] for t in starts] == pytest.approx(values, rel=1e-12)
     back = made.observe(Node.TERMINAL, starts[::-1])
     assert back[::-1] == pytest.approx(values, rel=1e-12)
+
+
+def test_what_was_looked_at_may_still_be_replaced_at_the_same_time() -> None:
+    made = circuit()
+    made.command(1e-3)
+    made.advance(0.1)
+    made.set_bridge(False)
+    times = np.linspace(0.0, 0.1, 11)
+    assert made.observe(Node.SENSE, times)[-1] == pytest.approx(1e-3)
+    made.set_bridge(True)
+    assert made.observe(Node.SENSE, times)[-1] == pytest.approx(-1e-3)
+    made.advance(0.2)
+    assert made.observe(Node.SENSE, times + 0.05)[-1] == pytest.approx(-1e-3)
 
 
 def test_charge_is_the_integral_of_the_sensed_current() -> None:

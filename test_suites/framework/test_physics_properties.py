@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -265,6 +265,32 @@ def test_no_level_of_a_window_is_passed_unseen(
         regions = np.digitize(size, [low, low + span])
         near = (np.abs(size - low) < slack) | (np.abs(size - low - span) < slack)
         assert len(set(regions[~near].tolist())) <= 1
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    programme=PROGRAMMES,
+    lag=st.sampled_from([1e-6, 1e-4, 1e-3]),
+    excess=st.floats(0, 2e-3),
+    ripple=st.sampled_from([0.0, 0.1]),
+)
+def test_the_bound_of_a_segment_holds(
+    programme: list[tuple[int, tuple[str, object]]], lag: float, excess: float, ripple: float
+) -> None:
+    """What lets a step skip the search for crossings."""
+    made = begun(replace(STAGE, lag=lag, windup=1.0, windup_limit=excess, ripple=ripple))
+    now = 0.0
+    for wait, action in programme:
+        now += wait * STEP
+        made.advance(now)
+        do(made, action)
+    made.advance(now + 1e-3)
+    for segment in made._history._segments:  # noqa: SLF001
+        for node in (Node.CURRENT, Node.TERMINAL, Node.OUTPUT, Node.SENSE):
+            level, spread = segment.extent(node.value)
+            ages = np.concatenate(([0.0], np.logspace(-8, -1, 60)))
+            apart = [abs(segment.seen(node).at(age) - level) for age in ages]
+            assert max(apart) <= spread * (1 + 1e-6) + 1e-9
 
 
 @settings(deadline=None, max_examples=40)

@@ -179,6 +179,16 @@ def test_skin_only_falls_while_current_flows_and_recovers_to_three_times_in_half
     assert made.skin_resistance == pytest.approx(9e3, rel=1e-2)
 
 
+def test_half_an_electrode_on_yielding_skin_has_twice_its_resistance() -> None:
+    made = circuit(DRY)
+    made.command(1.2e-3)
+    made.advance(5.0)
+    made.set_contact(True, share=0.5)
+    made.advance(6.0)
+    ohm = 2 * made.skin_resistance + 570
+    assert made.value(Node.TERMINAL) == pytest.approx(1.2e-3 * ohm, rel=1e-4)
+
+
 def test_skin_recovers_also_while_it_is_not_connected() -> None:
     made = circuit(DRY)
     made.command(1.5e-3)
