@@ -119,10 +119,13 @@ class Device:
     def _next_call(self) -> float:
         if not self._had_power:
             return math.inf
-        if self._resetting:
+        if self.circuit.now < self._resetting_until:
             return self._resetting_until
-        wake = math.inf if self.board.faults.hang else self.board.wake
-        return min(wake, self.board.watchdog_at if self.board.faults.watchdog else math.inf)
+        board = self.board
+        wake = math.inf if board.faults.hang else board.wake
+        if board.faults.watchdog and board.watchdog_at < wake:
+            return board.watchdog_at
+        return wake
 
     def _run_due(self) -> None:
         """Call the firmware, or let the watchdog bite, where it is time."""
