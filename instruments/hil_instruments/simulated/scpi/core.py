@@ -70,6 +70,8 @@ class Core:
         """Whether somebody wants to hear of every change."""
         self.__listeners: list[Listener] = []
         self.__programs: dict[bytes, Program] = {}
+        self.__singles: dict[bytes, Call] = {}
+        """Messages of one unit: nearly all, and the ones that are repeated."""
         self.__opc_timer: Timer | None = None
         self._restart_status()
 
@@ -143,20 +145,21 @@ class Core:
         Returns:
             The reply with its terminator, empty if there is none, or one that comes later.
         """
-        program = self.__programs.get(message)
-        if program is None:
-            program = self._program_of(message)
-        calls, error = program
-        if error is None and len(calls) == 1:
-            answer = self.obey(calls[0])
-            if answer.__class__ is str:
-                return (answer + "\n").encode()
-            if answer is None:
-                return b""
-            if isinstance(answer, Pending):
-                return Execution(self, program, len(message)).hold(answer)
-            return (answer.encode() if isinstance(answer, str) else answer) + b"\n"
-        return Execution(self, program, len(message)).produce()
+        call = self.__singles.get(message)
+        if call is None:
+            program = self.__programs.get(message) or self._program_of(message)
+            calls, error = program
+            if error is not None or len(calls) != 1:
+                return Execution(self, program, len(message)).produce()
+            call = calls[0]
+        answer = self.obey(call)
+        if answer.__class__ is str:
+            return (answer + "\n").encode()
+        if answer is None:
+            return b""
+        if isinstance(answer, Pending):
+            return Execution(self, ((call,), None), len(message)).hold(answer)
+        return (answer.encode() if isinstance(answer, str) else answer) + b"\n"
 
     def _program_of(self, message: bytes) -> Program:
         if len(message) > self.longest_message:
@@ -165,7 +168,11 @@ class Core:
         if len(message) <= LONGEST_KEPT:
             if len(self.__programs) >= LONGEST_KEPT:
                 self.__programs.clear()
+                self.__singles.clear()
             self.__programs[message] = program
+            calls, error = program
+            if error is None and len(calls) == 1:
+                self.__singles[message] = calls[0]
         return program
 
     def obey(self, call: Call) -> Answer:
