@@ -319,6 +319,15 @@ def test_who_waits_for_a_lock_gets_it_when_it_is_free(join: Callable[..., Client
     assert other.receive(other.second) == Frame(Kind.ASYNC_LOCK_RESPONSE, 1)
 
 
+def test_a_device_clear_ends_the_wait_for_a_lock(join: Callable[..., Client]) -> None:
+    owner, other = join(), join()
+    owner.lock()
+    other.second.sendall(Frame(Kind.ASYNC_LOCK, 1, 60_000).encoded())
+    other.second.sendall(Frame(Kind.ASYNC_DEVICE_CLEAR).encoded())
+    assert other.receive(other.second) == Frame(Kind.ASYNC_LOCK_RESPONSE, 0)
+    assert other.receive(other.second) == Frame(Kind.ASYNC_DEVICE_CLEAR_ACKNOWLEDGE)
+
+
 def test_a_lock_ends_with_the_client_that_held_it(join: Callable[..., Client]) -> None:
     owner, other = join(), join()
     owner.lock()

@@ -263,7 +263,7 @@ class Session:
         self._answer(Kind.ASYNC_MAXIMUM_MESSAGE_SIZE_RESPONSE, data=struct.pack("!Q", LONGEST))
 
     def _clear(self, _: Frame) -> None:
-        self._cancel_lock_wait()
+        self._give_up_lock()
         self._seat.lock.forget(self._pump)
         if self._seat.lock.bars(self):
             self._talk.restart(stream=self._overlap)  # another's measurement is not ours to stop
@@ -302,6 +302,8 @@ class Session:
         self._seat.reactor.soon(self._request_service)
 
     def _request_service(self) -> None:
+        if not self.first.connection.open:
+            return
         status = self._talk.exchange.status_byte()
         self._answer(Kind.ASYNC_SERVICE_REQUEST, status | _MAV * self._expects_delivery)
 
