@@ -2,8 +2,8 @@
 
     python benchmarks/visa_query.py            # pyvisa-sim is compared if it is installed
 
-Prints queries a second of processor time, best of several rounds taken in turn, and the ratio to pyvisa-sim. Budget:
-at least twice pyvisa-sim, physics included (shared design, table of budgets).
+Prints queries a second of processor time, best of several rounds taken in turn, and the ratio to
+pyvisa-sim. Budget: at least twice pyvisa-sim, physics included.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyvisa
 from pyvisa import constants, rname
 from pyvisa.constants import ResourceAttribute, StatusCode
 from pyvisa.highlevel import VisaLibraryBase
 from pyvisa.resources import MessageBasedResource
+from pyvisa.typing import VISASession
 from pyvisa.util import LibraryPath
 
 from hil_fixtures.config import read_bench, read_device
@@ -58,38 +60,52 @@ class BareLibrary(VisaLibraryBase):
             ResourceAttribute.interface_type: constants.InterfaceType.tcpip,
         }
 
-    def open_default_resource_manager(self):  # noqa: ANN201  # as the parent types it
+    def open_default_resource_manager(self) -> tuple[Any, StatusCode]:
+        """Open nothing."""
         return 1, StatusCode.success
 
-    def open(self, session, resource_name, access_mode=0, open_timeout=0):  # noqa: ANN001, ANN201
+    def open(self, *_: object, **__: object) -> tuple[Any, StatusCode]:
+        """Open the one resource."""
         return 2, StatusCode.success
 
-    def close(self, session):  # noqa: ANN001, ANN201
+    def close(self, session: VISASession) -> StatusCode:
+        """Close nothing."""
         return StatusCode.success
 
-    def write(self, session, data):  # noqa: ANN001, ANN201
+    def write(self, session: VISASession, data: bytes) -> tuple[int, StatusCode]:
+        """Take whatever comes."""
         self._last_status_in_session[session] = StatusCode.success
         return len(data), StatusCode.success
 
-    def read(self, session, count):  # noqa: ANN001, ANN201
+    def read(self, session: VISASession, count: int) -> tuple[bytes, StatusCode]:
+        """Give the one reply."""
         status = StatusCode.success_termination_character_read
         self._last_status_in_session[session] = status
         return REPLY, status
 
-    def get_attribute(self, session, attribute):  # noqa: ANN001, ANN201
+    def get_attribute(
+        self, session: VISASession, attribute: ResourceAttribute
+    ) -> tuple[object, StatusCode]:
+        """Know two attributes; the others are 0."""
         return self._attributes.get(attribute, 0), StatusCode.success
 
-    def set_attribute(self, session, attribute, attribute_state):  # noqa: ANN001, ANN201
+    def set_attribute(
+        self, session: VISASession, attribute: ResourceAttribute, attribute_state: object
+    ) -> StatusCode:
+        """Forget it."""
         return StatusCode.success
 
-    def disable_event(self, session, event_type, mechanism):  # noqa: ANN001, ANN201
+    def disable_event(self, *_: object) -> StatusCode:
+        """Have no events."""
         return StatusCode.success
 
-    def discard_events(self, session, event_type, mechanism):  # noqa: ANN001, ANN201
+    def discard_events(self, *_: object) -> StatusCode:
+        """Have no events."""
         return StatusCode.success
 
-    def list_resources(self, session, query="?*::INSTR"):  # noqa: ANN001, ANN201
-        return rname.filter(["TCPIP0::bare::inst0::INSTR"], query)
+    def list_resources(self, *_: object) -> tuple[str, ...]:
+        """Name the one resource."""
+        return rname.filter(["TCPIP0::bare::inst0::INSTR"], "?*")
 
 
 def opened(manager: pyvisa.ResourceManager, name: str) -> MessageBasedResource:
