@@ -1,20 +1,47 @@
 # make run ARGS="..."     the suites on the bench; without ARGS on the simulated one
 # make test [STRICT=1]    every check; with STRICT=1 a missing tool is a failure
 # make peers ARGS="..."   drivers of PyMeasure and QCoDeS against the served bench, in .venv-peers
+# make qualify            every fault that a suite is said to catch, caught again (some minutes)
+# make bench              the benchmarks, each figure beside its peer
+# make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
+# make nightly            qualify, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
 PYTHON ?= python3
 STRICT ?= 0
 BIN := .venv/bin
 PEERS := .venv-peers
+FUZZ := .venv-fuzz
+SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: run test peers clean
+.PHONY: run test peers qualify bench fuzz nightly clean
 
 run: .venv/installed
 	@$(BIN)/hil run $(ARGS)
 
 test: .venv/installed
 	@$(BIN)/python .ci/checks.py $(if $(filter-out 0,$(STRICT)),--strict)
+
+qualify: .venv/installed
+	@$(BIN)/python test_suites/qualify/matrix.py $(ARGS)
+
+bench: .venv/installed $(PEERS)/locked
+	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \
+	    */visa_query.py) PYTHONPATH=.:instruments:fixtures:reports $(PEERS)/bin/python $$each;; \
+	    *) $(BIN)/python $$each;; esac || exit 1; done
+
+fuzz: .venv/installed $(FUZZ)/locked
+	@for each in test_suites/fuzz/fuzz_*.py; do echo "== $$each"; \
+	    mkdir -p $(FUZZ)/corpus/$$(basename $$each .py) && \
+	    PYTHONPATH=$(FUZZ)/packages $(BIN)/python $$each -max_total_time=$(SECONDS) -print_final_stats=1 \
+	    $(FUZZ)/corpus/$$(basename $$each .py) || exit 1; done
+
+$(FUZZ)/locked: test_suites/fuzz/requirements.lock .venv/locked
+	@rm -rf $(FUZZ)/packages && mkdir -p $(FUZZ)
+	@$(PIP) --no-deps --require-hashes --target $(FUZZ)/packages --requirement $<
+	@touch $@
+
+nightly: qualify peers fuzz bench
 
 # The project is not installed there: its packages lie on the path, beside those of the peers, whose
 # own warnings are no failures of ours.
@@ -48,4 +75,4 @@ $(PEERS)/locked: test_suites/peers/requirements.lock
 	@touch $@
 
 clean:
-	rm -rf .venv $(PEERS) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv $(PEERS) $(FUZZ) dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -25,6 +25,7 @@ from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
+from hil_instruments.simulated.bench import SimulatedBench
 
 NETLIST = """20-minute treatment into skin
 I1 0 out PWL(0 0 30 4m 1230 4m 1238 0 1240 0)
@@ -52,6 +53,32 @@ def treatment() -> tuple[float, float, int]:
     return middle - begin, end - middle, samples
 
 
+def attached() -> float:
+    """Seconds for the bench alone: every instrument attached and busy, messages every 5 s."""
+    description = read_bench(None)
+    bench = SimulatedBench(read_device(None), description, seed=1)
+    say = bench.exchange
+    begin = time.perf_counter()
+    say("supply", ":APPL CH1,9,1;:OUTP CH1,ON")
+    bench.clock.sleep(1)
+    say("load", f"ROUT:CLOS (@{description.loads['skin'].channel})")
+    say("cutoff", "REL:CLOS 1;REN 10")
+    for role, function, full_scale in (("ammeter", "CURR", "0.01"), ("voltmeter", "VOLT", "100")):
+        say(role, f"CONF:{function} {full_scale};:SENS:{function}:ZERO:AUTO OFF;APER 0.0005")
+        say(role, "SAMP:COUN MAX;SOUR TIM;TIM 0.001;:TRIG:COUN INF;:FORM:DATA REAL,64;:INIT")
+    say("oscilloscope", ":CHAN1:PROB 1;SCAL 0.2;:TRIG:EDG:LEV 0.6;:TIM:SCAL 0.01;:SING")
+    say("stimulator", "SOUR:CURR 4 MA;:TREAT:STAR")
+    for second in range(0, 1240, 5):
+        if second == 1230:
+            say("stimulator", "TREAT:STOP")
+        bench.clock.sleep(5)
+        say("cutoff", "REL:REN 10")
+        for role in ("ammeter", "voltmeter"):
+            say(role, "R?")
+        say("oscilloscope", ":TRIG:STAT?")
+    return time.perf_counter() - begin
+
+
 def ngspice(step: str) -> float:
     """Seconds that ngspice takes in batch mode."""
     with tempfile.TemporaryDirectory() as folder:
@@ -75,6 +102,8 @@ def main() -> None:
     record = statistics.median(run[0] for run in runs)
     features = statistics.median(run[1] for run in runs)
     whole = record + features
+    alone = statistics.median(attached() for _ in range(repeat))
+    print(f"bench alone, 1 kHz current and voltage, messages every 5 s: {alone:.2f} s")
     print(f"record {record:.2f} s, features {features:.3f} s, {runs[0][2]} samples")
     print(f"20 minutes in {whole:.2f} s: {1240 / whole:.0f} x real time")
     if shutil.which("ngspice"):

@@ -1,0 +1,103 @@
+"""Every fault that a suite is said to catch, caught again: the suites are proven able to fail.
+
+    .venv/bin/python test_suites/qualify/matrix.py [--jobs 2] [FAULT ...]
+
+For each fault of the catalogue, the tests that it names run at smoke depth on a device with the
+fault; one requirement that the fault violates must turn to FAIL in one of them. The same tests must
+PASS on a healthy device. Exit code 1 if one row is not as the catalogue says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from hil.conclusion import Conclusion, conclude
+from hil.verdict import Verdict
+from hil_instruments.simulated.faults.catalogue import CataloguedFault, catalogue
+from hil_reports.evidence import read_journal
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one fault."""
+
+    fault: str
+    failed: tuple[str, ...]
+    """Requirements that turned to FAIL."""
+    as_said: bool
+    seconds: float
+    remark: str
+
+
+def judged(names: tuple[str, ...], fault: str) -> Conclusion:
+    """Run tests of the shipped suites by plain pytest, in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "pytest", "--pyargs", "hil_suites", "-c", os.devnull]
+        command += ["-p", "no:cacheprovider", "-p", "no:timeout", "-q", "--hil-depth=smoke"]
+        command += ["--import-mode=importlib", f"--rootdir={folder}", f"--hil-out={folder}/runs"]
+        command += ["-k", " or ".join(names)]
+        command += [f"--hil-fault={fault}"] if fault else []
+        told = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+        runs = list(Path(folder, "runs").glob("*"))
+        if len(runs) != 1:
+            raise RuntimeError(f"{fault or 'healthy'}: no run was journaled\n{told.stdout[-2000:]}")
+        return conclude(read_journal(runs[0]).records)
+
+
+def tests_of(fault: CataloguedFault) -> tuple[str, ...]:
+    """Names of the tests that are said to catch it."""
+    return tuple(name.partition("::")[2] for name in fault.caught_by)
+
+
+def row(fault: CataloguedFault) -> Row:
+    """Seed one fault and see what its tests make of it."""
+    begin = time.monotonic()
+    found = judged(tests_of(fault), fault.id)
+    failed = tuple(
+        each.requirement["id"] for each in found.requirements if each.verdict is Verdict.FAIL
+    )
+    caught = bool(set(failed) & set(fault.violates))
+    remark = "" if caught else f"said to violate {', '.join(fault.violates)}"
+    return Row(fault.id, failed, caught, time.monotonic() - begin, remark)
+
+
+def main() -> int:
+    """Print the matrix; return 1 where it is not as the catalogue says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("faults", nargs="*", help="ids; default: all that a suite catches")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    options = parser.parse_args()
+    chosen = [
+        fault
+        for fault in catalogue().values()
+        if fault.caught_by and (not options.faults or fault.id in options.faults)
+    ]
+    begin = time.monotonic()
+    names = tuple(sorted({name for fault in chosen for name in tests_of(fault)}))
+    with ThreadPoolExecutor(options.jobs) as pool:
+        healthy = pool.submit(judged, names, "")
+        rows = list(pool.map(row, chosen))
+        passed = {each.verdict for each in healthy.result().tests if each.verdict}
+    for each in rows:
+        verdict = "caught" if each.as_said else "MISSED"
+        what = ", ".join(each.failed) or "nothing failed"
+        print(f"{each.fault}  {verdict}  {each.seconds:5.1f} s  {what}  {each.remark}")
+    caught = sum(each.as_said for each in rows)
+    print(f"{caught} of {len(rows)} caught in {time.monotonic() - begin:.0f} s; healthy: {passed}")
+    modelled = [
+        fault for fault in catalogue().values() if fault.id.startswith("F") and fault.modelled
+    ]
+    print(f"of {len(modelled)} faults of the device that can be seeded, {len(rows)} have a test")
+    return 0 if caught == len(rows) and Verdict.FAIL not in passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
