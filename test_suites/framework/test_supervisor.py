@@ -308,7 +308,8 @@ def test_a_served_bench_and_a_stalled_runner(tmp_path):
     assert ends["test_mine:test_stalled"]["outcome"] == "error"
     assert "opened by itself" in ends["test_mine:test_stalled"]["detail"]
     assert all(state["confirmed"] for state in running.records("safe_state"))
-    assert "served over the loopback interface" in running.records("run")[0]["provenance_reason"]
+    reason = running.records("run")[0]["provenance_reason"]
+    assert "served over the loopback interface, 5 bench seconds for each second" in reason
     assert not (tmp_path / "served.toml").exists()  # its ports are gone, and so is the file
     assert server.returncode == 0
 
