@@ -539,3 +539,14 @@ def test_triggers_that_wait_are_bounded_too(rig: Rig, bus: Exchange) -> None:
 def test_a_number_sign_that_begins_no_element_begins_no_block(rig: Rig, stream: Exchange) -> None:
     stream.write(b"SET#3500\nSET 1\n")
     assert [what for _, what in rig.log] == [1.0]
+
+
+def test_white_space_interrupts_nothing_and_the_first_byte_of_a_message_does(
+    rig: Rig, bus: Exchange
+) -> None:
+    bus.write(b"*ESE?\n \n")
+    bus.write(b"\r\n", end=False)
+    assert bus.read()[0] == b"0\n"
+    bus.write(b"*ESE?\n*S", end=False)
+    assert not bus.waits
+    assert errors(rig) == [-410]

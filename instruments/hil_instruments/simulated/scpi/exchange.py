@@ -93,15 +93,21 @@ class Exchange:
         if self._is_mute():
             self.forget()
             return
-        if not self.stream and data and (self.output or self._is_replying()):
-            self._interrupt()
         inbox = self._inbox
+        if data.strip():
+            self._interrupt_unread()
         for message in inbox.feed(data, end):
             if inbox.push(message):
                 self._proceed()
         for detail in inbox.losses():
             self._report(-363, detail)
+        if inbox.begun:
+            self._interrupt_unread()
         self._proceed()
+
+    def _interrupt_unread(self) -> None:
+        if not self.stream and (self.output or self._is_replying()):
+            self._interrupt()
 
     def accepts(self) -> bool:
         """Whether there is room for more input; what does not fit is lost with -363."""
@@ -109,11 +115,10 @@ class Exchange:
 
     def trigger(self) -> None:
         """Group execute trigger: as *TRG, in its turn among the messages."""
-        if self._inbox.partial:
+        if self._inbox.begun:
             self._report(-105, "a message has begun and not ended")
             return
-        if self.output or self._is_replying():
-            self._interrupt()
+        self._interrupt_unread()
         self._inbox.push(None)
         self._proceed()
 
@@ -150,10 +155,7 @@ class Exchange:
         return bool(self.output)
 
     def reply_ready(self) -> float:
-        """Bench time, of the bench's own count, at which to look again for a reply.
-
-        Not later than now if one is there; infinite if none is on its way.
-        """
+        """Bench time at which to look again: now if a reply is there, infinite if none comes."""
         if self.output:
             return self._clock.time
         if self._pending is not None:
@@ -173,7 +175,8 @@ class Exchange:
         """
         output, start = self.output, self._offset
         if not output:
-            self._read_in_vain()
+            if not (self.stream or self.holds or self._is_mute()):
+                self._report(-420, "a read came without a query")
             return b"", False
         end = len(output)
         if start + count < end:
@@ -189,10 +192,6 @@ class Exchange:
         if self.instrument.attentive:
             self.instrument.changed()
         return output[start:] if start else output, True
-
-    def _read_in_vain(self) -> None:
-        if not (self.stream or self.holds or self._is_mute()):
-            self._report(-420, "a read came without a query")
 
     def _next_reply(self) -> None:
         if self._replies:

@@ -51,6 +51,11 @@ class Framer:
         """Whether a message has begun and not ended."""
         return bool(self._held) or self._skipping
 
+    @property
+    def begun(self) -> bool:
+        """Whether more than white space of a message has come."""
+        return self._skipping or bool(self._held.strip())
+
     def feed(self, data: bytes, end: bool) -> list[bytes]:
         """Take bytes and return the messages that they complete, without terminator.
 

@@ -49,6 +49,11 @@ class Inbox:
                 self.plain.clear()
             self.plain.add(bytes(data))
 
+    @property
+    def begun(self) -> bool:
+        """Whether more than white space of the next message has come."""
+        return self.partial and self._framer.begun
+
     def accepts(self) -> bool:
         """Whether there is room for one more."""
         return self.size < self._longest
