@@ -16,10 +16,12 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 INK, GRID, LIMIT = "#3c434b", "#e1e4e8", "#8a5a00"
+MICRO = "\N{MICRO SIGN}"
 BLUE, RED, PALE, GREEN = "#1d4e89", "#b3261e", "#f0a868", "#2e7d4f"
 _WIDTH, _LEFT, _RIGHT = 760, 62, 16
 _HEAD, _GAP, _FOOT = 56, 34, 38
 _COLUMNS = 640
+_MARK_WIDTH = 100
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,7 @@ class Chart:
         return "\n".join(parts)
 
     def _frame(self, panel: Panel, top: float) -> Frame:
-        shown = [
-            trace.y[(trace.x >= self.begin) & (trace.x <= self.end)] for trace in panel.traces
-        ]
+        shown = [trace.y[(trace.x >= self.begin) & (trace.x <= self.end)] for trace in panel.traces]
         values = np.concatenate([*shown, [level for _, level in panel.limits]])
         low, high = float(values.min()), float(values.max())
         room = 0.08 * ((high - low) or 1.0)
@@ -156,13 +156,15 @@ def _panel(panel: Panel, frame: Frame, *, labelled: bool) -> Iterable[str]:
             f'<path d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="{LIMIT}" stroke-dasharray="7 4"/>'
         )
         yield _text(_WIDTH - _RIGHT - 4, y - 4, text, "end", LIMIT)
-    for place, (text, time) in enumerate(panel.marks):
+    row, before = 0, -math.inf
+    for text, time in panel.marks:
         x = float(frame.x(np.array(time)))
         line = f"M{x} {frame.top}V{frame.foot}"
         yield f'<path d="{line}" stroke="{INK}" stroke-dasharray="1 3"/>'
-        late = x > _WIDTH * 0.78
-        y = frame.top + 12 + 13 * (place % 3)
-        yield _text(x + (-4 if late else 4), y, text, "end" if late else "start")
+        row = row + 1 if x - before < _MARK_WIDTH else 0
+        before, late = x, x > _WIDTH * 0.78
+        place = x + (-4 if late else 4)
+        yield _text(place, frame.top + 12 + 13 * row, text, "end" if late else "start")
 
 
 def _axes(panel: Panel, frame: Frame, *, labelled: bool) -> Iterable[str]:
@@ -196,7 +198,7 @@ def _ticks(low: float, high: float, count: int) -> list[float]:
 
 
 def _figure(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _line(trace: Trace, frame: Frame) -> str:

@@ -146,7 +146,18 @@ def _stage(sheet: Sheet) -> None:
     sheet.text(398, _TOP + 24, "sense 10 Ω")
     sheet.seen(398, _TOP - 14, "SENSE")
     sheet.box(448, _TOP - 20, 62, _RETURN - _TOP + 40, "polarity", "bridge")
-    sheet.box(300, 268, 124, 150, "board", "DAC, two ADCs,", "coulomb counter,", "relay, bridge,", "boost, keys,", "watchdog")
+    sheet.box(
+        300,
+        268,
+        124,
+        150,
+        "board",
+        "DAC, two ADCs,",
+        "coulomb counter,",
+        "relay, bridge,",
+        "boost, keys,",
+        "watchdog",
+    )
     sheet.text(362, 438, "firmware behind a port", colour=_GREY)
     sheet.wire(f"M318 268V{_TOP + 34}m-4 8l4 -8l4 8", dashed=True, colour=_GREY)
     sheet.wire("M398 208V268m-4 -8l4 8l4 -8", dashed=True, colour=_GREY)
