@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 _INTRODUCTION = re.compile(rb"#(?:(0)|([1-9])([0-9]{0,9}))")
 _QUOTING = {False: re.compile(rb"[\"'#]"), True: re.compile(rb"#")}
@@ -103,11 +104,10 @@ class Framer:
         found = _QUOTING[self._stream].search(held, start)
         cut = held.rfind(b"\n", start, found.start() if found else len(held)) + 1
         if cut:
-            lines = bytes(held[start:cut]).split(b"\n")
-            fitting = [line for line in lines if 0 < len(line) <= self._longest]
-            self.overruns += sum(len(line) > self._longest for line in lines)
-            messages += fitting
-            start = cut
+            lines = bytes(held[start : cut - 1]).split(b"\n")
+            fitting = list(takewhile(lambda line: len(line) <= self._longest, lines))
+            messages += filter(None, fitting)
+            start += sum(map(len, fitting)) + len(fitting)
         self._place = start
         return start
 
