@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -95,9 +96,11 @@ def agreement(test: ModuleType) -> str:
     for name, story in test.STORIES.items():
         with tempfile.TemporaryDirectory() as folder:
             found = test.deviations(story, Path(folder))
-        figures = " | ".join(f"{100 * found[node]:.4f} %" for node in test.FULL_SCALE)
+        figures = " | ".join(f"{100 * found[node]:.5f} %" for node in test.FULL_SCALE)
         rows.append(f"| {name} | {figures} |")
-    return "\n".join(rows)
+    told = subprocess.run(["ngspice", "--version"], capture_output=True, text=True, check=True)
+    version = re.search(r"ngspice-\S+", told.stdout)
+    return "\n".join([*rows, "", f"Measured with {version[0] if version else 'ngspice'}."])
 
 
 def put(name: str, text: str) -> None:
