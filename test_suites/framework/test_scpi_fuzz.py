@@ -183,6 +183,7 @@ def test_a_long_message_of_one_piece_is_refused_by_one_error(piece: str) -> None
 @example(b"DISP:TEXT 'a\nb'\n*IDN?\n", True, (12,))
 @example(b"CURR:RANG #\n", True, (11,))
 @example(b"*IDN?\n\n", False, (6,))
+@example(b"*IDN?\n" + b"x" * 600, False, (100,))
 @example(b"*OPC\n" + b"x" * 600 + b"\nREAD?\n", False, (600,))
 @example(b"x" * 600 + b"\n*IDN?\n", False, (601,))
 @example(b"x" * 600 + b"\n*IDN?\n", True, (601,))

@@ -99,10 +99,11 @@ class Exchange:
         for message in inbox.feed(data, end):
             if inbox.push(message):
                 self._proceed()
-        for detail in inbox.losses():
-            self._report(-363, detail)
-        if inbox.begun:
+        losses = inbox.losses()
+        if losses or inbox.begun:
             self._interrupt_unread()
+        for detail in losses:
+            self._report(-363, detail)
         self._proceed()
 
     def _interrupt_unread(self) -> None:
