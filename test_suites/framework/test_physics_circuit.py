@@ -352,6 +352,14 @@ def test_the_relay_takes_its_time() -> None:
     assert abs(made.value(Node.CURRENT)) < 1e-9
 
 
+def test_a_negative_spike_behind_an_open_contact_charges_nothing_beyond_the_supply() -> None:
+    made = circuit(operate=1e-3, bounces=2, bounce=6e-3, spike=1e-3)
+    made.advance(50e-3)
+    closings = made.breaks(0.0, 50e-3)
+    times = (closings[:, None] + np.geomspace(1e-10, 1e-4, 50)).ravel()
+    assert np.abs(made.observe(Node.TERMINAL, times)).max() < DEVICE.si("output.compliance")
+
+
 def test_a_bouncing_contact_opens_as_often_as_it_says() -> None:
     made = circuit(operate=1e-3, bounces=3, bounce=100e-6)
     made.command(1e-3)

@@ -146,7 +146,8 @@ class FrontEnd:
         if not self.relay.closed:
             aim = mean * _STRAY_LEAK / stage.stray if stage.stray else 0.0
             filled = aim + (self._stray - aim) * math.exp(-age / _STRAY_LEAK)
-            self._stray = min(filled, max(self._boost, self._stray))
+            low, high = min(0.0, self._stray), max(self._boost, self._stray)
+            self._stray = min(max(filled, low), high)  # the stage drives within its supply only
         elif self.mode is Mode.REGULATED:
             return self.sign * mean * age
         return segment.signal(Node.SENSE.value).integral(age)
