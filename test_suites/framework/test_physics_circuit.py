@@ -443,14 +443,13 @@ def test_an_excess_shorter_than_half_the_trip_time_does_not_trip() -> None:
 
 
 def test_an_excess_over_a_command_within_the_limit_trips() -> None:
-    made = circuit(windup=1.0, windup_limit=3e-3, transient=50e-3)
+    made = circuit(LOAD["10k"], load_step=2e-3, transient=50e-3)
     made.command(4e-3)
     made.advance(1.0)
-    made.select_load(None)
-    made.advance(1.03)
-    made.select_load(LOAD["2k"])
-    made.advance(1.1)
+    made.select_load(LOAD["1k"])
+    assert made.run(2.0)
     assert made.tripped
+    assert made.now == pytest.approx(1.005, abs=1e-6)
 
 
 @pytest.mark.parametrize("change", [{"comparator": False}, {"comparator_level": 1.4}])
