@@ -27,11 +27,7 @@ from hil_instruments.simulated.physics.stage import OutputStage
 from hil_instruments.simulated.physics.supply import SUPPLY_NOMINAL, Supply
 from hil_instruments.simulated.physics.table import Array
 from hil_instruments.simulated.physics.watch import Windows
-from hil_instruments.simulated.physics.wiring import (
-    AMMETER_BURDEN,
-    OUTPUT,
-    VOLTMETER_RESISTANCE,
-)
+from hil_instruments.simulated.physics.wiring import AMMETER_BURDEN, OUTPUT, VOLTMETER_RESISTANCE
 
 __all__ = ["AMMETER_BURDEN", "SUPPLY_NOMINAL", "VOLTMETER_RESISTANCE"]
 __all__ += ["Circuit", "Node", "OutputStage"]
