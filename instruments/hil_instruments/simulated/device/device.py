@@ -78,11 +78,12 @@ class Device:
         return self._had_power
 
     def advance(self, to: float) -> None:
-        """Let time pass until `to`, in s; raises UsageError if it lies in the past."""
+        """Let time pass until `to`, in s; raises UsageError for the past, NaN and infinity."""
         circuit = self.circuit
-        if to < circuit.now:
+        if not circuit.now <= to < math.inf:
             raise UsageError(
-                f"device: asked to advance to {to} s, but it is {circuit.now} s already"
+                f"device: asked to advance to {to} s, but it is {circuit.now} s already; "
+                "allowed: finite, and no earlier"
             )
         due = min(self._next_call(), self._next_fault())
         if circuit.now < due > to:

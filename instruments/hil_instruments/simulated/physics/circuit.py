@@ -34,6 +34,7 @@ __all__ += ["Circuit", "Node", "OutputStage"]
 
 BREAK = 50e-3
 """Longest break in s between two loads that the regulator takes for one change of load."""
+_LEAST_SCALE = 1.0  # V of compliance: to an error that is a share of 0 V no step is short enough
 _LONGEST_STEP = 1e-6  # s: so far a search may grope along a level that it neither meets nor leaves
 
 
@@ -291,14 +292,17 @@ class Circuit:
     # --- time -----------------------------------------------------------------------------------
 
     def advance(self, to: float) -> None:
-        """Let time pass until `to`, in s of bench time; raises UsageError for the past."""
+        """Let time pass until `to`, in s; raises UsageError for the past, NaN and infinity."""
         while self.run(to):
             pass
 
     def run(self, to: float) -> bool:
         """Let time pass until `to` or the first event; return whether an event ended it."""
-        if to < self.now:
-            raise UsageError(f"circuit: asked to advance to {to} s, but it is {self.now} s already")
+        if not self.now <= to < math.inf:
+            raise UsageError(
+                f"circuit: asked to advance to {to} s, but it is {self.now} s already; "
+                "allowed: finite, and no earlier"
+            )
         if self._front.power_changed:
             self._tell()
             return True
@@ -392,7 +396,8 @@ class Circuit:
         drive = front.drive(feed, (0.0, 0.0))
         span = math.inf
         if parts.load.fall:
-            planned = parts.plan(drive.levels, TOLERANCE * front.compliance)
+            tolerance = TOLERANCE * max(front.compliance, _LEAST_SCALE)
+            planned = parts.plan(drive.levels, tolerance)
             drive, span = front.drive(feed, (planned.level, planned.slope)), planned.span
         self._refresh = self.now + span
         self._segment = Segment(self.now, parts.network, drive, feed, parts.modes, span=span)

@@ -12,6 +12,9 @@ from enum import Enum
 
 REFERENCE_TEMPERATURE = 23.0
 """Temperature in degC at which gains are as declared."""
+LEAST_DROP = 0.1
+"""Least resistance in ohm behind the boost voltage: through less, what double precision leaves of
+100 V passes for 1 nA, and the stage would saturate and regulate in turn without end."""
 
 
 class Bridge(Enum):
@@ -115,5 +118,5 @@ class OutputStage:
 
     @property
     def drop(self) -> float:
-        """Resistance in ohm behind the boost voltage when the stage is saturated."""
-        return max(self.sense_resistance + self.on_resistance, 1e-3)
+        """Resistance in ohm behind the boost voltage when saturated; never below LEAST_DROP."""
+        return max(self.sense_resistance + self.on_resistance, LEAST_DROP)
