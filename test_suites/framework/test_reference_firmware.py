@@ -284,7 +284,7 @@ def test_polarity_is_locked_during_a_treatment(state: str) -> None:
     with pytest.raises(Refused, match="polarity is locked") as refused:
         bench.firmware.set_polarity(Polarity.NEGATIVE)
     assert refused.value.code == -221
-    assert bench.firmware.polarity is Polarity.POSITIVE
+    assert bench.firmware.settings.polarity is Polarity.POSITIVE
 
 
 def _refusals() -> Iterator[tuple[str, float, int]]:
@@ -298,11 +298,12 @@ def _refusals() -> Iterator[tuple[str, float, int]]:
 @pytest.mark.parametrize(("setter", "value", "code"), list(_refusals()))
 def test_values_out_of_range_are_refused(setter: str, value: float, code: int) -> None:
     device = Bench().firmware
-    before = (device.current_setting, device.dose_setting, device.ramp_setting)
+    settings = device.settings
+    before = (settings.current, settings.dose, settings.ramp)
     with pytest.raises(Refused, match="allowed") as refused:
         getattr(device, setter)(value)
     assert refused.value.code == code
-    assert before == (device.current_setting, device.dose_setting, device.ramp_setting)
+    assert before == (settings.current, settings.dose, settings.ramp)
 
 
 @pytest.mark.parametrize("command", ["start", "pause", "resume"])
@@ -363,7 +364,7 @@ def test_reset_does_not_clear_a_fault() -> None:
     bench.wait(0.2)
     bench.firmware.reset()
     assert bench.state() is State.FAULT
-    assert bench.firmware.current_setting == 0.0
+    assert bench.firmware.settings.current == 0.0
 
 
 @pytest.mark.parametrize("seconds", [1e-3, 10e-3, 40e-3])
@@ -431,7 +432,7 @@ def test_loss_of_supply_ends_all_and_its_return_starts_nothing(volts: float) -> 
     bench.wait(60.0)
     assert np.abs(bench.trace(at)).max() < 0.01
     assert bench.state() is State.IDLE
-    assert bench.firmware.current_setting == 0.0
+    assert bench.firmware.settings.current == 0.0
     with pytest.raises(Refused, match="current to be set"):
         bench.firmware.start()
 
@@ -520,7 +521,7 @@ def test_all_sessions_together_stay_within_the_largest_dose() -> None:
 
 def test_a_silent_host_ends_a_treatment_where_a_timeout_is_set() -> None:
     bench = Bench()
-    bench.firmware.set_link_timeout(5.0)
+    bench.firmware.settings.set_link_timeout(5.0)
     bench.hold(2.0)
     assert bench.firmware.fault_code == "LINK"  # 31 s passed without a message
     quiet = Bench()

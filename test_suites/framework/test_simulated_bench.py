@@ -218,7 +218,7 @@ def test_the_firmware_refuses_with_its_own_words(twin: SimulatedBench) -> None:
     say(twin, "stimulator", "SOUR:DOSE 12.5;POL NEG")
     assert float(say(twin, "stimulator", "SOUR:DOSE?")) == pytest.approx(12.5)
     assert say(twin, "stimulator", "SOUR:POL?;:FAUL:CODE?;:TREAT:STAT?") == "NEG;NONE;IDLE"
-    assert twin.device.firmware.dose_setting == pytest.approx(12.5 * 0.06)
+    assert twin.device.firmware.settings.dose == pytest.approx(12.5 * 0.06)
 
 
 def closed(twin: SimulatedBench) -> bool:

@@ -68,7 +68,7 @@ class Console(Instrument):
 
     @scpi("[SOURce:]CURRent?")
     def _current(self) -> str:
-        return scientific(self._firmware.current_setting)
+        return scientific(self._firmware.settings.current)
 
     @scpi("[SOURce:]POLarity", choice("POSitive|NEGative"))
     def _set_polarity(self, word: str) -> None:
@@ -77,7 +77,7 @@ class Console(Instrument):
 
     @scpi("[SOURce:]POLarity?")
     def _polarity(self) -> str:
-        return "POS" if self._firmware.polarity is Polarity.POSITIVE else "NEG"
+        return "POS" if self._firmware.settings.polarity is Polarity.POSITIVE else "NEG"
 
     @scpi("[SOURce:]DOSE", number(others={"MA.MIN": 1.0, "MA*MIN": 1.0}))
     def _set_dose(self, dose: float) -> None:
@@ -85,7 +85,7 @@ class Console(Instrument):
 
     @scpi("[SOURce:]DOSE?")
     def _dose(self) -> str:
-        return scientific(self._firmware.dose_setting / COULOMB_PER_MA_MIN)
+        return scientific(self._firmware.settings.dose / COULOMB_PER_MA_MIN)
 
     @scpi("[SOURce:]RAMP", number("S"))
     def _set_ramp(self, seconds: float) -> None:
@@ -93,7 +93,7 @@ class Console(Instrument):
 
     @scpi("[SOURce:]RAMP?")
     def _ramp(self) -> str:
-        return scientific(self._firmware.ramp_setting)
+        return scientific(self._firmware.settings.ramp)
 
     @scpi("TREATment:STARt")
     def _start(self) -> None:
@@ -129,11 +129,11 @@ class Console(Instrument):
 
     @scpi("SYSTem:COMMunicate:TIMeout", number("S"))
     def _set_link_timeout(self, seconds: float) -> None:
-        self._ask(lambda: self._firmware.set_link_timeout(seconds))
+        self._ask(lambda: self._firmware.settings.set_link_timeout(seconds))
 
     @scpi("SYSTem:COMMunicate:TIMeout?")
     def _link_timeout(self) -> str:
-        return scientific(self._firmware.link_timeout)
+        return scientific(self._firmware.settings.link_timeout)
 
     @scpi("OUTPut:LIMited?")
     def _limited(self) -> str:

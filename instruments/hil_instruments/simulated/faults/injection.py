@@ -157,7 +157,7 @@ class Injection:
     def _half_setting(self) -> float:
         """Half of the setting; of the largest one where the firmware does not tell."""
         firmware = self._device.firmware
-        setting = firmware.current_setting if isinstance(firmware, ReferenceFirmware) else 0.0
+        setting = firmware.settings.current if isinstance(firmware, ReferenceFirmware) else 0.0
         return (abs(setting) or self._profile.si("output.setpoint_max")) / 2
 
     def _bring(self, seeded: Iterable[_Seeded]) -> None:

@@ -8,22 +8,12 @@ from enum import Enum
 from typing import TypeAlias
 
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.device.device import Device
+from hil_instruments.simulated.device.firmware import ReferenceFirmware
 from hil_instruments.simulated.physics.node import Node
 
 Plain: TypeAlias = "str | float | bool | list[Plain] | dict[str, Plain] | None"
 """What JSON can say; what is not finite is text, as `inf`."""
-
-_FIRMWARE = (
-    "state",
-    "fault_code",
-    "current_setting",
-    "polarity",
-    "dose_setting",
-    "ramp_setting",
-    "charge",
-    "total_charge",
-    "remaining",
-)
 
 
 def plain(value: object) -> Plain:
@@ -77,13 +67,19 @@ def ground_truth(bench: SimulatedBench) -> dict[str, Plain]:
     }
 
 
-def _firmware(device: object) -> Plain:
+def _firmware(device: Device) -> Plain:
     """What the firmware's state is, as far as it can be seen from outside: C code says nothing."""
-    firmware = getattr(device, "firmware", device)
-    found = {name: getattr(firmware, name, None) for name in _FIRMWARE}
-    seen = {
-        name: plain(each() if callable(each) else each)
-        for name, each in found.items()
-        if each is not None
-    }
-    return {**seen, "resets_by_watchdog": plain(getattr(device, "resets", 0))}
+    found: dict[str, Plain] = {"resets_by_watchdog": device.resets}
+    firmware = device.firmware
+    if isinstance(firmware, ReferenceFirmware):
+        settings = firmware.settings
+        found |= {
+            "state": firmware.state.value,
+            "fault_code": firmware.fault_code,
+            "current_setting": settings.current,
+            "polarity": settings.polarity.value,
+            "dose_setting": settings.dose,
+            "ramp_setting": settings.ramp,
+            "charge": firmware.charge(),
+        }
+    return found
