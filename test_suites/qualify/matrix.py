@@ -3,8 +3,9 @@
     .venv/bin/python test_suites/qualify/matrix.py [--jobs 2] [FAULT ...]
 
 For each fault of the catalogue, the tests that it names run on a device with the fault, at smoke
-depth and, where that shows nothing, at standard depth; one requirement that the fault violates must turn to FAIL in one of them. The same tests must
-PASS on a healthy device. Exit code 1 if one row is not as the catalogue says.
+depth and, where that shows nothing, at standard depth; one requirement that the fault violates must
+turn to FAIL in one of them. The same tests must PASS on a healthy device. Exit code 1 if one row is
+not as the catalogue says.
 """
 
 from __future__ import annotations

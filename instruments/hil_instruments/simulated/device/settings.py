@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hil.device import DeviceProfile, Polarity
+from hil.device import DeviceProfile
 from hil_instruments.simulated.device.policy import Policy
 from hil_instruments.simulated.device.refusal import Refused
 
