@@ -12,7 +12,7 @@ def test_current_stays_within_its_limits(bench, judge, setpoint, load):
     """A treatment at each setting and load: steady value, overshoot, absolute limit."""
     record = bench.record(Scenario.treatment(setpoint, load=load))
     held = steady(record.current)
-    judge("LIM-ACC", held, at=setpoint)
+    judge("LIM-ACC", abs(held), at=setpoint)
     judge("LIM-OVER", peak(record.current) - abs(held), at=setpoint)
     judge("LIM-CEIL", peak(record.current))
 
@@ -43,7 +43,8 @@ def test_a_long_hold_does_not_drift(bench, judge, setpoint):
     """Held for two minutes: the last ten seconds count."""
     record = bench.record(Scenario.treatment(setpoint, hold=2 * minute))
     end = record.event("stop")
-    judge("LIM-ACC", mean(record.current, after=end.later(-10 * s), until=end), at=setpoint)
+    held = mean(record.current, after=end.later(-10 * s), until=end)
+    judge("LIM-ACC", abs(held), at=setpoint)
 
 
 @requirement("LIM-OFF")

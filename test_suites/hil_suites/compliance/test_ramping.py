@@ -50,7 +50,7 @@ def test_a_resumed_treatment_ramps_up_again(bench, judge, setpoint):
     judge("STOP-CMD", current.time_to_below(off, after=paused, until=resumed))
     judge("RAMP-RESUME", slope(current, after=resumed, until=end))
     again = resumed.later(profile["ramp.up_time"] + 1 * s)
-    judge("LIM-ACC", mean(current, after=again, until=end), at=setpoint)
+    judge("LIM-ACC", abs(mean(current, after=again, until=end)), at=setpoint)
 
 
 @requirement("RAMP-UP", "RAMP-STEP", "LIM-ACC")
@@ -63,4 +63,5 @@ def test_a_new_setting_is_reached_by_a_ramp(bench, judge, setpoint, later):
     begin, end = record.event("start"), record.event("stop")
     judge("RAMP-UP", slope(record.current, after=begin, until=end))
     judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
-    judge("LIM-ACC", mean(record.current, after=end.later(-5 * s), until=end), at=later)
+    held = mean(record.current, after=end.later(-5 * s), until=end)
+    judge("LIM-ACC", abs(held), at=later)

@@ -157,7 +157,7 @@ class ReferenceFirmware:
         if self.state is State.RAMP_DOWN:
             self._refuse("current", "is locked")
         delivering = self.state.delivers
-        unset = amperes == 0 and not delivering
+        unset = amperes == 0 and not delivering and self.state is not State.ARMED
         if not unset and not policy.admits(amperes):
             if delivering and settings.current != before:
                 treatment.change()
@@ -331,8 +331,10 @@ class ReferenceFirmware:
             self._start_by_key()
 
     def _start_by_key(self) -> None:
-        treatment, settings = self.treatment, self.settings
-        if self.state in {State.IDLE, State.DONE} and treatment.now >= treatment.ready_at:
-            settings.current = settings.current or self.profile.si("output.setpoint_max") / 2
-            treatment.account.charge = 0.0
-            treatment.energise(Ramp.START)
+        """Start as the host would, at half the largest current if it has set none."""
+        settings, before = self.settings, self.settings.current
+        settings.current = before or self.profile.si("output.setpoint_max") / 2
+        try:
+            self.start()
+        except Refused:  # the operator sees that nothing happens
+            settings.current = before

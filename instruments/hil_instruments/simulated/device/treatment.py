@@ -8,6 +8,7 @@ a steady hold it sleeps until the watchdog wants its kick or a converter leaves 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hil.device import DeviceProfile, Polarity, State
 from hil_instruments.simulated.device.account import ENOUGH, Account
@@ -270,14 +271,23 @@ class Treatment:
         return Course(ramp, begin, end, highest / time, self._aim, self._first_start)
 
     def _begin(self, ramp: Ramp, end: float) -> None:
-        course = self._course(ramp, self._present(), end)
         self.book()
+        course = self._within_dose(self._course(ramp, self._present(), end))
         self._purpose = ramp
         self.output.follow(course.begin, self.policy.legs(course), self.now)
         self._aim = end
         if ramp is Ramp.START:
             self._first_start = False
         self._follow(self.now)
+
+    def _within_dose(self, course: Course) -> Course:
+        """Make a ramp to zero steeper where it would exceed the dose: the setting was lowered."""
+        if not course.ramp.ends_at_zero:
+            return course
+        left = self.account.target(self.settings.dose, self.policy) - self.account.charge
+        needed = course.begin**2 / (2 * max(left, ENOUGH))
+        steepest = self.profile.si("output.setpoint_max") / self.profile.si("ramp.down_time")
+        return replace(course, slope=max(course.slope, min(needed, steepest)))
 
     def _descend(self, ramp: Ramp) -> None:
         if self._pending:
