@@ -113,12 +113,27 @@ static int32_t highest(int32_t from, int32_t to)
     return top > 0 ? top : 1;
 }
 
+/* Where the setting was lowered on the way, a ramp to zero would exceed the dose: it is shorter. */
+static uint64_t within_dose(int64_t from, uint64_t lasts)
+{
+    int64_t left = left_of_dose();
+    uint64_t longest, shortest;
+    if (from <= 0)
+        return lasts;
+    longest = 2000000u * (uint64_t)(left > ENOUGH ? left : ENOUGH) / (uint64_t)from;
+    shortest = (uint64_t)DOWN_TIME * (uint64_t)from / (uint64_t)(LARGEST_CURRENT / 1000);
+    longest = longest > shortest ? longest : shortest;
+    return lasts < longest ? lasts : longest;
+}
+
 static void begin_ramp(int32_t to, ramp_purpose purpose)
 {
     uint64_t whole = purpose == UP ? UP_TIME : DOWN_TIME;
     int32_t from = present();
     uint64_t span = (uint64_t)(to > from ? to - from : from - to);
     uint64_t lasts = whole * span / (uint64_t)highest(from, to);
+    if (purpose != UP)
+        lasts = within_dose(from, lasts);
 #ifdef BUG_STEP_ON_RESUME
     if (t.resuming && purpose == UP)
         lasts = 0;

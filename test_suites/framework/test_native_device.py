@@ -114,6 +114,20 @@ def test_a_whole_treatment_keeps_every_figure(
     assert abs(bench.current) < 1e-8
 
 
+@pytest.mark.parametrize("ending", ["", "TREAT:STOP", "TREAT:PAUS"])
+def test_lowering_the_setting_on_the_ramp_does_not_exceed_the_dose(
+    bench: Bench, ending: str
+) -> None:
+    bench.ask("SOUR:CURR 4 MA;DOSE 0.31;:TREAT:STAR")
+    bench.wait(14.5)
+    bench.ask("SOUR:CURR 0.1 MA")
+    if ending:
+        bench.ask(ending)
+    bench.wait(30)
+    assert bench.ask("TREAT:STAT?") in {"DONE", "PAUSED"}
+    assert bench.circuit.charge() / MA_MIN <= 0.31 * 1.01
+
+
 @pytest.mark.parametrize("entry", [None, R200K], ids=["open", "200 kohm"])
 def test_an_open_load_stops_it_within_its_time(bench: Bench, entry: LoadEntry | None) -> None:
     bench.hold(2)
