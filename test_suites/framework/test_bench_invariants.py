@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +13,11 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+import hil_fixtures
+from hil.conclusion import conclude
 from hil.device import Polarity, State
 from hil.errors import UsageError
+from hil.verdict import Verdict
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.device.bare import NoFirmware
 from hil_instruments.simulated.device.device import Device
@@ -21,8 +26,10 @@ from hil_instruments.simulated.device.policy import Policy
 from hil_instruments.simulated.device.port import Key
 from hil_instruments.simulated.device.refusal import Refused
 from hil_instruments.simulated.physics.circuit import Circuit, Node, OutputStage
+from hil_reports.evidence import read_journal
 
 BENCH, DEVICE = read_bench(None), read_device(None)
+BUILT_IN = Path(hil_fixtures.__file__).parent / "data" / "device.toml"
 MA_MIN = 0.06  # C
 OFF = 10e-6  # A
 LIMIT, LIMIT_TIME = 4.4e-3, 10e-3
@@ -53,6 +60,19 @@ def test_yielding_skin_is_solved_in_few_steps_at_hardly_any_compliance(volts: fl
     circuit.set_compliance(volts)
     circuit.advance(2.0)
     assert circuit.breaks(0.1, circuit.now).size < 500
+
+
+@pytest.mark.parametrize("limit", [5e-3, 15e-3])
+def test_a_supply_folded_back_at_rest_gives_its_limit(limit: float) -> None:
+    circuit = Circuit(DEVICE, BENCH)
+    circuit.set_supply(9.0, limit)
+    circuit.advance(1.0)
+    assert not circuit.powered
+    assert circuit.value(Node.SUPPLY) == 0.0
+    assert circuit.value(Node.SUPPLY_CURRENT) == pytest.approx(limit)
+    circuit.set_supply(9.0)
+    circuit.advance(2.0)
+    assert circuit.powered
 
 
 @pytest.mark.parametrize("to", [math.nan, math.inf, -math.inf, -1.0])
@@ -262,3 +282,21 @@ AnyTreatment.TestCase.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, database=None, derandomize=True
 )
 test_the_healthy_device_stays_safe = AnyTreatment.TestCase
+
+
+@pytest.mark.parametrize("suite", ["current-limits", "dose"])
+def test_a_healthy_device_of_negative_polarity_is_not_accused(tmp_path: Path, suite: str) -> None:
+    device, out = tmp_path / "device.toml", tmp_path / "out"
+    text = BUILT_IN.read_text(encoding="utf-8")
+    changed = text.replace('polarity = "positive"', 'polarity = "negative"', 1)
+    assert changed != text
+    device.write_text(changed, encoding="utf-8")
+    out.mkdir()
+    args = ["--pyargs", "hil_suites", "--hil-depth=smoke", f"--hil-out={out}", f"--rootdir={out}"]
+    args += ["-c", "/dev/null", "-p", "no:cacheprovider", "-p", "no:timeout", "-q"]
+    args += ["--import-mode=importlib", f"--hil-suite={suite}", f"--hil-device={device}"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main(args)
+    (folder,) = out.iterdir()
+    found = conclude(read_journal(folder).records)
+    assert {row.verdict for row in found.tests} == {Verdict.PASS}

@@ -242,7 +242,7 @@ class FrontEnd:
         aim = boost_aim(self.stage, self.compliance, self._volts, on=self.boosting)
         volts = self._volts if self.alive else self.supply.input(self.stage, 0.0)
         if not self.alive:
-            return Feed(0.0, self._boost, volts, 0.0, 0.0)
+            return Feed(0.0, self._boost, volts, self.supply.rest_current(self.stage), 0.0)
         stage, last, excess = self.stage, self._feed, self._boost - aim
         draw = self.sign * aim / (stage.efficiency * volts)
         if (aim, excess, volts, draw) == (last.boost, last.boost_excess, last.supply, last.draw):

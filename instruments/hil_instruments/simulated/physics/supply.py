@@ -40,6 +40,10 @@ class Supply:
         volts = (open_volts + math.sqrt(discriminant)) / 2
         return volts if needed / volts + stage.quiescent <= self.limit else 0.0
 
+    def rest_current(self, stage: OutputStage) -> float:
+        """Current in A into a dead device: the limit, where rest alone folds the supply back."""
+        return self.limit if self.volts > 0 and stage.quiescent > self.limit else 0.0
+
 
 def boost_aim(stage: OutputStage, compliance: float, volts: float, *, on: bool) -> float:
     """Voltage in V that the boost supply goes to, from its supply input of `volts`."""
