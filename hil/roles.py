@@ -138,6 +138,10 @@ class Oscilloscope(Identified, Protocol):
         """Arm one acquisition: trigger level in V, time span in s, vertical full scale in V."""
         ...
 
+    def force(self) -> None:
+        """Trigger an armed acquisition now, whatever its level."""
+        ...
+
     def fetch(self) -> Capture | None:
         """Return the acquisition, or None while it has not triggered."""
         ...

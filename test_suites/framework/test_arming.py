@@ -250,6 +250,25 @@ def test_the_discharge_of_a_cable_is_no_over_current():
     assert rig.trips == []
 
 
+@pytest.mark.parametrize("delay", [0.05, 0.11, 0.2, 0.3])
+def test_no_spike_hides_the_over_current_that_follows_it(delay):
+    rig = Rig(description=replace(DESCRIPTION, ceiling=Exact.parse("3 mA")))
+    twin = rig.bench.station.twin
+    twice = replace(twin.circuit.stage, gain=2.0, sense=0.5)  # the device does not see it
+
+    def body(run):
+        run.start(2 * mA)
+        run.wait(33 * s)
+        twin.circuit.set_contact(False)
+        twin.clock.advance(twin.clock.time + 0.02)
+        twin.circuit.set_contact(True)
+        twin.clock.at(twin.clock.time + delay, lambda: twin.circuit.set_stage(twice))
+        run.wait(1.5 * s)
+
+    with pytest.raises(Abort, match="bench ceiling of 3 mA exceeded"):
+        inside(rig, body)
+
+
 def test_the_monitor_sees_negative_current_as_it_rises():
     rig = Rig(description=replace(DESCRIPTION, ceiling=Exact.parse("1 mA")))
 

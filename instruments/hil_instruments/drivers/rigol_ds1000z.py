@@ -124,6 +124,16 @@ class RigolDS1000Z(Instrument):
         self._await_ready(armed)
         self._armed = armed
 
+    def force(self) -> None:
+        """Trigger now, whatever the level: the next `fetch` shows what flows.
+
+        Raises:
+            UsageError: `arm` was not called.
+        """
+        if self._armed is None:
+            raise UsageError(f"{self.name} is not armed; arm() comes before force()")
+        self._session.write(":TFOR")
+
     def fetch(self) -> Capture | None:
         """Return the acquisition, or None while it has not triggered.
 
