@@ -312,9 +312,10 @@ static bool is_setting(int64_t picoamperes)
 
 treatment_answer treatment_set_current(int64_t picoamperes)
 {
+    bool unset = picoamperes == 0 && !delivering() && t.state != ARMED;
     if (t.state == RAMPDOWN)
         return SETTINGS_CONFLICT;
-    if (!is_setting(picoamperes) && !(picoamperes == 0 && !delivering()))
+    if (!is_setting(picoamperes) && !unset)
         return OUT_OF_RANGE;
     t.current = (int32_t)(nearest_step(picoamperes) / 1000);
     if (delivering()) {

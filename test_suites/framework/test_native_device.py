@@ -128,6 +128,13 @@ def test_lowering_the_setting_on_the_ramp_does_not_exceed_the_dose(
     assert bench.circuit.charge() / MA_MIN <= 0.31 * 1.01
 
 
+def test_no_current_of_zero_is_taken_while_the_output_comes_up(bench: Bench) -> None:
+    bench.ask("SOUR:CURR 2 MA;:TREAT:STAR")
+    assert bench.ask("TREAT:STAT?") == "ARMED"
+    bench.ask("SOUR:CURR 0")
+    assert bench.ask("SYST:ERR?").startswith("-222")
+
+
 @pytest.mark.parametrize("entry", [None, R200K], ids=["open", "200 kohm"])
 def test_an_open_load_stops_it_within_its_time(bench: Bench, entry: LoadEntry | None) -> None:
     bench.hold(2)
