@@ -19,6 +19,7 @@ from hil.device import Polarity, State
 from hil.errors import UsageError
 from hil.verdict import Verdict
 from hil_fixtures.config import read_bench, read_device
+from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.device.bare import NoFirmware
 from hil_instruments.simulated.device.device import Device
 from hil_instruments.simulated.device.firmware import ReferenceFirmware
@@ -282,6 +283,16 @@ AnyTreatment.TestCase.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None, database=None, derandomize=True
 )
 test_the_healthy_device_stays_safe = AnyTreatment.TestCase
+
+
+def test_a_seed_that_no_noise_takes_changes_nothing() -> None:
+    bench = SimulatedBench(DEVICE, BENCH, seed=3)
+    told = bench.exchange("ammeter", "*IDN?")
+    with pytest.raises(UsageError, match=r"seed = -1; allowed: 0"):
+        bench.reset(-1)
+    assert bench.exchange("ammeter", "*IDN?") == told
+    with pytest.raises(UsageError, match=r"seed = -1; allowed: 0"):
+        SimulatedBench(DEVICE, BENCH, seed=-1)
 
 
 @pytest.mark.parametrize("suite", ["current-limits", "dose"])

@@ -66,8 +66,9 @@ class SimulatedBench:
 
         Raises:
             ConfigurationError: two roles share a resource, or a model is not simulated.
-            UsageError: a fault is unknown.
+            UsageError: a fault is unknown, or the seed is negative.
         """
+        _need_seed(seed)
         self.profile, self.description = profile, bench
         self.faults = _specs(faults)
         """What is seeded: it is there, or waits for its onset."""
@@ -178,7 +179,11 @@ class SimulatedBench:
 
         `clock.now()` goes on; `clock.time` begins at 0, so that what follows repeats a fresh bench
         to the last bit. Open sessions stay usable, unread replies are lost.
+
+        Raises:
+            UsageError: the seed is negative; nothing was changed.
         """
+        _need_seed(seed)
         self._clock.restart()
         self.generation += 1
         self._power_on(seed)
@@ -213,6 +218,11 @@ class SimulatedBench:
         """Let the bench time of a reply's transfer pass."""
         if length > FREE_LENGTH:
             self._clock.advance(self._clock.time + length / TRANSFER_RATE)
+
+
+def _need_seed(seed: int) -> None:
+    if seed < 0:
+        raise UsageError(f"seed = {seed}; allowed: 0 and above")
 
 
 def _specs(faults: Iterable[FaultSpec | str]) -> tuple[FaultSpec, ...]:
