@@ -10,7 +10,7 @@ import tomllib
 
 import pytest
 
-from hil_fixtures import cli
+from hil_fixtures import cli, plan
 from hil_fixtures.config import starter
 from hil_instruments.simulated.faults.catalogue import catalogue
 
@@ -97,6 +97,12 @@ FILES = {
         "TCPIP0::192.0.2.7::inst0::INSTR",
         ["instruments.supply", "192.0.2.7", "refused"],
     ),
+    "a meter of another driver": (
+        "bench",
+        'model = "34465A"',
+        'model = "MODEL DMM6500"',
+        ["mine.toml", "instruments.ammeter", "MODEL DMM6500", "allowed: 34465A", "hil serve"],
+    ),
 }
 
 
@@ -172,6 +178,24 @@ def test_a_bench_that_does_not_answer(tmp_path):
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
     assert (folder / "report" / "compliance.pdf").stat().st_size > 1000
     assert (folder / "tagmanifest-sha256.txt").exists()
+
+
+def test_a_source_in_the_stimulators_place_is_for_other_programs(hil, tmp_path):
+    maker, model = r'manufacturer = "Stimproof"', r'model = "Reference Ionto"'
+    for kind in ("device", "bench"):
+        text = edited(kind, maker, 'manufacturer = "KEITHLEY INSTRUMENTS"')
+        text = text.replace(model, 'model = "MODEL 2450"', 1)
+        (tmp_path / f"{kind}.toml").write_text(text)
+    files = ("--device", "device.toml", "--bench", "bench.toml")
+    for command in ("check", "run"):
+        code, out, lines = hil(command, *files)
+        assert (code, out) == (11, "")
+        for text in ("bench.toml", "instruments.stimulator", "MODEL 2450", "hil serve"):
+            assert text in lines[0]
+    made = plan.make(
+        plan.Options(tmp_path / "device.toml", tmp_path / "bench.toml"), driven=False
+    )  # as hil serve reads them
+    assert made.profile.model == "MODEL 2450"
 
 
 def test_another_instrument_than_the_bench_file_expects(tmp_path):

@@ -79,6 +79,9 @@ def main() -> int:
     parser.add_argument("faults", nargs="*", help="ids; default: all that a suite catches")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     options = parser.parse_args()
+    able = [fault.id for fault in catalogue().values() if fault.caught_by]
+    if unknown := [name for name in options.faults if name not in able]:
+        parser.error(f"no suite is said to catch {', '.join(unknown)}; allowed: {', '.join(able)}")
     chosen = [
         fault
         for fault in catalogue().values()
@@ -97,11 +100,15 @@ def main() -> int:
         what = ", ".join(each.failed) or "nothing failed"
         print(f"{each.fault}  {verdict}  {each.seconds:5.1f} s  {what}  {each.remark}")
     caught = sum(each.as_said for each in rows)
-    print(f"{caught} of {len(rows)} caught in {time.monotonic() - begin:.0f} s; healthy: {passed}")
+    print(
+        f"{caught} of {len(rows)} caught in {time.monotonic() - begin:.0f} s; healthy: "
+        f"{', '.join(sorted(each.value for each in passed)) or 'no test'}"
+    )
     modelled = [
         fault for fault in catalogue().values() if fault.id.startswith("F") and fault.modelled
     ]
-    print(f"of {len(modelled)} faults of the device that can be seeded, {len(rows)} have a test")
+    tested = sum(bool(fault.caught_by) for fault in modelled)
+    print(f"of {len(modelled)} faults of the device that can be seeded, {tested} have a test")
     accused = passed & {Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE}
     return 0 if caught == len(rows) and not accused else 1
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hil_instruments.transport import Session
 
 __all__ = [
+    "MODELS",
     "NAMES",
     "calibration_of",
     "cutoff",
@@ -58,6 +59,16 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "cutoff": tuple(CUTOFFS),
 }
 """Role to the names of the drivers that can fill it."""
+
+MODELS: Mapping[str, str] = {
+    "keysight-34465a": "34465A",
+    "rigol-ds1000z": r"DS1\d\d\dZ.*",
+    "keysight-34970a": "34970A|DAQ970A",
+    "rigol-dp800": r"DP8\d\dA?",
+    "stimproof-cutoff": "Cutoff-2",
+}
+"""Driver to the models that it speaks to, a pattern; that of a stimulator takes its words from the
+device file."""
 
 
 def stimulator(
