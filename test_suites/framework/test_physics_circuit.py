@@ -694,3 +694,35 @@ def test_looking_outside_history_is_refused() -> None:
         at(made, Node.CURRENT, math.nan)
     with pytest.raises(UsageError, match="already"):
         made.advance(0.5)
+
+
+@pytest.mark.parametrize("value", [math.nan, -1e-3])
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda made, value: made.command(value),
+        lambda made, value: made.set_supply(value),
+        lambda made, value: made.set_supply(9.0, value),
+        lambda made, value: made.set_supply(9.0, 1.0, value),
+        lambda made, value: made.set_temperature(1e6 * value),
+        lambda made, value: made.set_burden(value),
+        lambda made, value: made.set_voltmeter(value),
+        lambda made, value: made.set_compliance(value),
+        lambda made, value: made.set_contact(closed=True, share=value),
+        lambda made, value: made.means(Node.CURRENT, np.array([0.0]), value),
+    ],
+)
+def test_nonsense_never_becomes_the_state_of_the_circuit(act, value):
+    made = circuit()
+    made.command(2e-3)
+    made.advance(0.1)
+    before = {node: made.value(node) for node in Node}
+    with pytest.raises(UsageError, match="allowed"):
+        act(made, value)
+    assert {node: made.value(node) for node in Node} == before
+
+
+@pytest.mark.parametrize("act", [Circuit.set_burden, Circuit.set_voltmeter])
+def test_no_instrument_is_a_short_without_resistance(act):
+    with pytest.raises(UsageError, match="1e-06 or more"):
+        act(circuit(), 0.0)

@@ -17,6 +17,7 @@ from hil.bench import BenchDescription, LoadEntry
 from hil.device import DeviceProfile
 from hil.errors import UsageError
 from hil_instruments.simulated.physics.assembly import Assembly
+from hil_instruments.simulated.physics.figure import at_least
 from hil_instruments.simulated.physics.front import FrontEnd, Mode
 from hil_instruments.simulated.physics.history import History
 from hil_instruments.simulated.physics.load import TOLERANCE
@@ -32,6 +33,10 @@ from hil_instruments.simulated.physics.wiring import AMMETER_BURDEN, OUTPUT, VOL
 __all__ = ["AMMETER_BURDEN", "SUPPLY_NOMINAL", "VOLTMETER_RESISTANCE"]
 __all__ += ["Circuit", "Node", "OutputStage"]
 
+ABSOLUTE_ZERO, LEAST_OHM, LEAST_SHARE = -273.15, 1e-6, 1e-6
+"""Smallest figures that are taken: degC, ohm, share of an electrode."""
+LEAST_APERTURE = 1e-12
+"""Smallest aperture in s."""
 BREAK = 50e-3
 """Longest break in s between two loads that the regulator takes for one change of load."""
 _LEAST_SCALE = 1.0  # V of compliance: to an error that is a share of 0 V no step is short enough
@@ -92,6 +97,7 @@ class Circuit:
             closed: whether it touches.
             share: of its area that does, above 0, up to 1: resistance / share, capacitance x share.
         """
+        at_least(LEAST_SHARE, share, "share of the electrode")
         self._settle()
         self._assembly.contact = closed
         self._rewire(share=share)
@@ -112,25 +118,33 @@ class Circuit:
             limit: current limit in A, beyond which the voltage folds back.
             resistance: of battery or leads in ohm.
         """
+        supply = Supply(
+            at_least(0, volts, "supply in V"),
+            at_least(0, limit, "current limit in A", endless=True),
+            at_least(0, resistance, "resistance of the supply in ohm"),
+        )
         self._settle()
-        self._front.supply = Supply(volts, limit, resistance)
+        self._front.supply = supply
         self._begin()
         self._tell()
 
     def set_temperature(self, celsius: float) -> None:
         """Set the temperature of the device in degC."""
+        at_least(ABSOLUTE_ZERO, celsius, "temperature in degC")
         self._settle()
         self._front.temperature = celsius
         self._begin()
 
     def set_burden(self, ohm: float) -> None:
         """Set the series resistance of the ammeter; infinite is a blown fuse."""
+        at_least(LEAST_OHM, ohm, "burden in ohm", endless=True)
         self._settle()
         self._assembly.burden = ohm
         self._rewire()
 
     def set_voltmeter(self, ohm: float) -> None:
         """Set the input resistance of the voltmeter."""
+        at_least(LEAST_OHM, ohm, "input resistance of the voltmeter in ohm", endless=True)
         self._settle()
         self._assembly.voltmeter = ohm
         self._rewire()
@@ -139,6 +153,7 @@ class Circuit:
 
     def command(self, amperes: float) -> None:
         """Demand a magnitude of current in A, >= 0, from now on; the bridge gives it its sign."""
+        at_least(0, amperes, "command in A")
         self._settle()
         self._front.command(amperes)
         self._begin()
@@ -163,6 +178,7 @@ class Circuit:
 
     def set_compliance(self, volts: float) -> None:
         """Ask the boost supply for a voltage: the compliance."""
+        at_least(0, volts, "compliance in V")
         self._settle()
         self._front.compliance = volts
         self._begin()
@@ -260,8 +276,9 @@ class Circuit:
         """Return the exact means over [start, start + aperture] (aperture in s, > 0).
 
         Raises:
-            UsageError: a window lies outside the history.
+            UsageError: a window lies outside the history, or the aperture is none.
         """
+        at_least(LEAST_APERTURE, aperture, "aperture in s")
         starts = np.asarray(starts, dtype=np.float64)
         self._history.require(starts, starts + aperture, self.now)
         return self._history.means(node, starts, aperture)
