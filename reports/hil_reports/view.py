@@ -176,7 +176,10 @@ def statement(conclusion: Conclusion) -> tuple[str, str]:
             "none of them mandatory.",
             "fail",
         )
-    return f"This report cannot say whether the {device} complies.", "error"
+    said = f"This report cannot say whether the {device} complies"
+    if conclusion.run["partial"] and conclusion.verdict is Verdict.PASS:
+        return f"{said}: all that was asked for is PASS, but the scope is partial.", "error"
+    return f"{said}.", "error"
 
 
 def _overall(conclusion: Conclusion) -> View:

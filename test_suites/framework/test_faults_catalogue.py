@@ -222,3 +222,8 @@ def test_a_bad_spec_says_what_is_allowed(text):
 def test_any_text_is_a_spec_or_a_usage_error(text):
     with contextlib.suppress(UsageError):
         assert find(FaultSpec.parse(text).id)
+
+
+def test_parameters_without_a_colon_are_told_where_it_goes():
+    with pytest.raises(UsageError, match="a colon follows the id, as F11:severity=12%"):
+        FaultSpec.parse("F11,severity=12%")

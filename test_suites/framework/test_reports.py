@@ -362,6 +362,7 @@ def test_seeded_faults_and_a_partial_scope_stand_on_page_one(tmp_path):
     assert "Faults seeded in the simulated device: overcurrent-5" in page
     assert "Partial scope: --suite current" in page
     assert "cannot say whether" in page
+    assert "all that was asked for is PASS, but the scope is partial" in " ".join(page.split())
     assert not conclusion.complies
     assert "cannot say whether" in html(folder)
 

@@ -48,11 +48,16 @@ def front_end(entry: InstrumentEntry, world: World, seed: int) -> Instrument:
     for pattern, make in table.items():
         if re.fullmatch(pattern, entry.model, re.IGNORECASE):
             return make(entry, world, seed)
-    known = ", ".join(pattern.replace(r"\d", "x") for pattern in table) or "none"
+    known = ", ".join(map(_spoken, table)) or "none"
     raise ConfigurationError(
         f"instruments.{entry.role}: model = {entry.model!r} is not simulated in this role; "
         f"allowed: {known}"
     )
+
+
+def _spoken(pattern: str) -> str:
+    """A model's pattern as people write it: DS1xxxZ."""
+    return re.sub(r"\(MODEL \)\?|\.\*|.\?$", "", pattern).replace(r"\d", "x")
 
 
 def stands_in(entry: InstrumentEntry | None) -> bool:

@@ -87,7 +87,9 @@ class FaultSpec:
         Raises:
             UsageError: an unknown fault, key or value; names what is allowed.
         """
-        name, _, rest = text.strip().partition(":")
+        name, colon, rest = text.strip().partition(":")
+        if not colon and "," in name:
+            raise UsageError(f"fault {text!r}: a colon follows the id, as F11:severity=12%")
         fault = find(name)
         given: dict[str, str] = {}
         for part in filter(None, rest.split(",")):
