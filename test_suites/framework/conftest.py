@@ -54,6 +54,9 @@ class KnownCircuit:
             (t for knots, _ in self.points.values() for t in knots if t <= time), default=0.0
         )
 
+    def resting(self, node, since):
+        return None
+
     def breaks(self, since, until):
         times = sorted({t for knots, _ in self.points.values() for t in knots})
         return np.array([t for t in times if since < t <= until])

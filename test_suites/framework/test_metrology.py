@@ -74,6 +74,9 @@ class Pulse:
     def began(self, time):
         return 0.0 if time < 1.0 else 1.0
 
+    def resting(self, since):
+        return None
+
     def breaks(self, since, until):
         return np.array([1.0] if since < 1.0 <= until else [])
 

@@ -726,3 +726,16 @@ def test_nonsense_never_becomes_the_state_of_the_circuit(act, value):
 def test_no_instrument_is_a_short_without_resistance(act):
     with pytest.raises(UsageError, match="1e-06 or more"):
         act(circuit(), 0.0)
+
+
+def test_a_node_rests_only_after_all_has_faded_and_within_one_piece():
+    made = circuit()
+    made.advance(1.0)
+    made.command(2e-3)
+    made.advance(1.5)
+    assert made.resting(Node.CURRENT, 1.0) is None  # the lag of the regulator lay in between
+    assert made.resting(Node.CURRENT, 1.1) == pytest.approx(2e-3, abs=1e-9)
+    assert made.resting(Node.CURRENT, 0.9) is None
+    made.set_cutoff(closed=False)
+    made.advance(1.6)
+    assert made.resting(Node.CURRENT, 1.45) is None

@@ -57,6 +57,11 @@ class Probe:
             volts = self._terminals.at(times) * (self._share * (1 + fault.gain) * fault.scale)
         return volts + fault.offset + fault.hum * np.sin(2 * math.pi * MAINS * times)
 
+    def resting(self, since: float) -> float | None:
+        """Volts at which the plug has rested since a past time; None if it has not, or may not."""
+        volts = self._terminals.resting(since) if self.fault is HEALTHY else None
+        return None if volts is None else volts * self._share
+
     def began(self, time: float) -> float:
         """Time since which the signal has been smooth up to a past time."""
         return time if self.fault.hum else self._terminals.began(time)

@@ -62,6 +62,11 @@ class Terminals:
         """Value of the input at the moment."""
         return self._world.device.circuit.value(self._node)
 
+    def resting(self, since: float) -> float | None:
+        """Value at which the input has rested since a past time; None if it has not, or may not."""
+        circuit = self._world.device.circuit
+        return None if circuit.stage.ripple else circuit.resting(self._node, since)
+
     def at(self, times: Values) -> Values:
         """Values of the input at past times."""
         return self._world.device.circuit.observe(self._node, times)

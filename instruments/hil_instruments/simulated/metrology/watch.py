@@ -24,6 +24,8 @@ _MANY_PIECES = 2_000
 """Above so many pieces they are small, and a few places in each are enough."""
 _CHUNK = 65_536
 _FINE = 65
+_APART = 1e-6
+"""Distance in V to a level that a signal at rest cannot cross."""
 _SHORTEST = 1e-10
 """Resolution in s of the moment that is found."""
 
@@ -41,6 +43,10 @@ class Signal(Protocol):
 
     def began(self, time: float) -> float:
         """Time since which it has been smooth, up to a past time."""
+        ...
+
+    def resting(self, since: float) -> float | None:
+        """Value at which it has rested since a past time until now; None if it has not."""
         ...
 
 
@@ -104,6 +110,9 @@ def _is_quiet(signal: Signal, since: float, until: float, level: float) -> bool:
 
     What is still alive in a piece after some age changes little over half of it.
     """
+    rest = signal.resting(since)
+    if rest is not None and abs(rest - level) > _APART:
+        return True
     length = until - since
     if 2 * length > since - signal.began(since) or len(signal.breaks(since, until)):
         return False

@@ -35,6 +35,8 @@ __all__ += ["Circuit", "Node", "OutputStage"]
 
 ABSOLUTE_ZERO, LEAST_OHM, LEAST_SHARE = -273.15, 1e-6, 1e-6
 """Smallest figures that are taken: degC, ohm, share of an electrode."""
+RESTING = 1e-9
+"""A or V by which a node that rests may move."""
 LEAST_APERTURE = 1e-12
 """Smallest aperture in s."""
 BREAK = 50e-3
@@ -252,6 +254,15 @@ class Circuit:
         age = self.now - self._segment.start
         still = self._segment.rests(Node.CURRENT, age, 1e-9)
         return still and self._segment.rests(Node.OUTPUT, age, 1e-3)
+
+    def resting(self, node: Node, since: float) -> float | None:
+        """Value at which a node has rested since a past time, to 1 nA or 1 nV; None if it has not.
+
+        None as well where it has, but through an event.
+        """
+        segment = self._segment
+        still = segment.start <= since and segment.rests(node, since - segment.start, RESTING)
+        return self.value(node) if still else None
 
     def value(self, node: Node) -> float:
         """Value of a node at `now`."""
