@@ -242,6 +242,21 @@ def test_the_monitor_trips_above_the_bench_ceiling():
     assert len(rig.sent) == sent
 
 
+def test_the_monitor_sees_what_flows_the_other_way_after_a_reversal():
+    rig = Rig("F26", description=replace(DESCRIPTION, ceiling=Exact.parse("1.5 mA")))
+
+    def body(run):
+        run.start(1 * mA)
+        run.wait(31 * s)
+        run.reverse()  # which faulty firmware obeys
+        run.wait(62 * s)
+        run.change(2 * mA)
+        run.wait(31 * s)
+
+    with pytest.raises(Abort, match="bench ceiling"):
+        inside(rig, body)
+
+
 def test_the_discharge_of_a_cable_is_no_over_current():
     rig = Rig()
     lift = short(disturb=[Open(at(Phase.HOLD), 20 * ms)])
