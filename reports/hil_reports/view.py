@@ -102,6 +102,7 @@ def view_of(conclusion: Conclusion, load: Callable[[str], Capture]) -> View:
             "sha256": plan["bench"]["sha256"],
             "wiring": [[clean(key), clean(value)] for key, value in plan["wiring"].items()],
         },
+        "firmware": _firmware(run),
         "begun": _moment(conclusion.begun),
         "ended": _moment(conclusion.ended),
         "date": conclusion.ended[:10],
@@ -144,6 +145,15 @@ def view_of(conclusion: Conclusion, load: Callable[[str], Capture]) -> View:
         "limitations": _limitations(conclusion, plots),
         "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
     }
+
+
+def _firmware(run: Mapping[str, Any]) -> View:
+    """Which firmware ran in the simulated device: a build with its hash, or the reference one."""
+    if build := run.get("firmware"):
+        return {"name": clean(build["name"]), "sha256": build["sha256"]}
+    simulated = run["provenance"] == "SIMULATED"
+    name = "reference firmware of the simulated device" if simulated else "that of the device"
+    return {"name": name, "sha256": ""}
 
 
 def mark(verdict: Verdict) -> View:

@@ -355,6 +355,16 @@ def test_a_run_on_hardware_is_not_called_simulated(tmp_path):
     assert "SIMULATED" not in html(folder)
 
 
+def test_the_firmware_that_ran_stands_on_page_one(tmp_path, good):
+    build = {"name": "ionto.so", "sha256": "ab" * 32}
+    folder = good_run(tmp_path / "run", firmware=build)
+    write_report(folder)
+    for text in (pdf_text(folder, 0), html(folder)):
+        assert "ionto.so" in text
+        assert "ab" * 32 in text
+    assert "reference firmware of the simulated device" in " ".join(pdf_text(good, 0).split())
+
+
 def test_seeded_faults_and_a_partial_scope_stand_on_page_one(tmp_path):
     folder = good_run(tmp_path / "run", faults=["overcurrent-5"], partial="--suite current")
     conclusion = write_report(folder)
