@@ -22,6 +22,7 @@ from multiprocessing.connection import Connection
 import pyvisa
 from pyvisa.resources import MessageBasedResource
 
+from hil_fixtures.clocks import WallClock
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments import transport
 from hil_instruments.simulated.bench import SimulatedBench
@@ -114,23 +115,9 @@ def visa(
     return {f"{label}: query": query, f"{label}: pair": pair}
 
 
-class Wall:
-    """The wall clock, as a bench clock."""
-
-    @staticmethod
-    def now() -> float:
-        """Seconds."""
-        return time.monotonic()
-
-    @staticmethod
-    def sleep(seconds: float) -> None:
-        """Let time pass."""
-        time.sleep(seconds)
-
-
 def ours(manager: pyvisa.ResourceManager, name: str) -> dict[str, Callable[[], None]]:
     """Query and pair over our transport."""
-    session = transport.open_session(manager, name, Wall(), role=ROLE)
+    session = transport.open_session(manager, name, WallClock(), role=ROLE)
 
     def query() -> None:
         session.query(QUESTION)

@@ -9,6 +9,7 @@ import pytest
 import pyvisa
 
 from hil.errors import BenchError, ReplyTimeout
+from hil_fixtures.clocks import WallClock
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments import transport
 from hil_instruments.simulated.bench import SimulatedBench
@@ -25,18 +26,6 @@ ALIGNED = {  # a reply of these is another, but it is the answer to its question
     ),
     ("duplicated", Protocol.SOCKET),
 }
-
-
-class Wall:
-    """The wall clock, as a bench clock."""
-
-    @staticmethod
-    def now() -> float:
-        return time.monotonic()
-
-    @staticmethod
-    def sleep(seconds: float) -> None:
-        time.sleep(seconds)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +55,7 @@ def session(
     server: BenchServer, manager: pyvisa.ResourceManager, protocol: Protocol
 ) -> Iterator[transport.Session]:
     name = server.resources[protocol][ROLE]
-    made = transport.open_session(manager, name, Wall(), timeout=0.1, role=ROLE)
+    made = transport.open_session(manager, name, WallClock(), timeout=0.1, role=ROLE)
     made.identify()
     yield made
     made.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -89,7 +90,7 @@ class Setting(Sensing):
     delays: dict[int, float] = field(default_factory=dict)
 
 
-class Dmm6500Sense(FunctionInstrument):
+class Dmm6500Sense(FunctionInstrument, ABC):
     """Measurement functions and their settings."""
 
     def __init__(
@@ -122,13 +123,13 @@ class Dmm6500Sense(FunctionInstrument):
         aperture = GATE[2] if function in PERIODIC else 1 / self._mains
         return Setting(scales[-1], function in AUTOMATIC, aperture)
 
+    @abstractmethod
     def _gather(self) -> None:
         """Digest what was sampled under the old conditions."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _stop(self) -> None:
         """Stop measuring, as a change of configuration does."""
-        raise NotImplementedError
 
     @property
     def fault(self) -> MeterFault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -78,7 +79,7 @@ class Setting(Sensing):
         return self.cycles if self.aperture is None else self.aperture / LINE_PERIOD
 
 
-class TruevoltSense(FunctionInstrument):
+class TruevoltSense(FunctionInstrument, ABC):
     """Measurement functions and their settings."""
 
     no_error = '+0,"No error"'
@@ -112,13 +113,13 @@ class TruevoltSense(FunctionInstrument):
         scales = self._converter.scales[function]
         return Setting(scales[-2] if len(scales) > 1 else scales[-1])
 
+    @abstractmethod
     def _forget(self) -> None:
         """Stop sampling and empty the memory, as every change of configuration does."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _before_change(self) -> None:
         """Digest what was sampled under the old conditions."""
-        raise NotImplementedError
 
     @property
     def fault(self) -> MeterFault:
