@@ -318,9 +318,7 @@ def test_a_process_ends_with_a_runner_that_is_killed(program: Path) -> None:
     assert run.returncode == -signal.SIGKILL
     until = time.monotonic() + 5
     while Path(f"/proc/{int(run.stdout)}/exe").exists() and time.monotonic() < until:
-        time.sleep(
-            0.01
-        )  # the system ends it in its own time, and tells nobody else
+        time.sleep(0.01)  # the system ends it in its own time, and tells nobody else
     assert not Path(f"/proc/{int(run.stdout)}/exe").exists()
 
 
