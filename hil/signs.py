@@ -106,3 +106,8 @@ def _unknown(wave: Waveform, why: str, dimension: Dimension = Dimension.TRUTH) -
         captures=(wave.capture.sha256,),
         note=why,
     )
+
+
+def along(measured: Measurement, polarity: Polarity) -> Measurement:
+    """The same measurement, positive where it has the sign of a polarity."""
+    return measured if polarity is Polarity.POSITIVE else -measured

@@ -2,6 +2,7 @@
 
 from hil.features import mean, peak, steady
 from hil.scenario import LoadStep, Phase, Scenario, at
+from hil.signs import along
 from hil.units import kohm, minute, s
 from hil_fixtures.suite import grid, over, requirement
 
@@ -12,7 +13,7 @@ def test_current_stays_within_its_limits(bench, judge, setpoint, load):
     """A treatment at each setting and load: steady value, overshoot, absolute limit."""
     record = bench.record(Scenario.treatment(setpoint, load=load))
     held = steady(record.current)
-    judge("LIM-ACC", abs(held), at=setpoint)
+    judge("LIM-ACC", along(held, bench.profile.polarity), at=setpoint)
     judge("LIM-OVER", peak(record.current) - abs(held), at=setpoint)
     judge("LIM-CEIL", peak(record.current))
 
@@ -44,7 +45,7 @@ def test_a_long_hold_does_not_drift(bench, judge, setpoint):
     record = bench.record(Scenario.treatment(setpoint, hold=2 * minute))
     end = record.event("stop")
     held = mean(record.current, after=end.later(-10 * s), until=end)
-    judge("LIM-ACC", abs(held), at=setpoint)
+    judge("LIM-ACC", along(held, bench.profile.polarity), at=setpoint)
 
 
 @requirement("LIM-OFF")

@@ -1,9 +1,8 @@
 """Polarity: the current has the commanded sign, and changes it only from rest."""
 
-from hil.device import Polarity
 from hil.features import steady
 from hil.scenario import Phase, Reverse, Scenario, at
-from hil.signs import has_sign, keeps_sign, rest_between
+from hil.signs import along, has_sign, keeps_sign, rest_between
 from hil.units import s
 from hil_fixtures.suite import grid, over, requirement
 
@@ -16,7 +15,7 @@ def test_the_current_has_the_commanded_sign(bench, judge, polarity, setpoint):
     judge("POL-SIGN", has_sign(record.current, polarity))
     judge("POL-SIGN", has_sign(record.voltage, polarity))
     held = steady(record.current)
-    judge("POL-BOTH", held if polarity is Polarity.POSITIVE else -held, at=setpoint)
+    judge("POL-BOTH", along(held, polarity), at=setpoint)
 
 
 @requirement("POL-LOCK")

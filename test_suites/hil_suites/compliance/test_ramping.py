@@ -2,6 +2,7 @@
 
 from hil.features import largest_step, mean, slope
 from hil.scenario import Change, Pause, Phase, Scenario, at, dose_of
+from hil.signs import along
 from hil.units import s
 from hil_fixtures.suite import grid, over, requirement
 
@@ -50,7 +51,8 @@ def test_a_resumed_treatment_ramps_up_again(bench, judge, setpoint):
     judge("STOP-CMD", current.time_to_below(off, after=paused, until=resumed))
     judge("RAMP-RESUME", slope(current, after=resumed, until=end))
     again = resumed.later(profile["ramp.up_time"] + 1 * s)
-    judge("LIM-ACC", abs(mean(current, after=again, until=end)), at=setpoint)
+    held = mean(current, after=again, until=end)
+    judge("LIM-ACC", along(held, bench.profile.polarity), at=setpoint)
 
 
 @requirement("RAMP-UP", "RAMP-STEP", "LIM-ACC")
@@ -64,4 +66,4 @@ def test_a_new_setting_is_reached_by_a_ramp(bench, judge, setpoint, later):
     judge("RAMP-UP", slope(record.current, after=begin, until=end))
     judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
     held = mean(record.current, after=end.later(-5 * s), until=end)
-    judge("LIM-ACC", abs(held), at=later)
+    judge("LIM-ACC", along(held, bench.profile.polarity), at=later)
