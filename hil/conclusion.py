@@ -10,19 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hil.errors import UsageError
-from hil.journal import (
+from hil.bodies import (
     AbortBody,
     DocumentBody,
     EndBody,
     InstrumentBody,
     JudgementBody,
     PlanBody,
-    Record,
     RequirementBody,
     RunBody,
     TestEndBody,
 )
+from hil.errors import UsageError
+from hil.journal import Record
 from hil.replay import replayed
 from hil.verdict import ExitCode, Verdict, exit_code, worst
 

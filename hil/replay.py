@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
+from hil.bodies import JudgementBody, MeasuredBody
 from hil.exact import ARITHMETIC, Dimension
-from hil.journal import JudgementBody, MeasuredBody
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Rule
 from hil.verdict import Verdict, worst

@@ -20,9 +20,10 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from hil.bodies import CaptureBody, DocumentBody
 from hil.capture import Capture
 from hil.errors import BenchError, UsageError
-from hil.journal import CaptureBody, Chain, ChainBroken, DocumentBody, Record, read
+from hil.journal import Chain, ChainBroken, Record, read
 from hil_reports import captures
 
 DATA = "data"

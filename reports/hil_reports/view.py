@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
+from hil.bodies import JudgementBody, MeasuredBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.errors import UsageError
-from hil.journal import JudgementBody, MeasuredBody
 from hil.verdict import ExitCode, Verdict
 from hil_reports.plot import Envelope, Marks, draw, envelope
 from hil_reports.text import (

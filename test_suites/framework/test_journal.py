@@ -14,21 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil.bodies import judgement_body, measured_body, requirement_body
 from hil.decision import Judgement
 from hil.device import Polarity
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
-from hil.journal import (
-    GENESIS,
-    Chain,
-    ChainBroken,
-    Record,
-    judgement_body,
-    measured_body,
-    plain,
-    read,
-    requirement_body,
-)
+from hil.journal import GENESIS, Chain, ChainBroken, Record, plain, read
 from hil.measurement import Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil.verdict import Verdict

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil.bodies import measured_body
 from hil.capture import Accuracy
 from hil.errors import DimensionError
 from hil.exact import Dimension, Exact
-from hil.journal import measured_body
 from hil.measurement import Calibration, Component, Measurement, poorer, truth
 
 law = settings(derandomize=True, deadline=None, max_examples=40)

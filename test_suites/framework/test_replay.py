@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
+from hil.bodies import judgement_body
 from hil.decision import judge
 from hil.exact import Dimension, Exact
-from hil.journal import judgement_body
 from hil.measurement import Calibration, Component, Measurement
 from hil.replay import replayed
 from hil.requirement import Kind, Knowledge, Limit, Requirement, Rule

@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from pypdf import PdfReader
 
+from hil.bodies import judgement_body, requirement_body
 from hil.capture import Accuracy, Capture, Source
 from hil.conclusion import conclude
 from hil.decision import judge
 from hil.exact import Dimension, Exact
-from hil.journal import judgement_body, requirement_body
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil_reports import pdf
