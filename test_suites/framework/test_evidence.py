@@ -22,7 +22,7 @@ from hil.exact import Dimension
 from hil.journal import ChainBroken
 from hil.measurement import Calibration
 from hil_reports.evidence import Evidence, load_capture, read_journal
-from hil_reports.seal import seal, verify
+from hil_reports.evidence.seal import seal, verify
 
 
 def clock():

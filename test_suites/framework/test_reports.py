@@ -25,9 +25,9 @@ from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil_reports import pdf
 from hil_reports.evidence import Evidence, load_capture, read_journal
+from hil_reports.evidence.seal import seal, verify
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
-from hil_reports.seal import seal, verify
 from hil_reports.text import scale, value_step
 from hil_reports.view import view_of
 

@@ -16,7 +16,7 @@ from hil_fixtures import config, plan
 from hil_fixtures.plan import Options
 from hil_fixtures.supervisor import command
 from hil_reports.evidence import read_journal
-from hil_reports.seal import verify
+from hil_reports.evidence.seal import verify
 
 HIL = [sys.executable, "-c", "from hil_fixtures.cli import main; main()"]
 HEAD = """

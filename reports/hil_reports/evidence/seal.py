@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hil.errors import UsageError
 from hil.journal import Record
-from hil_reports.evidence import CONFIG, DATA, TRANSCRIPT, load_capture, read_journal
+from hil_reports.evidence.folder import CONFIG, DATA, TRANSCRIPT, load_capture, read_journal
 
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"

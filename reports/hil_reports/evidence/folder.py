@@ -24,7 +24,7 @@ from hil.bodies import CaptureBody, DocumentBody
 from hil.capture import Capture
 from hil.errors import BenchError, UsageError
 from hil.journal import Chain, ChainBroken, Record, read
-from hil_reports import captures
+from hil_reports.evidence import captures
 
 DATA = "data"
 """Folder of the evidence within a run folder."""

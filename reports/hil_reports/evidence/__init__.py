@@ -1,0 +1,26 @@
+"""The evidence of a run: the only writer and reader of a run folder, its seal, and its proofs."""
+
+from hil_reports.evidence.folder import (
+    CONFIG,
+    DATA,
+    JOURNAL,
+    TRANSCRIPT,
+    Evidence,
+    Journal,
+    load_capture,
+    read_journal,
+)
+from hil_reports.evidence.seal import seal, verify
+
+__all__ = [
+    "CONFIG",
+    "DATA",
+    "JOURNAL",
+    "TRANSCRIPT",
+    "Evidence",
+    "Journal",
+    "load_capture",
+    "read_journal",
+    "seal",
+    "verify",
+]
