@@ -1,8 +1,13 @@
 """The journal: what happened, in order, each record chained to the one before it by its hash.
 
-A record is one line of canonical JSON: `n`, `kind`, `utc`, `bench` (bench time in s or null),
-`body`, `prev` (hash of the record before, of the first one 64 zeros) and `hash`. What the bodies
-hold stands in `hil.bodies`.
+A record is one line of JSON, its keys in this order: `n` (number, from 0), `prev` (hash of the
+record before), `kind`, `utc`, `bench` (bench time in s or null), `body` and `hash`:
+
+    {"n":0,"prev":"00..","kind":"run","utc":"..","bench":null,"body":{..},"hash":"ab.."}
+
+`hash` is the SHA-256, in hexadecimal, of the line up to the comma before "hash", and a closing
+brace. So a chain is checked on its bytes, and a line is parsed only where it is read. Every value
+is canonical: keys of a body sorted, no spaces, UTF-8. What bodies hold stands in `hil.bodies`.
 """
 
 from __future__ import annotations
@@ -10,8 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -21,7 +26,11 @@ from hil.errors import UsageError
 from hil.exact import Exact
 
 GENESIS = "0" * 64
-"""`prev` of the first record."""
+"""`prev` of a journal's first record."""
+_KEYS = ("n", "prev", "kind", "utc", "bench", "body")
+_HASH = b',"hash":"'
+_TAIL = len(_HASH) + 64 + len(b'"}')
+_KIND = b'","kind":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +44,8 @@ class Record:
     body: Mapping[str, Any]
     prev: str
     hash: str
-
-    @property
-    def line(self) -> str:
-        """Canonical JSON with the hash, without a line end."""
-        return _canonical(
-            {
-                "n": self.n,
-                "kind": self.kind,
-                "utc": self.utc,
-                "bench": self.bench,
-                "body": self.body,
-                "prev": self.prev,
-                "hash": self.hash,
-            }
-        )
+    line: str = field(repr=False)
+    """The line itself, without its line end."""
 
 
 @dataclass
@@ -62,49 +58,133 @@ class Chain:
     def append(
         self, kind: str, body: Mapping[str, Any], *, utc: datetime, bench: float | None
     ) -> Record:
-        """Make the next record; raises UsageError if the body holds what JSON cannot carry."""
+        """Make the next record.
+
+        Args:
+            kind: a plain word.
+            body: what `plain` takes.
+            utc: the wall clock, timezone-aware.
+            bench: bench time in s, rounded here to a microsecond; None outside of a bench.
+
+        Raises:
+            UsageError: the body holds what JSON cannot carry; the chain stays as it was.
+        """
         if utc.tzinfo is None:
             raise UsageError(f"{utc} has no time zone; a record carries UTC")
-        head = {
+        if not kind.isidentifier():
+            raise UsageError(f"{kind!r} is no kind of record; allowed: letters, digits and _")
+        fields = {
             "n": self.n,
+            "prev": self.prev,
             "kind": kind,
             "utc": utc.astimezone(UTC).isoformat(timespec="milliseconds"),
             "bench": None if bench is None else plain(round(bench, 6)),
             "body": plain(body),
-            "prev": self.prev,
         }
-        digest = hashlib.sha256(_canonical(head).encode()).hexdigest()
+        head = _head(fields)
+        digest = hashlib.sha256(head.encode()).hexdigest()
         self.prev, self.n = digest, self.n + 1
-        return Record(**head, hash=digest)
+        return Record(**fields, hash=digest, line=_line(head, digest))
 
 
 class ChainBroken(UsageError):
     """A journal does not hang together: a record was changed, lost or added."""
 
 
-def read(lines: Iterable[str]) -> Iterator[Record]:
-    """Parse and verify a journal.
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A line that follows from the one before it, by its bytes; not parsed yet."""
 
-    A last line without its end is the mark of a killed writer and is left out by the caller.
+    n: int
+    line: bytes
+    """Without its line end."""
+    prev: str
+    hash: str
+
+    @property
+    def kind(self) -> str:
+        """Kind of the record."""
+        begin = self.line.index(_KIND) + len(_KIND)
+        return self.line[begin : self.line.index(b'"', begin)].decode(errors="backslashreplace")
+
+    def record(self) -> Record:
+        """Parse the line.
+
+        Raises:
+            ChainBroken: it is no record, or not in canonical form: a repeated key, or 1E-5 for
+                1e-05, hides another record behind the one that is read.
+        """
+        try:
+            text = self.line.decode()
+            fields = json.loads(text)
+            record = Record(**fields, line=text)
+            same = _line(_head(fields), record.hash) == text
+        except (ValueError, TypeError, KeyError, RecursionError) as err:
+            raise ChainBroken(f"record {self.n} cannot be read: {err}") from err
+        if not same or not isinstance(record.body, dict):
+            raise ChainBroken(f"record {self.n} is no record in canonical form: it was changed")
+        return record
+
+
+def links(content: bytes, prev: str = GENESIS) -> Iterator[Link]:
+    """Verify a chain line by line, on its bytes alone.
+
+    Args:
+        content: whole lines; a torn end is the mark of a killed writer and left out by the caller.
+        prev: what the first record follows.
+
+    Raises:
+        ChainBroken: names the first record that does not follow from the one before it.
+    """
+    start = n = 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        if end < 0:
+            raise ChainBroken(f"record {n} has no line end: it was cut")
+        line = content[start:end]
+        head = hashlib.sha256(line[:-_TAIL])
+        head.update(b"}")
+        digest = head.hexdigest()
+        begin = b'{"n":%d,"prev":"%b%b' % (n, prev.encode(), _KIND)
+        if not line.startswith(begin) or line[-_TAIL:] != b'%b%b"}' % (_HASH, digest.encode()):
+            raise ChainBroken(f"record {n} does not follow from {_before(n)}")
+        yield Link(n, line, prev, digest)
+        start, prev, n = end + 1, digest, n + 1
+
+
+def verify_chain(content: bytes, prev: str = GENESIS) -> Chain:
+    """Verify all lines of a chain on their bytes; return the chain that goes on from there.
+
+    Raises:
+        ChainBroken: as `links`.
+    """
+    chain = Chain(prev)
+    for link in links(content, prev):
+        chain.prev, chain.n = link.hash, link.n + 1
+    return chain
+
+
+def read(content: bytes, prev: str = GENESIS) -> Iterator[Record]:
+    """Verify and parse the lines of a chain.
 
     Raises:
         ChainBroken: names the first record that does not fit.
     """
-    prev = GENESIS
-    for n, line in enumerate(lines):
-        try:
-            raw = json.loads(line)
-            record = Record(**raw)
-            body = {key: value for key, value in raw.items() if key != "hash"}
-            digest = hashlib.sha256(_canonical(body).encode()).hexdigest()
-            # The text itself, too: a repeated key or 1E-5 for 1e-5 parses to the same record.
-            same = line.removesuffix("\n") == record.line
-        except (ValueError, TypeError, RecursionError) as err:
-            raise ChainBroken(f"record {n} cannot be read: {err}") from err
-        if not same or record.n != n or record.prev != prev or record.hash != digest:
-            raise ChainBroken(f"record {n} ({record.kind}) does not follow from record {n - 1}")
-        prev = digest
-        yield record
+    return (link.record() for link in links(content, prev))
+
+
+def _head(fields: Mapping[str, Any]) -> str:
+    """What a record's hash is the hash of."""
+    pairs = (f'"{key}":{_canonical(fields[key])}' for key in _KEYS)
+    return "{" + ",".join(pairs) + "}"
+
+
+def _line(head: str, digest: str) -> str:
+    return f'{head[:-1]},"hash":"{digest}"}}'
+
+
+def _before(n: int) -> str:
+    return f"record {n - 1}" if n else "the begin of the chain"
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401  # a tree of JSON values
@@ -134,7 +214,6 @@ def plain(value: Any) -> Any:  # noqa: ANN401  # a tree of JSON values
     raise UsageError(f"a {type(value).__name__} has no form in a record")
 
 
-def _canonical(value: object) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+_canonical = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode

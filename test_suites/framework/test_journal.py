@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -19,7 +20,16 @@ from hil.decision import Judgement
 from hil.device import Polarity
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
-from hil.journal import GENESIS, Chain, ChainBroken, Record, plain, read
+from hil.journal import (
+    GENESIS,
+    Chain,
+    ChainBroken,
+    Record,
+    links,
+    plain,
+    read,
+    verify_chain,
+)
 from hil.measurement import Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil.verdict import Verdict
@@ -47,27 +57,41 @@ RECORDS = written()
 LINES = [record.line for record in RECORDS]
 
 
+def content(lines: Iterable[str]) -> bytes:
+    return "".join(f"{line}\n" for line in lines).encode(errors="surrogatepass")
+
+
+def parsed(lines: Iterable[str]) -> list[Record]:
+    return list(read(content(lines)))
+
+
 def test_what_was_written_is_read() -> None:
-    assert list(read(LINES)) == RECORDS
-    assert list(read(f"{line}\n" for line in LINES)) == RECORDS
-    assert list(read([])) == []
+    assert parsed(LINES) == RECORDS
+    assert parsed([]) == []
     assert RECORDS[0].prev == GENESIS
     assert [record.n for record in RECORDS] == [0, 1, 2, 3, 4]
     assert RECORDS[1].bench == 0.123457
     assert RECORDS[0].utc == "2026-03-01T12:00:00.000+00:00"
 
 
-def test_the_chain_can_be_checked_by_anybody_with_a_json_library() -> None:
-    """The form that a stranger's verification relies on."""
+def test_the_chain_can_be_checked_by_anybody_who_can_hash_bytes() -> None:
+    """The form that a stranger's verification relies on: no JSON library is needed."""
     prev = "0" * 64
-    for line in LINES:
-        body = json.loads(line)
-        digest = body.pop("hash")
-        text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        assert hashlib.sha256(text.encode()).hexdigest() == digest
-        assert body["prev"] == prev
+    for n, line in enumerate(content(LINES).splitlines()):
+        head, digest = line[:-75], line[-66:-2].decode()
+        assert hashlib.sha256(head + b"}").hexdigest() == digest
+        assert head.startswith(f'{{"n":{n},"prev":"{prev}","kind":"'.encode())
+        assert line[-75:] == f',"hash":"{digest}"}}'.encode()
         prev = digest
     assert "\u03a9" in LINES[1]
+
+
+def test_the_body_is_canonical_json_and_the_keys_stand_in_their_order() -> None:
+    for line in LINES:
+        entry = json.loads(line)
+        assert list(entry) == ["n", "prev", "kind", "utc", "bench", "body", "hash"]
+        body = json.dumps(entry["body"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert f',"body":{body},"hash":"' in line
 
 
 def test_each_record_is_one_line() -> None:
@@ -87,7 +111,7 @@ def test_any_single_character_change_is_found(data: st.DataObject) -> None:
     if changed == line:
         return
     with pytest.raises(ChainBroken, match=f"record {n} "):
-        list(read([*LINES[:n], changed, *LINES[n + 1 :]]))
+        parsed([*LINES[:n], changed, *LINES[n + 1 :]])
 
 
 @pytest.mark.parametrize("n", range(len(LINES)))
@@ -96,7 +120,7 @@ def test_every_character_counts(n: int) -> None:
         other = "1" if character == "0" else "0"
         changed = LINES[n][:place] + other + LINES[n][place + 1 :]
         with pytest.raises(ChainBroken):
-            list(read([*LINES[:n], changed, *LINES[n + 1 :]]))
+            parsed([*LINES[:n], changed, *LINES[n + 1 :]])
 
 
 @pytest.mark.parametrize(
@@ -115,18 +139,79 @@ def test_every_character_counts(n: int) -> None:
 def test_the_same_content_in_another_text_is_found(old: str, new: str) -> None:
     assert old in LINES[0]
     with pytest.raises(ChainBroken, match="record 0 "):
-        list(read([LINES[0].replace(old, new), *LINES[1:]]))
+        parsed([LINES[0].replace(old, new), *LINES[1:]])
+
+
+def forged(old: str, new: str) -> bytes:
+    """The first line changed, with a hash that fits: what someone with our format would write."""
+    head = LINES[0][:-75].replace(old, new)
+    assert head != LINES[0][:-75]
+    digest = hashlib.sha256(head.encode() + b"}").hexdigest()
+    return f'{head},"hash":"{digest}"}}\n'.encode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("1e-05", "1E-05"),
+        ("1e-05", "0.00001"),
+        ('"seed":7', '"seed":8,"seed":7'),
+        ('"seed":7', '"seed": 7'),
+        ('"seed":7', '"seed":NaN'),
+        ('"small"', '"\\u0073mall"'),
+        ('"none":null,"seed":7', '"seed":7,"none":null'),
+        (',"body":{', ',"more":1,"body":{'),
+        (',"body":{', ',"body":{},"body":{'),
+        (',"body":{', ',"hash":"x","body":{'),
+        (',"body":{', ',"line":"x","body":{'),
+        ("+00:00", "\\u002b00:00"),
+    ],
+)
+def test_a_record_that_hides_another_is_refused_where_it_is_read(old: str, new: str) -> None:
+    line = forged(old, new)
+    assert verify_chain(line).n == 1  # its bytes hang together
+    (link,) = links(line)
+    with pytest.raises(ChainBroken, match="record 0"):
+        link.record()
+
+
+@pytest.mark.parametrize("body", ["[]", "7", "null", '"x"', "{", "\udcff"])
+def test_a_body_that_is_no_object_is_refused_where_it_is_read(body: str) -> None:
+    head = LINES[0][: LINES[0].index('"body":')] + f'"body":{body}'
+    bare = head.encode(errors="surrogateescape")
+    line = b'%b,"hash":"%b"}\n' % (bare, hashlib.sha256(bare + b"}").hexdigest().encode())
+    with pytest.raises(ChainBroken, match="record 0"):
+        list(read(line))
+
+
+def test_a_chain_that_begins_elsewhere_is_checked_from_there() -> None:
+    """As the annex of a sealed run, which follows from its seal."""
+    chain = Chain(prev="ab" * 32)
+    lines = [chain.append("note", {}, utc=NOON, bench=None).line for _ in range(3)]
+    assert [link.n for link in links(content(lines), "ab" * 32)] == [0, 1, 2]
+    assert verify_chain(content(lines), "ab" * 32) == chain
+    with pytest.raises(ChainBroken, match="record 0 does not follow from the begin of the chain"):
+        verify_chain(content(lines))
+
+
+def test_a_link_tells_its_kind_without_being_parsed() -> None:
+    assert [link.kind for link in links(content(LINES))] == [record.kind for record in RECORDS]
+
+
+def test_a_last_line_without_its_end_is_no_record() -> None:
+    with pytest.raises(ChainBroken, match="record 4 has no line end"):
+        verify_chain(content(LINES)[:-1])
 
 
 @pytest.mark.parametrize("n", range(len(LINES) - 1))
 def test_a_lost_line_is_found(n: int) -> None:
     with pytest.raises(ChainBroken, match=f"record {n} "):
-        list(read(LINES[:n] + LINES[n + 1 :]))
+        parsed(LINES[:n] + LINES[n + 1 :])
 
 
 def test_lost_last_lines_leave_a_valid_beginning() -> None:
     """The chain cannot know its end: the sealed head does; a run without `end` is incomplete."""
-    assert list(read(LINES[:-1])) == RECORDS[:-1]
+    assert parsed(LINES[:-1]) == RECORDS[:-1]
 
 
 @pytest.mark.parametrize("one", range(len(LINES)))
@@ -134,22 +219,22 @@ def test_lost_last_lines_leave_a_valid_beginning() -> None:
 def test_swapped_and_repeated_lines_are_found(one: int, two: int) -> None:
     repeated = [*LINES[:two], LINES[one], *LINES[two:]]
     with pytest.raises(ChainBroken):
-        list(read(repeated))
+        parsed(repeated)
     if one != two:
         swapped = list(LINES)
         swapped[one], swapped[two] = swapped[two], swapped[one]
         with pytest.raises(ChainBroken):
-            list(read(swapped))
+            parsed(swapped)
 
 
 def test_a_line_made_of_a_true_hash_and_another_number_is_found() -> None:
     """Whoever adds a line can hash it, but not fit it between its neighbours."""
     forged = Chain(prev=RECORDS[1].hash, n=2).append("note", {}, utc=NOON, bench=None)
-    assert list(read([*LINES[:2], forged.line]))[2] == forged
+    assert parsed([*LINES[:2], forged.line])[2] == forged
     with pytest.raises(ChainBroken, match="record 3 "):
-        list(read([*LINES[:2], forged.line, *LINES[2:]]))
+        parsed([*LINES[:2], forged.line, *LINES[2:]])
     with pytest.raises(ChainBroken, match="record 3 "):
-        list(read([*LINES[:2], forged.line, *LINES[3:]]))
+        parsed([*LINES[:2], forged.line, *LINES[3:]])
 
 
 @pytest.mark.parametrize(
@@ -160,7 +245,7 @@ def test_a_line_made_of_a_true_hash_and_another_number_is_found() -> None:
 )  # fmt: skip
 def test_a_line_that_is_no_record_is_a_broken_chain(line: str) -> None:
     with pytest.raises(ChainBroken, match="record 0"):
-        list(read([line, *LINES[1:]]))
+        parsed([line, *LINES[1:]])
 
 
 # --- what a record can carry ---------------------------------------------------------------------
@@ -189,7 +274,7 @@ def test_whatever_was_said_is_written_and_verified(body: dict[str, Any]) -> None
     chain = Chain()
     lines = [chain.append("x", body, utc=NOON, bench=None).line for _ in range(2)]
     stored = [line.encode() for line in lines]
-    assert [r.n for r in read(line.decode() for line in stored)] == [0, 1]
+    assert [r.n for r in read(b"".join(line + b"\n" for line in stored))] == [0, 1]
     assert b"\n" not in b"".join(stored)
 
 
@@ -216,7 +301,7 @@ def test_a_refused_record_leaves_the_chain_as_it_was() -> None:
         with pytest.raises(UsageError):
             chain.append("x", body, utc=NOON, bench=bench)
     second = chain.append("y", {}, utc=NOON, bench=None)
-    assert list(read([first.line, second.line])) == [first, second]
+    assert parsed([first.line, second.line]) == [first, second]
 
 
 def test_a_record_does_not_follow_a_later_change_of_its_body() -> None:
@@ -287,7 +372,7 @@ def test_a_judgement_on_an_overload_can_be_journaled(bad: float) -> None:
         "R-1", Verdict.ERROR, "overload", replace(MEASURED, value=Decimal(bad), components=parts)
     )
     record = Chain().append("judgement", judgement_body("t", judgement), utc=NOON, bench=1.0)
-    assert list(read([record.line])) == [record]
+    assert parsed([record.line]) == [record]
     assert json.loads(record.line)["body"]["measured"]["components"][0]["sensitivity"] == str(bad)
 
 

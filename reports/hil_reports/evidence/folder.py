@@ -23,7 +23,7 @@ from typing import Any
 from hil.bodies import CaptureBody, DocumentBody
 from hil.capture import Capture
 from hil.errors import BenchError, UsageError
-from hil.journal import Chain, ChainBroken, Record, read
+from hil.journal import Chain, Record, read
 from hil_reports.evidence import captures
 
 DATA = "data"
@@ -58,12 +58,9 @@ def read_journal(folder: Path) -> Journal:
         content = path.read_bytes()
     except FileNotFoundError as err:
         raise UsageError(f"{path} does not exist: {folder} is no run folder") from err
-    whole, _, tail = content.rpartition(b"\n")
-    try:
-        lines = whole.decode().split("\n") if whole else []
-    except UnicodeDecodeError as err:
-        raise ChainBroken(f"the journal is no UTF-8 at byte {err.start}: it was changed") from err
-    return Journal(tuple(read(lines)), bool(tail), tail)
+    end = content.rfind(b"\n") + 1
+    tail = content[end:]
+    return Journal(tuple(read(content[:end])), bool(tail), tail)
 
 
 def load_capture(folder: Path, sha256: str) -> Capture:
