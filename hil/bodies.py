@@ -191,6 +191,7 @@ class MeasuredBody(TypedDict):
     raw: str | None
     censored: bool
     note: str
+    derivation: dict[str, Any] | None  # see hil.derivation; None for what is no raw data
 
 
 class JudgementBody(TypedDict):
@@ -292,6 +293,7 @@ def measured_body(measured: Measurement) -> MeasuredBody:
         "raw": None if measured.raw is None else str(measured.raw),
         "censored": measured.censored,
         "note": measured.note,
+        "derivation": measured.derivation,
     }
 
 

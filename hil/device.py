@@ -12,11 +12,21 @@ from dataclasses import dataclass, field
 from enum import Enum
 from itertools import pairwise
 
+from hil.derivation import argument
 from hil.errors import ConfigurationError
 from hil.exact import Dimension, Exact
 from hil.requirement import Knowledge
 
+COMMANDED = frozenset(
+    {
+        *("output.setpoint_min", "output.setpoint_max", "output.setpoint_step"),
+        *("output.load_min", "output.load_max", "dose.maximum"),
+    }
+)
+"""Figures that tests set: what was set once stays so, whatever a changed profile says."""
 
+
+@argument("polarity")
 class Polarity(Enum):
     """Sign of the active electrode against the dispersive one: the sign of the drug's ion."""
 
@@ -131,12 +141,13 @@ class DeviceProfile:
     """The file as read; goes into the plan."""
 
     def __getitem__(self, name: str) -> Exact:
-        """Return the figure of that name; KeyError names the known ones."""
+        """Return the figure of that name, which it remembers; KeyError names the known ones."""
         if name not in self.figures:
             raise KeyError(
                 f"{name!r} is no figure of this profile; it has {', '.join(self.figures)}"
             )
-        return self.figures[name].value
+        value = self.figures[name].value
+        return Exact(value.magnitude, value.unit, "" if name in COMMANDED else name)
 
     def si(self, name: str) -> float:
         """Return a figure as a float in SI, for physics and drivers; never for a decision."""

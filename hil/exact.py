@@ -7,7 +7,7 @@ whatever stands on one side of a limit is therefore an `Exact`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, InvalidOperation
 from enum import Enum
 from functools import cache
@@ -80,6 +80,9 @@ UNITS: dict[str, tuple[Dimension, Decimal]] = {
 ARITHMETIC = Context(prec=1000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 """Sums and products that decide: no float and no text of a file is long enough to be rounded."""
 
+PRODUCT = " * "
+"""Stands between the factors of an origin."""
+
 _TEXT = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(\S.*?)?\s*\Z")
 
 
@@ -96,6 +99,9 @@ class Exact:
     """Number as written; may be NaN or infinite, which no decision accepts."""
     unit: str
     """A key of `UNITS`; kept for printing."""
+    origin: str = field(default="", compare=False, repr=False)
+    """What it is the product of, as `4 mA * protection.stop_share`; empty if no figure of a device
+    is in it."""
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS:
@@ -178,7 +184,9 @@ class Exact:
     def __mul__(self, share: Exact) -> Exact:
         """Take a share, as 4 mA * 10 %; raises DimensionError for anything but a ratio."""
         share = share.require(Dimension.RATIO)
-        return Exact(ARITHMETIC.multiply(self.magnitude, share.base), self.unit)
+        named = self.origin or share.origin
+        origin = f"{self.origin or self}{PRODUCT}{share.origin or share}" if named else ""
+        return Exact(ARITHMETIC.multiply(self.magnitude, share.base), self.unit, origin)
 
     def __str__(self) -> str:
         return f"{self.magnitude} {self.unit}"

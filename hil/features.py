@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from hil.capture import Samples
+from hil.derivation import derived
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact, readable
 from hil.measurement import Component, Measurement
@@ -29,6 +30,7 @@ _PER_TIME = {Dimension.CURRENT: Dimension.CURRENT_SLOPE}
 _INTEGRAL = {Dimension.CURRENT: Dimension.CHARGE}
 
 
+@derived
 def steady(wave: Waveform, phase: str = "hold") -> Measurement:
     """Mean over a commanded phase (signed), without 0.5 s at each end.
 
@@ -47,6 +49,7 @@ def steady(wave: Waveform, phase: str = "hold") -> Measurement:
     return _mean(wave, data, f"mean over {phase}")
 
 
+@derived
 def mean(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
@@ -74,6 +77,7 @@ def _mean(wave: Waveform, data: Samples, what: str) -> Measurement:
     )
 
 
+@derived
 def peak(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
@@ -102,6 +106,7 @@ def peak(
     )
 
 
+@derived
 def slope(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
@@ -129,6 +134,7 @@ def slope(
     )
 
 
+@derived
 def largest_step(
     wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
 ) -> Measurement:
@@ -160,6 +166,7 @@ def largest_step(
     )
 
 
+@derived
 def charge(wave: Waveform) -> Measurement:
     """Charge delivered: the integral of the magnitude, in C.
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 
+from hil.derivation import Tree, magnitude, opposite, total
 from hil.exact import ARITHMETIC, Dimension, Exact, readable
 
 COVERAGE = 2
@@ -72,6 +73,8 @@ class Measurement:
     """The true value is at least `value`: the record ended before the event it waits for."""
     note: str = ""
     """How the value was obtained, in one line for the report."""
+    derivation: Tree | None = field(default=None, compare=False, repr=False)
+    """How to obtain it again from the captures; None for what is no raw data, as a reading."""
 
     @property
     def u(self) -> float:
@@ -94,10 +97,17 @@ class Measurement:
     def __neg__(self) -> Measurement:
         # "At least 3 s" becomes "at most -3 s", which has no form here: it decides nothing.
         value = Decimal("NaN") if self.censored else ARITHMETIC.minus(self.value)
-        return replace(self, value=value, components=_scaled(self.components, -1.0), raw=None)
+        return replace(
+            self,
+            value=value,
+            components=_scaled(self.components, -1.0),
+            raw=None,
+            derivation=opposite(self.derivation),
+        )
 
     def __abs__(self) -> Measurement:
-        return -self if self.value.is_signed() and not self.value.is_nan() else self
+        turned = -self if self.value.is_signed() and not self.value.is_nan() else self
+        return replace(turned, derivation=magnitude(self.derivation))
 
     def __sub__(self, other: Measurement | Exact) -> Measurement:
         return self + (-other if isinstance(other, Measurement) else _negated(other))
@@ -105,7 +115,8 @@ class Measurement:
     def __add__(self, other: Measurement | Exact) -> Measurement:
         if isinstance(other, Exact):
             value = ARITHMETIC.add(self.value, other.require(self.dimension).base)
-            return replace(self, value=value, raw=None)
+            derivation = total(self.derivation, other)
+            return replace(self, value=value, raw=None, derivation=derivation)
         other.exact.require(self.dimension)
         return replace(
             self,
@@ -116,6 +127,7 @@ class Measurement:
             captures=_union(self.captures, other.captures),
             raw=None,
             censored=self.censored or other.censored,
+            derivation=total(self.derivation, other.derivation),
         )
 
     def __str__(self) -> str:

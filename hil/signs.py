@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from hil.derivation import derived
 from hil.device import Polarity
 from hil.exact import Dimension, Exact, readable
 from hil.features import steady
@@ -15,6 +16,7 @@ from hil.units import Quantity
 from hil.waveform import Instant, Waveform
 
 
+@derived
 def has_sign(wave: Waveform, polarity: Polarity, phase: str = "hold") -> Measurement:
     """Whether the mean over a phase has the sign of a polarity, beyond its uncertainty.
 
@@ -30,6 +32,7 @@ def has_sign(wave: Waveform, polarity: Polarity, phase: str = "hold") -> Measure
     return _seen(wave, holds, note)
 
 
+@derived
 def keeps_sign(
     wave: Waveform,
     polarity: Polarity,
@@ -51,6 +54,7 @@ def keeps_sign(
     return _seen(wave, worst >= -bound, note)
 
 
+@derived
 def rest_between(wave: Waveform, floor: Quantity | Exact) -> Measurement:
     """Shortest time between currents of opposite sign during which both stay within `floor`.
 

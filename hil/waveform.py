@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hil.capture import Capture, Samples
+from hil.derivation import Sources, Tree, argument, derived, form
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.measurement import COVERAGE, Component, Measurement
 from hil.units import Quantity
 
 
+@argument("instant")
 @dataclass(frozen=True, slots=True)
 class Instant:
     """A moment in bench time."""
@@ -78,6 +80,7 @@ class Waveform:
         """The moment at which a commanded phase first begins."""
         return Instant(self.phase(name)[0][0], 0.0, name)
 
+    @derived
     def time_to_below(
         self, level: Quantity | Exact, *, after: Instant, until: Instant | None = None
     ) -> Measurement:
@@ -85,7 +88,7 @@ class Waveform:
 
         It must stay there up to `until` (default: the end of the record). Where it never does, the
         result is censored: at least the time that was observed. The value is NaN where the record
-        ends before `until`, or begins after the event.
+        ends before `until`, or begins after the event, or where a gap hides when it was reached.
         """
         limit = level if isinstance(level, Exact) else Exact.of(level)
         bound = float(limit.require(self.capture.dimension).base)
@@ -94,6 +97,9 @@ class Waveform:
             return self._duration(math.nan, after, 0, 0.0, note=f"{note}: outside of the record")
         last = self.index(until.time) if until else len(self.samples)
         seconds, reached = self._settled(bound, after, last)
+        if np.isnan(self.samples[reached:last]).any():
+            hidden = f"{note}: a gap hides it"
+            return self._duration(math.nan, after, reached, 0.0, note=hidden)
         # The meter may err at the level: how much earlier or later would it then be crossed?
         error = COVERAGE * math.hypot(
             *(part.contribution for part in self.capture.source.accuracy.components(bound))
@@ -106,11 +112,10 @@ class Waveform:
         """Seconds from an event until all samples up to `last` are at most `bound`; and which."""
         first = self.index(after.time)
         window = np.abs(self.samples[first:last])
-        above = np.flatnonzero(~(window <= bound))  # NaN and overload count as above
+        above = np.flatnonzero(window > bound)  # overload, which is infinite, counts as above
         reached = first + (int(above[-1]) + 1 if above.size else 0)
         # The level was crossed between two samples: their middle, and half an interval either way.
-        between = reached < last and above.size and not np.isnan(window[above[-1]])
-        crossing = reached - 0.5 if between else reached
+        crossing = reached - 0.5 if reached < last and above.size else reached
         start, interval = self.capture.start, self.capture.interval
         return max(start + crossing * interval - after.time, 0.0), reached
 
@@ -142,3 +147,18 @@ class Waveform:
             censored=censored,
             note=note,
         )
+
+
+def _wave_node(wave: Waveform) -> Tree:
+    return {"wave": wave.capture.sha256, "phases": dict(wave.phases)}
+
+
+def _wave(node: Tree, sources: Sources) -> Waveform:
+    phases = {
+        str(name): tuple((float(begin), float(end)) for begin, end in spans)
+        for name, spans in node["phases"].items()
+    }
+    return Waveform(sources.capture(node["wave"]), phases)
+
+
+form("wave", Waveform, _wave_node, _wave)

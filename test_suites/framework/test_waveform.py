@@ -12,16 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hil.capture import Accuracy, Capture, Source
+from hil.decision import judge
 from hil.errors import DimensionError, UsageError
 from hil.exact import Dimension, Exact
 from hil.measurement import Calibration
+from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil.units import V, uA
+from hil.verdict import Verdict
 from hil.waveform import Instant, Waveform
 
 law = settings(derandomize=True, deadline=None, max_examples=60)
 SOURCE = Source("ammeter", "SIM-1", Accuracy("SIM-1[10 mA]", 0, 0, "declared"), Calibration.VALID)
 STEP = 0.5e-3
 EVENT = Instant(1.0, 1e-3, "open")
+OFF = Requirement(
+    *("OFF", "stop", "off", "off", Limit(Kind.AT_MOST, Exact.parse("1 ms")), Dimension.TIME),
+    *("project", "project", Knowledge.PROJECT),
+)
 
 
 def capture(samples: Any, start: float = 0.0, **other: Any) -> Capture:
@@ -104,15 +111,39 @@ def test_a_negative_current_is_a_current() -> None:
     assert turned.time_to_below(10 * uA, after=EVENT).value > 0.9
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_a_gap_or_overload_is_not_below(bad: float) -> None:
+@pytest.mark.parametrize("bad", [math.inf, -math.inf])
+def test_an_overload_is_not_below(bad: float) -> None:
     samples = np.zeros(8000)
     samples[7000] = bad
     found = Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT)
-    crossed = 0.0 if math.isnan(bad) else 0.5  # what was lost may have been above to its end
-    assert float(found.value) == pytest.approx((7001 - crossed) * STEP - 1, abs=1e-9)
+    assert float(found.value) == pytest.approx(7000.5 * STEP - 1, abs=1e-9)
     samples[-1] = bad
     assert Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT).censored
+
+
+@pytest.mark.parametrize("place", [4000, 7000, 7999])
+def test_a_gap_after_the_fall_hides_when_it_was(place: int) -> None:
+    """What was lost may have been above: no time is right, and judged it is no FAIL."""
+    samples = np.where(np.arange(8000) < 3000, 2e-3, 0.0)
+    samples[place] = math.nan
+    found = Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT)
+    assert found.value.is_nan()
+    assert "gap" in found.note
+    judged = judge(OFF, found)
+    assert judged.verdict is Verdict.ERROR
+    whole = Waveform(capture(samples)).time_to_below(
+        10 * uA, after=EVENT, until=Instant(place * STEP, 0)
+    )
+    assert whole.value.is_finite()
+
+
+def test_a_gap_before_the_fall_hides_nothing() -> None:
+    samples = np.where(np.arange(8000) < 3000, 2e-3, 0.0)
+    whole = Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT)
+    samples[2500:2990] = math.nan
+    found = Waveform(capture(samples)).time_to_below(10 * uA, after=EVENT)
+    assert found.value == whole.value
+    assert found.u == pytest.approx(whole.u)
 
 
 def test_at_most_includes_the_level_itself() -> None:
