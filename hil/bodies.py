@@ -6,11 +6,16 @@ Reports are made from these bodies alone. Numbers that decide are decimal text i
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
 from hil.decision import Judgement
+from hil.errors import UsageError
+from hil.exact import Dimension, Exact
+from hil.mask import Mask
 from hil.measurement import Measurement
-from hil.requirement import Requirement
+from hil.requirement import Kind, Knowledge, Limit, Requirement
+from hil.rule import Rule
 
 SCHEMA = 2
 """Version of the record bodies."""
@@ -21,6 +26,28 @@ class FirmwareBody(TypedDict):
 
     name: str
     sha256: str
+
+
+class SoftwareBody(TypedDict):
+    """What judged: packages with their versions, and our own source as it was run."""
+
+    packages: dict[str, str]
+    sha256: str  # over all installed source files of ours; two checkouts of one version differ
+
+
+class PreviousBody(TypedDict):
+    """The run before, as the register has it."""
+
+    run_id: str
+    head: str  # of its journal; empty if it was not closed
+
+
+class EntryBody(TypedDict):
+    """A run's place in the register of its bench."""
+
+    number: int  # 1 for the first run on this bench
+    entry: str  # hash of the opening entry
+    previous: PreviousBody | None  # on this bench
 
 
 class RunBody(TypedDict):
@@ -34,6 +61,10 @@ class RunBody(TypedDict):
     seed: int
     provenance: str  # SIMULATED or HARDWARE
     provenance_reason: str
+    required: str  # provenance that was asked for; empty if any will do
+    operator: str  # as told, or the login name
+    software: SoftwareBody
+    register: EntryBody
     firmware: FirmwareBody | None  # in the simulated device; None is the reference firmware
     faults: list[str]  # seeded in the simulated device
     suites: list[str]  # asked for; empty means all
@@ -41,6 +72,17 @@ class RunBody(TypedDict):
     partial: str  # why the scope is partial; empty if it is not
     lease: str  # who keeps the cut-off's lease, in words
     pytest_args: list[str]
+
+
+class LimitBody(TypedDict):
+    """A limit in parts, from which it is rebuilt; quantities as text with their unit."""
+
+    kind: str
+    figure: str | None
+    relative: str | None  # decimal text, a fraction
+    lower: str | None
+    upper: str | None
+    mask: list[dict[str, str | None]] | None  # time, lower and upper of each point
 
 
 class RequirementBody(TypedDict):
@@ -52,12 +94,13 @@ class RequirementBody(TypedDict):
     text: str
     dimension: str
     limit: str
-    limit_kind: str
+    limit_parts: LimitBody
     clause: str
     source: str
     status: str
     claim: str
-    rule: str
+    rule: str  # as a catalogue gives it: guarded, simple, guard factor 0.83, method 6
+    rule_text: str  # in words, with its formula
     mandatory: bool
     hazard: str
     control: str
@@ -84,6 +127,29 @@ class PlanBody(TypedDict):
     wiring: dict[str, str]
     figures: list[dict[str, str]]  # name, value, source, why, status
     requirements: list[RequirementBody]
+
+
+class EarlierBody(TypedDict):
+    """An earlier run, as it stood when this one began."""
+
+    number: int  # 0 if the register does not know it
+    run_id: str
+    opened: str  # UTC
+    operator: str
+    serial: str  # of the device; empty if it was never identified
+    firmware: str
+    verdict: str  # empty if it was never closed
+    code: int | None
+    state: str  # as registered, not closed, changed, missing or not registered
+    head: str  # as registered; empty if it was never closed
+
+
+class RegisterBody(TypedDict):
+    """Kind `register`: earlier runs of this device model on this bench."""
+
+    number: int
+    bench: str
+    earlier: list[EarlierBody]
 
 
 class ItemBody(TypedDict):
@@ -124,7 +190,7 @@ class TestBody(TypedDict):
 
 
 class TestEndBody(TypedDict):
-    """Kind `test_end`: outcome passed, failed, error or skipped, as pytest saw it."""
+    """Kind `test_end`: outcome passed, failed, error, skipped or interrupted, as pytest saw it."""
 
     test: str
     outcome: str
@@ -136,7 +202,8 @@ class CaptureBody(TypedDict):
     """One capture of a record; `dataset` names its file, data/captures/<dataset>.h5."""
 
     channel: str
-    sha256: str
+    sha256: str  # of what it holds: `Capture.sha256`
+    file_sha256: str  # of the file
     dataset: str
     count: int
     start: float
@@ -167,6 +234,13 @@ class RecordBody(TypedDict):
     claimed_charge: str
     dispute: NotRequired[str]  # how two paths disagree; absent or empty if they do not
     states: list[list[Any]]  # bench time, state
+
+
+class RecalledBody(TypedDict):
+    """Kind `recalled`: a test was given a record that an earlier one had made."""
+
+    record: str
+    test: str
 
 
 class SafeStateBody(TypedDict):
@@ -205,10 +279,25 @@ class JudgementBody(TypedDict):
     at: str | None
     lower: str | None
     upper: str | None
+    rule: str  # empty if nothing was compared
     guard: str
+    accept_lower: str | None
+    accept_upper: str | None
     margin: str | None
     conformance: float | None
+    false_accept: float | None  # of a value that was accepted
+    worst_false_accept: float | None  # of a value at the acceptance limit
+    tur: float | None  # of a two-sided limit
+    share: float | None  # U / |limit| of a one-sided one
+    warning: str
     record: NotRequired[str]
+
+
+class CheckpointBody(TypedDict):
+    """Kind `checkpoint`: the hash of the record before it, signed; both in base64."""
+
+    public_key: str  # DER SubjectPublicKeyInfo
+    signature: str  # ed25519
 
 
 class AbortBody(TypedDict):
@@ -235,12 +324,13 @@ def requirement_body(requirement: Requirement) -> RequirementBody:
         "text": requirement.text,
         "dimension": requirement.dimension.value,
         "limit": str(requirement.limit),
-        "limit_kind": requirement.limit.kind.value,
+        "limit_parts": _limit_body(requirement.limit),
         "clause": requirement.clause,
         "source": requirement.source,
         "status": requirement.status.value,
         "claim": requirement.status.claim,
-        "rule": requirement.rule.value,
+        "rule": str(requirement.rule),
+        "rule_text": requirement.decides,
         "mandatory": requirement.mandatory,
         "hazard": requirement.hazard,
         "control": requirement.control,
@@ -248,24 +338,86 @@ def requirement_body(requirement: Requirement) -> RequirementBody:
     }
 
 
+def _limit_body(limit: Limit) -> LimitBody:
+    return {
+        "kind": limit.kind.value,
+        "figure": _text(limit.figure),
+        "relative": _text(limit.relative),
+        "lower": _text(limit.lower),
+        "upper": _text(limit.upper),
+        "mask": limit.mask.parts if limit.mask else None,
+    }
+
+
+def requirement_of(body: RequirementBody) -> Requirement:
+    """Rebuild a requirement from what `requirement_body` wrote.
+
+    Raises:
+        UsageError: the body is no requirement: what is missing, or what cannot be read.
+    """
+    try:
+        return Requirement(
+            id=body["id"],
+            subject=body["subject"],
+            title=body["title"],
+            text=body["text"],
+            limit=_limit_of(body["limit_parts"]),
+            dimension=Dimension(body["dimension"]),
+            clause=body["clause"],
+            source=body["source"],
+            status=Knowledge(body["status"]),
+            rule=Rule.parse(body["rule"]),
+            mandatory=body["mandatory"],
+            hazard=body["hazard"],
+            control=body["control"],
+            roles=tuple(body["roles"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as err:
+        raise UsageError(f"this record of a requirement cannot be read, {err!r}: {body}") from err
+
+
+def _limit_of(parts: LimitBody) -> Limit:
+    relative, mask = parts["relative"], parts["mask"]
+    return Limit(
+        Kind(parts["kind"]),
+        _exact(parts["figure"]),
+        None if relative is None else Decimal(relative),
+        _exact(parts["lower"]),
+        _exact(parts["upper"]),
+        None if mask is None else Mask.of(mask),
+    )
+
+
+def _exact(text: str | None) -> Exact | None:
+    return None if text is None else Exact.parse(text)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
 def judgement_body(test: str, judgement: Judgement, record: str = "") -> JudgementBody:
     """Write a judgement with all that is needed to repeat it."""
-
-    def text(value: object) -> str | None:
-        return None if value is None else str(value)
-
     body: JudgementBody = {
         "test": test,
         "requirement": judgement.requirement,
         "verdict": judgement.verdict.value,
         "reason": judgement.reason,
         "measured": measured_body(judgement.measured) if judgement.measured else None,
-        "at": text(judgement.at),
-        "lower": text(judgement.lower),
-        "upper": text(judgement.upper),
+        "at": _text(judgement.at),
+        "lower": _text(judgement.lower),
+        "upper": _text(judgement.upper),
+        "rule": judgement.rule,
         "guard": str(judgement.guard),
-        "margin": text(judgement.margin),
+        "accept_lower": _text(judgement.accept_lower),
+        "accept_upper": _text(judgement.accept_upper),
+        "margin": _text(judgement.margin),
         "conformance": judgement.conformance,
+        "false_accept": judgement.false_accept,
+        "worst_false_accept": judgement.worst_false_accept,
+        "tur": judgement.tur,
+        "share": judgement.share,
+        "warning": judgement.warning,
     }
     if record:
         body["record"] = record

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from hil import risk
 from hil.exact import ARITHMETIC, Dimension, Exact, readable
 from hil.measurement import Calibration, Measurement
-from hil.requirement import Kind, Requirement, Rule
+from hil.requirement import Kind, Requirement
+from hil.rule import SIMPLE
 from hil.verdict import Verdict
+
+LEAST_TUR = 4
+"""A test uncertainty ratio below this is printed as a warning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,29 @@ class Judgement:
     """Lower tolerance limit in SI."""
     upper: Decimal | None = None
     """Upper tolerance limit in SI."""
+    rule: str = ""
+    """Decision rule as a file gives it, as "guarded"; empty if nothing was compared."""
     guard: Decimal = Decimal(0)
     """Guard band w in SI."""
+    accept_lower: Decimal | None = None
+    """Lower acceptance limit in SI: `lower` + w."""
+    accept_upper: Decimal | None = None
+    """Upper acceptance limit in SI: `upper` - w."""
     margin: Decimal | None = None
     """Distance from the measured value to the nearer tolerance limit, negative outside, in SI."""
     conformance: float | None = None
     """Probability that the true value lies within the tolerance limits (normal distribution)."""
+    false_accept: float | None = None
+    """Specific risk 1 - conformance of a value that its rule accepts; None of any other."""
+    worst_false_accept: float | None = None
+    """The same of a value at the acceptance limit: the most that the rule lets pass. None where
+    the rule can accept nothing."""
+    tur: float | None = None
+    """Test uncertainty ratio (upper - lower) / 2 U of a two-sided limit; infinite if U is 0."""
+    share: float | None = None
+    """U / |limit| of a one-sided limit that is not 0."""
+    warning: str = ""
+    """What to mind though a verdict was reached: a test uncertainty ratio below 4."""
 
 
 def judge(requirement: Requirement, measured: object, at: Exact | None = None) -> Judgement:
@@ -68,10 +89,12 @@ def _refusal(requirement: Requirement, measured: object, at: object) -> str | No
         return f"the value {measured.value!r} is no Decimal"
     if not measured.value.is_finite():
         return f"the value is {measured.value}: overload, gap or no reading"
-    if not math.isfinite(measured.u):
+    if not measured.expanded.is_finite():
         return f"the uncertainty is {measured.u}"
-    if measured.dimension is not Dimension.TRUTH and not measured.components:
+    if requirement.budgeted and not measured.components:
         return "the value has no uncertainty budget"
+    if measured.dimension is Dimension.COUNT and not _is_count(measured):
+        return f"{measured.value} with U = {measured.expanded} is no count: a whole number, U = 0"
     if at is not None and not isinstance(at, Exact):
         return f"{requirement.id} was given at={at!r}; judge() takes an Exact"
     if requirement.limit.relates:
@@ -86,6 +109,11 @@ def _is_decimal(value: object) -> bool:
     return isinstance(value, Decimal)
 
 
+def _is_count(measured: Measurement) -> bool:
+    value = measured.value
+    return value >= 0 and value == value.to_integral_value() and measured.expanded == 0
+
+
 def _decided_though_censored(
     requirement: Requirement, measured: Measurement, at: Exact | None
 ) -> bool:
@@ -97,12 +125,14 @@ def _decided_though_censored(
 
 def _compared(requirement: Requirement, measured: Measurement, at: Exact | None) -> Judgement:
     lower, upper = bounds(requirement, at)
-    guard = measured.expanded if requirement.rule is Rule.GUARDED else Decimal(0)
+    half = _half(lower, upper)
+    rule = requirement.rule if requirement.budgeted else SIMPLE
+    guard = rule.width(measured.expanded, half)
     margins = [ARITHMETIC.subtract(upper, measured.value)] if upper is not None else []
     margins += [ARITHMETIC.subtract(measured.value, lower)] if lower is not None else []
     margin = min(margins)
-    verdict, reason = _verdict(margin, guard, measured)
-    return Judgement(
+    verdict, reason = _verdict(margin, guard, half, measured)
+    judged = Judgement(
         requirement.id,
         verdict,
         reason,
@@ -110,10 +140,48 @@ def _compared(requirement: Requirement, measured: Measurement, at: Exact | None)
         at,
         lower,
         upper,
-        guard,
-        margin,
-        _conformance(measured, lower, upper),
+        guard=guard,
+        accept_lower=None if lower is None else ARITHMETIC.add(lower, guard),
+        accept_upper=None if upper is None else ARITHMETIC.subtract(upper, guard),
+        margin=margin,
     )
+    return _weighed(judged, measured, half, str(rule)) if requirement.budgeted else judged
+
+
+def _weighed(
+    judged: Judgement, measured: Measurement, half: Decimal | None, rule: str
+) -> Judgement:
+    """The same with its risks, and with how large U is beside the tolerance."""
+    lower, upper = judged.lower, judged.upper
+    outside = risk.outside(measured.value, measured.u, lower, upper)
+    edge = (upper if lower is None else lower) if half is None else None
+    tur = None if half is None else risk.ratio(half, measured.expanded)
+    low = tur is not None and tur < LEAST_TUR
+    return replace(
+        judged,
+        rule=rule,
+        conformance=float(1 - outside),
+        false_accept=float(outside) if judged.verdict is Verdict.PASS else None,
+        worst_false_accept=_worst(judged, measured.u, half),
+        tur=tur,
+        share=None if edge is None else risk.ratio(measured.expanded, abs(edge)),
+        warning=f"test uncertainty ratio {tur:.3g}, less than {LEAST_TUR}" if low else "",
+    )
+
+
+def _worst(judged: Judgement, u: float, half: Decimal | None) -> float | None:
+    """Probability of a false accept at the acceptance limit; None if guard bands cross."""
+    if half is not None and judged.guard > half:
+        return None
+    edge = judged.accept_lower if judged.accept_upper is None else judged.accept_upper
+    return None if edge is None else float(risk.outside(edge, u, judged.lower, judged.upper))
+
+
+def _half(lower: Decimal | None, upper: Decimal | None) -> Decimal | None:
+    """Half-width of a two-sided tolerance."""
+    if lower is None or upper is None:
+        return None
+    return ARITHMETIC.divide(ARITHMETIC.subtract(upper, lower), Decimal(2))
 
 
 def bounds(requirement: Requirement, at: Exact | None) -> tuple[Decimal | None, Decimal | None]:
@@ -126,6 +194,10 @@ def bounds(requirement: Requirement, at: Exact | None) -> tuple[Decimal | None, 
         upper = ARITHMETIC.add(at.base, tolerance)
         lower = ARITHMETIC.subtract(at.base, tolerance)
         return (lower if limit.kind is Kind.WITHIN else None), upper
+    if limit.lower is not None and limit.upper is not None:
+        return limit.lower.base, limit.upper.base
+    if limit.kind is Kind.ENVELOPE:
+        return None, Decimal(0)
     figure = limit.figure.base if limit.figure else None
     return (figure, None) if limit.kind is Kind.AT_LEAST else (None, figure)
 
@@ -138,31 +210,20 @@ def _truth(measured: Measurement) -> tuple[Verdict, str]:
     return Verdict.PASS, measured.note or "it holds"
 
 
-def _verdict(margin: Decimal, guard: Decimal, measured: Measurement) -> tuple[Verdict, str]:
+def _verdict(
+    margin: Decimal, guard: Decimal, half: Decimal | None, measured: Measurement
+) -> tuple[Verdict, str]:
     size = readable(abs(margin), measured.dimension)
     width = readable(guard, measured.dimension)
     if margin < 0:
         near = ", within U of the limit" if -margin <= measured.expanded else ""
         return Verdict.FAIL, f"outside by {size}{near}"
+    if half is not None and guard > half:
+        room = readable(half, measured.dimension)
+        why = f"w = {width} is more than half the tolerance, {room}: no value can be accepted"
+        return Verdict.INCONCLUSIVE, f"inside by {size}, but {why}"
     if margin < guard:
         return Verdict.INCONCLUSIVE, f"inside by {size}, less than w = {width}"
     if measured.calibration is not Calibration.VALID:
         return Verdict.INCONCLUSIVE, f"inside, but calibration is {measured.calibration.value}"
     return Verdict.PASS, f"inside by {size}, w = {width}"
-
-
-def _conformance(measured: Measurement, lower: Decimal | None, upper: Decimal | None) -> float:
-    spread = measured.u
-    if spread == 0:
-        inside = (lower is None or lower <= measured.value) and (
-            upper is None or measured.value <= upper
-        )
-        return float(inside)
-
-    def below(edge: Decimal | None, otherwise: float) -> float:
-        if edge is None:
-            return otherwise
-        distance = float(ARITHMETIC.subtract(edge, measured.value))
-        return 0.5 * (1 + math.erf(distance / (spread * math.sqrt(2))))
-
-    return max(0.0, below(upper, 1.0) - below(lower, 0.0))

@@ -34,6 +34,7 @@ class Dimension(Enum):
     CURRENT_DENSITY = "A/m^2"
     TEMPERATURE = "degC"
     RATIO = "1"
+    COUNT = "count"
     TRUTH = "true"
 
 
@@ -68,6 +69,7 @@ _OTHERS = {
     "degC": (Dimension.TEMPERATURE, "1"),
     "%": (Dimension.RATIO, "0.01"),
     "1": (Dimension.RATIO, "1"),
+    "count": (Dimension.COUNT, "1"),
     "true": (Dimension.TRUTH, "1"),
 }
 UNITS: dict[str, tuple[Dimension, Decimal]] = {
@@ -251,10 +253,12 @@ def _decimal(number: object) -> Decimal:
 
 
 def _pint_unit(name: str) -> pint.Unit:
-    special = {"%": "percent", "1": "dimensionless", "true": "dimensionless", "mA*min": "mA*minute"}
-    return registry.Unit(special.get(name, name))
+    special = {"%": "percent", "mA*min": "mA*minute"}
+    bare = name in {"1", "count", "true"}
+    return registry.Unit("dimensionless" if bare else special.get(name, name))
 
 
 @cache
 def _unit_names() -> dict[object, str]:
-    return {_pint_unit(name): name for name in reversed(UNITS) if name != "true"}
+    counted = {"count", "true"}  # a bare number of pint's is a ratio
+    return {_pint_unit(name): name for name in reversed(UNITS) if name not in counted}

@@ -7,7 +7,7 @@ from decimal import Decimal, InvalidOperation
 from hil.bodies import JudgementBody, MeasuredBody
 from hil.exact import ARITHMETIC, Dimension
 from hil.measurement import Calibration, Component, Measurement
-from hil.requirement import Rule
+from hil.rule import Rule
 from hil.verdict import Verdict, worst
 
 
@@ -49,7 +49,9 @@ def _decided(body: JudgementBody, measured: MeasuredBody, rule: str) -> Verdict:
         return Verdict.FAIL
     if measured["censored"] and upper is not None:
         return Verdict.ERROR
-    guard = _expanded(measured) if rule == Rule.GUARDED.value else Decimal(0)
+    half = None if upper is None or lower is None else (upper - lower) / 2
+    counted = measured["unit"] == Dimension.COUNT.value
+    guard = Decimal(0) if counted else Rule.parse(rule).width(_expanded(measured), half)
     return Verdict.PASS if margin >= guard and calibrated else Verdict.INCONCLUSIVE
 
 

@@ -8,6 +8,8 @@ from enum import Enum
 
 from hil.errors import UsageError
 from hil.exact import ARITHMETIC, Dimension, Exact
+from hil.mask import Mask
+from hil.rule import GUARDED, Guard, Rule
 
 
 class Knowledge(Enum):
@@ -30,15 +32,6 @@ class Knowledge(Enum):
         return "the standard requires" if self is Knowledge.CONFIRMED else f"{self.value} figure"
 
 
-class Rule(Enum):
-    """How uncertainty enters the decision (JCGM 106; ILAC-G8)."""
-
-    GUARDED = "guarded acceptance, w = U"
-    """Default for limits that protect the patient."""
-    SIMPLE = "simple acceptance, w = 0"
-    """The measured value alone is compared."""
-
-
 class Kind(Enum):
     """Which comparison a limit makes."""
 
@@ -46,14 +39,31 @@ class Kind(Enum):
     """y <= figure."""
     AT_LEAST = "at least"
     """y >= figure."""
+    BETWEEN = "between"
+    """lower <= y <= upper."""
     WITHIN = "within"
     """|y - at| <= tolerance, tolerance = the larger of absolute and relative part."""
     EXCESS = "above by at most"
     """y <= at + tolerance."""
     DIFFERENCE = "differs by at most"
     """|y| <= tolerance about `at`, where y is itself a difference (delivered less claimed)."""
+    ENVELOPE = "inside"
+    """A waveform stays inside a mask after an event; y is its worst excess, y <= 0."""
     TRUE = "true"
     """The statement holds."""
+
+
+_TOLERANCES = {Kind.WITHIN, Kind.EXCESS, Kind.DIFFERENCE}
+_TWO_SIDED = {Kind.WITHIN, Kind.DIFFERENCE, Kind.BETWEEN}
+_COUNTED = {Kind.AT_MOST, Kind.AT_LEAST, Kind.BETWEEN}
+_PARTS = {
+    Kind.AT_MOST: ("figure",),
+    Kind.AT_LEAST: ("figure",),
+    Kind.BETWEEN: ("lower", "upper"),
+    Kind.ENVELOPE: ("mask",),
+    Kind.TRUE: (),
+}
+"""Parts that a limit needs, of the kinds that are no tolerance; it has no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +76,34 @@ class Limit:
     """Absolute figure: the limit of AT_MOST and AT_LEAST, the absolute part of a tolerance."""
     relative: Decimal | None = None
     """Relative part of a tolerance, as a fraction of `at`."""
+    lower: Exact | None = None
+    """Lower limit of BETWEEN."""
+    upper: Exact | None = None
+    """Upper limit of BETWEEN; not below `lower`."""
+    mask: Mask | None = None
+    """Limits over time of ENVELOPE."""
 
     def __post_init__(self) -> None:
-        if self.kind in {Kind.AT_MOST, Kind.AT_LEAST} and self.figure is None:
-            raise UsageError(f"a limit of kind {self.kind.value!r} needs a figure")
-        if self.relates and self.figure is None and not self.relative:
-            raise UsageError(
-                f"a limit of kind {self.kind.value!r} needs a figure or a relative part"
-            )
-        if self.kind is Kind.TRUE and self.figure is not None:
-            raise UsageError(f"a limit of kind 'true' has no figure; it was given {self.figure}")
-        if self.relative is not None and not self.relates:
-            raise UsageError(f"a limit of kind {self.kind.value!r} has no relative part")
-        if self.figure is not None and not self.figure.base.is_finite():
-            raise UsageError(f"a limit of {self.figure} decides nothing; give a finite figure")
+        self._check_parts()
+        for figure in self.figures:
+            if not figure.base.is_finite():
+                raise UsageError(f"a limit of {figure} decides nothing; give a finite figure")
+        if self.lower is not None and self.upper is not None and self.lower > self.upper:
+            raise UsageError(f"between {self.lower} and {self.upper} lies nothing; swap them")
         if self.relates:
             self._check_tolerance()
+
+    def _check_parts(self) -> None:
+        kind = self.kind.value
+        named = ("figure", "relative", "lower", "upper", "mask")
+        given = {name for name in named if getattr(self, name) is not None}
+        allowed = set(_PARTS.get(self.kind, ("figure", "relative")))
+        if extra := sorted(given - allowed):
+            raise UsageError(f"a limit of kind {kind!r} has no {' and no '.join(extra)}")
+        if self.relates and self.figure is None and not self.relative:
+            raise UsageError(f"a limit of kind {kind!r} needs a figure or a relative part")
+        if not self.relates and (missing := sorted(allowed - given)):
+            raise UsageError(f"a limit of kind {kind!r} needs a {' and a '.join(missing)}")
 
     def _check_tolerance(self) -> None:
         parts = (self.figure.base if self.figure else None, self.relative)
@@ -89,16 +111,31 @@ class Limit:
             raise UsageError(f"a tolerance is finite and not negative; it was given {self}")
 
     @property
+    def figures(self) -> tuple[Exact, ...]:
+        """Every figure that has the dimension of what is judged."""
+        own = tuple(part for part in (self.figure, self.lower, self.upper) if part is not None)
+        return own + (self.mask.levels if self.mask else ())
+
+    @property
     def relates(self) -> bool:
         """Whether the limit needs the value `at` to which it relates."""
-        return self.kind in {Kind.WITHIN, Kind.EXCESS, Kind.DIFFERENCE}
+        return self.kind in _TOLERANCES
 
     def tolerance(self, at: Exact) -> Decimal:
         """Half-width around `at` in SI: the larger of the absolute and the relative part."""
         relative = ARITHMETIC.multiply(at.base.copy_abs(), self.relative or Decimal(0))
         return max(relative, self.figure.base) if self.figure else relative
 
+    @property
+    def two_sided(self) -> bool:
+        """Whether it bounds the value below and above."""
+        return self.kind in _TWO_SIDED
+
     def __str__(self) -> str:
+        if self.kind is Kind.BETWEEN:
+            return f"between {self.lower} and {self.upper}"
+        if self.kind is Kind.ENVELOPE:
+            return f"inside the envelope after the event: {self.mask}"
         parts = [str(self.figure)] if self.figure else []
         if self.relative:
             parts.append(f"{(self.relative * 100).normalize():f} % of the value commanded")
@@ -128,7 +165,7 @@ class Requirement:
     """Where the figure comes from."""
     status: Knowledge
     """How well the figure is known."""
-    rule: Rule = Rule.GUARDED
+    rule: Rule = GUARDED
     """Decision rule."""
     mandatory: bool = True
     """Whether exit code 0 needs it."""
@@ -145,9 +182,44 @@ class Requirement:
                 f"{self.id}: a limit of kind {self.limit.kind.value!r} cannot judge a "
                 f"{self.dimension.name.lower()}; 'true' and truth belong together"
             )
-        figure = self.limit.figure
-        if figure is not None and figure.dimension is not self.dimension:
+        for figure in self.limit.figures:
+            if figure.dimension is not self.dimension:
+                raise UsageError(
+                    f"{self.id}: the limit {figure} is a {figure.dimension.name.lower()}, "
+                    f"the requirement judges a {self.dimension.name.lower()}"
+                )
+        if self.dimension is Dimension.COUNT:
+            self._check_count()
+        self._check_rule()
+
+    def _check_count(self) -> None:
+        allowed = ", ".join(kind.value for kind in Kind if kind in _COUNTED)
+        if self.limit.kind not in _COUNTED:
+            raise UsageError(f"{self.id}: a count is judged by: {allowed}; not {self.limit}")
+        for figure in self.limit.figures:
+            if figure.base < 0 or figure.base != figure.base.to_integral_value():
+                raise UsageError(f"{self.id}: {figure} is no count; give a whole number, 0 or more")
+
+    def _check_rule(self) -> None:
+        if self.rule.guard is Guard.METHOD_6 and not self.limit.two_sided:
             raise UsageError(
-                f"{self.id}: the limit {figure} is a {figure.dimension.name.lower()}, "
-                f"the requirement judges a {self.dimension.name.lower()}"
+                f"{self.id}: rule {str(self.rule)!r} is defined for two-sided tolerances only; "
+                f"the limit is {self.limit}; take 'guarded', 'simple' or 'guard factor 0.83'"
             )
+        if not self.budgeted and self.rule.guard in {Guard.SHARE, Guard.METHOD_6}:
+            raise UsageError(
+                f"{self.id}: rule {str(self.rule)!r} weighs an uncertainty; "
+                f"a {self.dimension.name.lower()} has none; leave the rule out"
+            )
+
+    @property
+    def budgeted(self) -> bool:
+        """Whether its measurements carry an uncertainty; a count and a truth are exact."""
+        return self.dimension not in {Dimension.COUNT, Dimension.TRUTH}
+
+    @property
+    def decides(self) -> str:
+        """Its decision rule in words, as printed with each result."""
+        if self.budgeted:
+            return self.rule.text
+        return f"none: a {self.dimension.name.lower()} is exact"

@@ -235,8 +235,6 @@ def _subjects(requirements: Sequence[View]) -> list[View]:
 def _requirement(row: RequirementRow, plot: View) -> View:
     body = row.requirement
     ranked = sorted(row.judgements, key=lambda judged: judged is not row.decisive)
-    truth = body["dimension"] == "true"
-    rule = "none: a yes or no" if truth else clean(body["rule"])
     return {
         "id": clean(body["id"], 120),
         "subject": clean(body["subject"], 200),
@@ -247,7 +245,7 @@ def _requirement(row: RequirementRow, plot: View) -> View:
         "source": clean(body["source"]),
         "status": clean(body["status"]),
         "claim": clean(body["claim"]),
-        "rule": rule,
+        "rule": clean(body["rule_text"]),
         "mandatory": body["mandatory"],
         "hazard": clean(body["hazard"]),
         "control": clean(body["control"]),

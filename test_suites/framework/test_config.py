@@ -14,7 +14,8 @@ import hil.bench
 from hil.device import IONTOPHORESIS, Polarity, State
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Dimension, Exact
-from hil.requirement import Kind, Knowledge, Rule
+from hil.requirement import Kind, Knowledge
+from hil.rule import GUARDED, SIMPLE
 from hil_fixtures.config import (
     COMMANDS,
     catalogues,
@@ -170,7 +171,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
     assert requirements["DOSE-TRUE"].dimension is Dimension.CHARGE
     assert requirements["LIM-OFF"].status is Knowledge.FROM_MEMORY
     assert "60601-1" in requirements["LIM-OFF"].source
-    assert {entry.rule for entry in requirements.values()} == {Rule.GUARDED}
+    assert {entry.rule for entry in requirements.values()} == {GUARDED}
     assert len({entry.subject for entry in requirements.values()}) == 5
 
 
@@ -628,7 +629,7 @@ def catalogue_complaints(text):
 def test_a_makers_requirement_has_the_stated_defaults():
     (entry,) = read_catalogue([("my.toml", ENTRY)], PROFILE)
     assert entry.limit.figure == Exact.parse("100 ms")
-    assert (entry.rule, entry.mandatory) == (Rule.GUARDED, True)
+    assert (entry.rule, entry.mandatory) == (GUARDED, True)
     assert entry.roles == ("stimulator", "ammeter")
     assert entry.source == PROFILE.figures["protection.stop_time"].source
     assert entry.status is Knowledge.PROJECT
@@ -641,7 +642,7 @@ def test_a_limit_of_the_catalogues_own_brings_its_provenance():
         [("my.toml", own + 'source = "spec 3"\nstatus = "seen"\nrule = "simple"\n')], PROFILE
     )
     assert (entry.limit.figure, entry.source) == (Exact.parse("80 ms"), "spec 3")
-    assert (entry.status, entry.rule) == (Knowledge.SEEN, Rule.SIMPLE)
+    assert (entry.status, entry.rule) == (Knowledge.SEEN, SIMPLE)
 
 
 def test_of_several_figures_the_poorest_knowledge_holds():

@@ -347,13 +347,20 @@ MEASURED = Measurement(
 def test_a_judgement_is_written_with_all_that_repeats_it() -> None:
     judgement = Judgement(
         "R-1", Verdict.PASS, "inside", MEASURED, Exact.parse("4 mA"), Decimal("0.0038"),
-        Decimal("0.0042"), Decimal("0.00001"), Decimal("0.0002"), 0.99,
+        Decimal("0.0042"), rule="guarded", guard=Decimal("0.00001"),
+        accept_lower=Decimal("0.00381"), accept_upper=Decimal("0.00419"), margin=Decimal("0.0002"),
+        conformance=0.99, false_accept=0.01, worst_false_accept=0.023, tur=20.0, warning="w",
     )  # fmt: skip
     body = judgement_body("m:t", judgement, record="r1")
     assert body["measured"] is not None
     assert (body["test"], body["requirement"], body["verdict"]) == ("m:t", "R-1", "PASS")
     assert (body["at"], body["lower"], body["upper"]) == ("4 mA", "0.0038", "0.0042")
     assert (body["guard"], body["margin"], body["conformance"]) == ("0.00001", "0.0002", 0.99)
+    assert (body["rule"], body["accept_lower"], body["accept_upper"]) == (
+        "guarded", "0.00381", "0.00419",
+    )  # fmt: skip
+    assert (body["false_accept"], body["worst_false_accept"], body["tur"]) == (0.01, 0.023, 20.0)
+    assert (body["share"], body["warning"]) == (None, "w")
     assert body["measured"]["value"] == "0.0040"
     assert body["measured"]["raw"] == "0.0041"
     assert body["measured"]["components"] == [
@@ -379,9 +386,12 @@ def test_a_judgement_on_an_overload_can_be_journaled(bad: float) -> None:
 def test_a_requirement_is_written_in_full() -> None:
     body = requirement_body(REQUIREMENT)
     assert body["limit"] == "within 0.1 mA or 5 % of the value commanded, the larger"
-    assert (body["limit_kind"], body["dimension"], body["rule"]) == (
-        "within", "A", "guarded acceptance, w = U",
-    )  # fmt: skip
+    assert body["limit_parts"] == {
+        "kind": "within", "figure": "0.1 mA", "relative": "0.05",
+        "lower": None, "upper": None, "mask": None,
+    }  # fmt: skip
+    assert (body["dimension"], body["rule"]) == ("A", "guarded")
+    assert body["rule_text"] == "guarded acceptance, w = U"
     assert body["claim"] == "project figure"
     assert body["mandatory"] is True
     assert measured_body(MEASURED)["expanded"] == str(MEASURED.expanded)
