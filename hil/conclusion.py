@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from hil.bodies import (
@@ -16,18 +17,26 @@ from hil.bodies import (
     EndBody,
     InstrumentBody,
     JudgementBody,
+    MeasuredBody,
     PlanBody,
     RequirementBody,
     RunBody,
     TestEndBody,
 )
+from hil.docket import Docket
 from hil.errors import UsageError
 from hil.journal import Record
 from hil.replay import replayed
 from hil.verdict import ExitCode, Verdict, exit_code, worst
 
 _ORDER = list(Verdict)
-_OUTCOMES = ["error", "failed", "skipped", "passed"]
+_WORDS = {verdict.value for verdict in Verdict}
+_OUTCOMES = ["error", "failed", "interrupted", "skipped", "passed"]
+_SIMULATED = (
+    "SIM-"  # prefix of the serial number of a simulated instrument: its calibration is none
+)
+_UNENDED: TestEndBody = {"test": "", "outcome": "", "detail": "", "seconds": 0.0}
+_TOLERATED = {Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.NOT_EVALUATED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,7 @@ class TestRow:
     by_requirement: Mapping[str, Verdict]
     """Verdict for each requirement it was planned to judge."""
     outcome: str
-    """passed, failed, error, skipped, or empty if it never ended."""
+    """passed, failed, error, skipped, interrupted, or empty if it never ended."""
     detail: str
     """What went wrong, or empty."""
     seconds: float
@@ -111,6 +120,18 @@ class Conclusion:
     """Why the run ended early; empty if it did not."""
 
     @property
+    def serial(self) -> str:
+        """Serial number of the device; empty if it was never identified."""
+        return next((i["serial"] for i in self.instruments if i["role"] == "stimulator"), "")
+
+    @property
+    def firmware(self) -> str:
+        """Firmware that was judged: a build with its hash, or what the device says of itself."""
+        if build := self.run["firmware"]:
+            return f"{build['name']} {build['sha256'][:12]}"
+        return next((i["firmware"] for i in self.instruments if i["role"] == "stimulator"), "")
+
+    @property
     def complies(self) -> bool:
         """Whether the report may say so: exit code 0 and a scope that is not partial."""
         return self.exit_code is ExitCode.COMPLIES and not self.run["partial"]
@@ -127,13 +148,19 @@ def conclude(journal: Iterable[Record]) -> Conclusion:
         raise UsageError("a journal begins with a `run` and a `plan` record")
     run: RunBody = records[0].body  # type: ignore[assignment]  # checked by kind just above
     plan: PlanBody = records[1].body  # type: ignore[assignment]  # checked by kind just above
-    rules = {req["id"]: req["rule"] for req in plan["requirements"]}
-    records = [_restated(record, rules) for record in records]
+    try:
+        return _concluded(run, plan, records)
+    except (KeyError, TypeError, AttributeError, ValueError) as err:
+        raise UsageError(f"a record has not the form of this version: {err!r}") from err
+
+
+def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusion:
+    records = _weighed(records, {req["id"]: req["rule"] for req in plan["requirements"]})
     tests = _tests(records)
     judgements: list[JudgementBody] = _bodies(records, "judgement")
     rows = tuple(_requirement_row(req, tests, judgements) for req in plan["requirements"])
     ends: list[EndBody] = _bodies(records, "end")
-    code, reasons = _outcome(rows, records, complete=bool(ends))
+    code, reasons = _outcome(rows, tests, records)
     return Conclusion(
         run=run,
         plan=plan,
@@ -157,16 +184,63 @@ def conclude(journal: Iterable[Record]) -> Conclusion:
     )
 
 
-def _restated(record: Record, rules: Mapping[str, str]) -> Record:
-    """A judgement whose figures make it worse than its verdict counts as what they make it."""
-    if record.kind != "judgement":
-        return record
-    body: JudgementBody = record.body  # type: ignore[assignment]  # checked by kind just above
-    verdict = replayed(body, rules.get(body["requirement"], ""))
-    if verdict.value == body["verdict"]:
-        return record
-    reason = f"recorded as {body['verdict']}; its own figures make it {verdict.value}"
-    return replace(record, body={**body, "verdict": verdict.value, "reason": reason})
+def _weighed(records: list[Record], rules: Mapping[str, str]) -> list[Record]:
+    """The records, each judgement with the verdict that it has in its place in this journal."""
+    docket = Docket()
+    doubtful = _doubtful(records)
+    weighed = []
+    for record in records:
+        if record.kind != "judgement":
+            docket.note(record.kind, record.body)
+            weighed.append(record)
+            continue
+        body: JudgementBody = record.body  # type: ignore[assignment]  # checked by kind just above
+        verdict, reason = _standing(body, rules.get(body["requirement"], ""), docket, doubtful)
+        if verdict.value != body["verdict"]:
+            record = replace(record, body={**body, "verdict": verdict.value, "reason": reason})
+        weighed.append(record)
+    return weighed
+
+
+def _standing(
+    body: JudgementBody, rule: str, docket: Docket, doubtful: Mapping[str, str]
+) -> tuple[Verdict, str]:
+    """Verdict of a judgement and why; never better than the one that was recorded."""
+    measured = body["measured"]
+    said = body["verdict"]
+    if said not in _WORDS:
+        return Verdict.ERROR, f"recorded as {said!r}, which is no verdict"
+    found = replayed(body, rule)
+    if found.value != said:
+        return found, f"recorded as {said}; its own figures make it {found.value}"
+    objection = docket.objection(body["test"], measured["captures"] if measured else ())
+    if objection and found is not Verdict.FAIL:
+        return Verdict.ERROR, f"recorded as {said}; {objection}"
+    doubt = _doubt(measured, doubtful) if measured else ""
+    if doubt and found is Verdict.PASS:
+        return Verdict.INCONCLUSIVE, f"recorded as PASS; {doubt}"
+    return found, body["reason"]
+
+
+def _doubtful(records: list[Record]) -> dict[str, str]:
+    """Serial number to what speaks against each instrument at the end; empty text if nothing."""
+    last = date.fromisoformat(max(record.utc for record in records)[:10])
+    found: dict[str, str] = {}
+    instruments: list[InstrumentBody] = _bodies(records, "instrument")
+    for body in instruments:
+        serial, due = body["serial"], body["due"]
+        late = due and not serial.startswith(_SIMULATED) and date.fromisoformat(due) < last
+        doubt = (
+            f"the calibration of {serial} expired on {due}, before the run ended" if late else ""
+        )
+        found[serial] = found.get(serial) or doubt
+    return found
+
+
+def _doubt(measured: MeasuredBody, doubtful: Mapping[str, str]) -> str:
+    unknown = "{} is no instrument of this run"
+    doubts = [doubtful.get(serial, unknown.format(serial)) for serial in measured["instruments"]]
+    return "; ".join(doubt for doubt in doubts if doubt)
 
 
 def _bodies(records: Iterable[Record], kind: str) -> list[Any]:
@@ -190,13 +264,9 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
     for collected in _bodies(records, "collected"):
         for item in collected["items"]:
             test = item["test"]
-            end = ended.get(test)
+            end = ended.get(test, _UNENDED)
             verdicts = {
-                req: _pair(
-                    judged.get((test, req), []),
-                    end["outcome"] if end else "",
-                    explained=test in broken,
-                )
+                req: _pair(judged.get((test, req), []), end["outcome"], explained=test in broken)
                 for req in item["requirements"]
             }
             strays = [  # what it judged unplanned, as the bench ceiling, only worsens
@@ -209,9 +279,9 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
                     test,
                     worst([worst(verdicts.values()), *strays]),
                     verdicts,
-                    end["outcome"] if end else "",
-                    end["detail"] if end else "",
-                    end["seconds"] if end else 0.0,
+                    end["outcome"],
+                    end["detail"],
+                    end["seconds"],
                     item["doc"],
                     begun.get(test, ""),
                 )
@@ -220,15 +290,27 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
 
 
 def _ends(records: list[Record]) -> dict[str, TestEndBody]:
-    """End of each test; of a test that ran again the worst, and none if one run of it had none."""
+    """End of each test; none of one that was left unended, and a repeated test shows nothing."""
     begins = Counter(r.body["test"] for r in records if r.kind == "test_begin")
     ends: dict[str, list[TestEndBody]] = {}
     for body in _bodies(records, "test_end"):
         ends.setdefault(body["test"], []).append(body)
     return {
-        test: min(bodies, key=lambda body: _badness(body["outcome"]))
+        test: _repeated(bodies) if len(bodies) > 1 else bodies[0]
         for test, bodies in ends.items()
-        if len(bodies) >= begins[test]
+        if len(bodies) == begins[test]
+    }
+
+
+def _repeated(bodies: list[TestEndBody]) -> TestEndBody:
+    """The worst end of a test that ran again: what passes at the second attempt has not passed."""
+    found = min(bodies, key=lambda body: _badness(body["outcome"]))
+    outcome = "error" if found["outcome"] == "error" else "interrupted"
+    detail = f"it ran {len(bodies)} times, and a repeat shows nothing"
+    return {
+        **found,
+        "outcome": outcome,
+        "detail": "\n".join(filter(None, [detail, found["detail"]])),
     }
 
 
@@ -288,14 +370,13 @@ def _remark(
         return "no test was collected for it"
     culprits = [test for test in planned if test.by_requirement[name] is verdict]
     first = culprits[0]
-    if verdict is Verdict.NO_VERDICT and not first.outcome:
-        return f"{first.test} never {'ended' if first.begun else 'started'}"
-    what = first.detail.splitlines()[0] if first.detail else "ended without judging it"
-    return f"{first.test}: {what}"
+    if not first.outcome:
+        return f"{first.test} {_lack(first)}"
+    return f"{first.test}: {_lack(first) or 'ended without judging it'}"
 
 
 def _outcome(
-    rows: tuple[RequirementRow, ...], records: list[Record], *, complete: bool
+    rows: tuple[RequirementRow, ...], tests: tuple[TestRow, ...], records: list[Record]
 ) -> tuple[ExitCode, list[str]]:
     unsafe = _unconfirmed(records)
     if unsafe:
@@ -307,28 +388,43 @@ def _outcome(
     if causes:
         energised = any(r.kind == "armed" or r.body.get("energised") for r in records)
         return ExitCode.ABORTED_OFF if energised else ExitCode.BENCH_BEFORE_OUTPUT, causes
-    reasons = [
-        f"{row.requirement['id']} {row.verdict.value}: {row.remark}"
-        for row in rows
-        if row.verdict is not Verdict.PASS
-    ]
     code = exit_code(
         {row.requirement["id"]: row.verdict for row in rows},
         {r.requirement["id"]: r.requirement["subject"] for r in rows if r.requirement["mandatory"]},
     )
-    errors = _listed(records, "errors")
-    reasons += [f"could not be collected: {error}" for error in errors]
-    stopped = [b["pytest_exit"] for b in _bodies(records, "end") if b["pytest_exit"] != 0]
+    ends: list[EndBody] = _bodies(records, "end")
+    grave = [] if ends else ["the runner did not end by itself"]
+    grave += [f"could not be collected: {error}" for error in _listed(records, "errors")]
+    grave += _unshown(tests)
+    reasons = [*grave, *(_reason(row) for row in rows if row.verdict is not Verdict.PASS)]
+    stopped = [end["pytest_exit"] for end in ends if end["pytest_exit"] != 0]
     if not reasons:
         reasons = [f"pytest ended with exit code {exit_}" for exit_ in stopped]
-    if (errors or stopped) and code is ExitCode.COMPLIES:
-        code = ExitCode.OTHER_VERDICT
-    if not complete:
-        reasons.insert(0, "the runner did not end by itself")
+    if (grave or stopped) and code is ExitCode.COMPLIES:
         code = ExitCode.OTHER_VERDICT
     if code is not ExitCode.COMPLIES and not reasons:
         reasons = ["no mandatory requirement was shown"]
     return code, [] if code is ExitCode.COMPLIES else reasons
+
+
+def _reason(row: RequirementRow) -> str:
+    return f"{row.requirement['id']} {row.verdict.value}: {row.remark}"
+
+
+def _unshown(tests: tuple[TestRow, ...]) -> list[str]:
+    """Tests that are no success, though none of their requirements says so: most judge none."""
+    return [
+        f"{test.test} {test.verdict.value}: {_lack(test) or 'it judges no requirement'}"
+        for test in tests
+        if test.verdict not in _TOLERATED and _TOLERATED.issuperset(test.by_requirement.values())
+    ]
+
+
+def _lack(test: TestRow) -> str:
+    """What pytest saw to be wrong with a test; empty if nothing."""
+    if not test.outcome:
+        return f"never {'ended' if test.begun else 'started'}"
+    return test.detail.partition("\n")[0]
 
 
 def _unconfirmed(records: list[Record]) -> list[str]:

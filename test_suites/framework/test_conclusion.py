@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -47,6 +47,7 @@ def judged(test: str, name: str, verdict: str = "PASS", margin: str | None = Non
     """A judgement of 0 A against an upper limit that makes it what it is recorded as."""
     usual = "-1" if verdict == "FAIL" else "1"
     measured = {"value": "0", "unit": "A", "calibration": "valid", "censored": False}
+    measured |= {"instruments": [], "captures": []}
     body = {"test": test, "requirement": name, "verdict": verdict, "margin": margin}
     figures = {"measured": measured | {"components": []}, "lower": None, "upper": margin or usual}
     return "judgement", body | figures | {"reason": f"{name} is {verdict} by {margin}"}
@@ -344,12 +345,165 @@ def test_a_fail_by_a_test_that_was_not_planned_for_it_counts(test: str) -> None:
     entries = [*head(requirement("A"), requirement("B")), collected(("t", ["A"]), ("t2", ["B"]))]
     ran_ = [*GOOD, *ran("t2", "B")]
     assert row(concluded(*entries, *ran_, judged(test, "A", "FAIL"), END)).verdict is Verdict.FAIL
-    assert concluded(*entries, *ran_, judged(test, "A"), END).exit_code == 0
+    assert row(concluded(*entries, *ran_, judged(test, "A"), END)).verdict is Verdict.ERROR
+    assert concluded(*entries, *ran_, END).exit_code == 0
 
 
 def test_a_pass_by_a_test_that_was_not_planned_for_it_does_not() -> None:
-    found = concluded(*head(requirement("A")), collected(("t", ["A"])), judged("u", "A"), END)
+    entries = [*head(requirement("A")), collected(("t", ["A"]))]
+    found = concluded(*entries, begin("u"), judged("u", "A"), end("u"), END)
     assert row(found).verdict is Verdict.NO_VERDICT
+
+
+# --- a judgement counts in its own test, on what that test recorded, by instruments that are due --
+
+
+def test_a_judgement_after_the_end_of_its_test_is_an_error() -> None:
+    late = one(begin("t"), end("t"), judged("t", "A"))
+    assert row(late).verdict is Verdict.ERROR
+    assert "t judged while no test ran" in row(late).remark
+    assert row(one(judged("t", "A"), begin("t"), end("t"))).verdict is Verdict.ERROR
+    assert row(one(*GOOD, judged("t", "A"))).verdict is Verdict.ERROR
+    assert row(one(*GOOD, judged("t", "A", "FAIL"))).verdict is Verdict.FAIL
+
+
+def test_a_judgement_in_the_name_of_another_test_is_an_error() -> None:
+    entries = [*head(requirement("A"), requirement("B")), collected(("t", ["A"]), ("u", ["B"]))]
+    course = [*GOOD, begin("u"), judged("u", "B"), judged("t", "A"), end("u")]
+    found = concluded(*entries, *course, END)
+    assert row(found, "A").verdict is Verdict.ERROR
+    assert row(found, "B").verdict is Verdict.PASS
+    assert "t judged while u ran" in row(found, "A").remark
+
+
+SHA = "ab" * 32
+
+
+def rests_on(
+    entry: Entry, *, captures: tuple[str, ...] = (), serials: tuple[str, ...] = ()
+) -> Entry:
+    kind, body = entry
+    figures = {"captures": list(captures), "instruments": list(serials)}
+    return kind, {**body, "measured": {**body["measured"], **figures}}
+
+
+def record(test: str, name: str = "r", *captures: str) -> Entry:
+    return "record", {"record": name, "test": test, "captures": [{"sha256": c} for c in captures]}
+
+
+def recalled(test: str, name: str = "r") -> Entry:
+    return "recalled", {"record": name, "test": test}
+
+
+@pytest.mark.parametrize(
+    ("before", "in_test", "verdict"),
+    [
+        ([], [record("t", "r", SHA)], Verdict.PASS),
+        ([], [], Verdict.ERROR),  # of another run, or of none
+        ([], [record("t", "r", "cd" * 32)], Verdict.ERROR),
+        ([begin("u"), record("u", "r", SHA), end("u")], [], Verdict.ERROR),  # kept in a global
+        ([begin("u"), record("u", "r", SHA), end("u")], [recalled("t")], Verdict.PASS),
+        ([begin("u"), record("u", "r", SHA), end("u")], [recalled("u")], Verdict.ERROR),
+        ([begin("u"), record("u", "r", SHA), end("u")], [recalled("t", "s")], Verdict.ERROR),
+        ([record("t", "r", SHA)], [], Verdict.ERROR),  # before the test began
+        ([], [record("u", "r", SHA)], Verdict.ERROR),  # made in another's name
+    ],
+)
+def test_a_judgement_on_what_its_test_did_not_capture_is_stale(
+    before: list[Entry], in_test: list[Entry], verdict: Verdict
+) -> None:
+    judgement = rests_on(judged("t", "A"), captures=(SHA,))
+    found = one(*before, begin("t"), *in_test, judgement, end("t"))
+    assert row(found).verdict is verdict
+    assert ("stale" in row(found).remark) is (verdict is Verdict.ERROR)
+
+
+def test_a_capture_that_is_recorded_after_its_judgement_is_stale() -> None:
+    judgement = rests_on(judged("t", "A"), captures=(SHA,))
+    found = one(begin("t"), judgement, record("t", "r", SHA), end("t"))
+    assert row(found).verdict is Verdict.ERROR
+
+
+def instrument(serial: str, due: str) -> Entry:
+    body = {"role": "ammeter", "serial": serial, "due": due, "calibration": "valid"}
+    return "instrument", body
+
+
+@pytest.mark.parametrize(
+    ("serial", "due", "verdict"),
+    [
+        ("MY1", "2026-03-01", Verdict.PASS),  # the day of the run itself
+        ("MY1", "2026-02-28", Verdict.INCONCLUSIVE),
+        ("MY1", "2027-01-01", Verdict.PASS),
+        ("SIM-1", "2026-02-28", Verdict.PASS),  # a simulated one has no calibration
+    ],
+)
+def test_a_calibration_that_expires_before_the_run_ends(
+    serial: str, due: str, verdict: Verdict
+) -> None:
+    judgement = rests_on(judged("t", "A"), serials=(serial,))
+    found = one(instrument(serial, due), begin("t"), judgement, end("t"))
+    assert row(found).verdict is verdict
+    failed = rests_on(judged("t", "A", "FAIL"), serials=(serial,))
+    assert row(one(instrument(serial, due), begin("t"), failed, end("t"))).verdict is Verdict.FAIL
+
+
+def test_a_run_that_goes_on_past_midnight_outlives_a_calibration() -> None:
+    course = [instrument("MY1", "2026-03-01"), begin("t"),
+              rests_on(judged("t", "A"), serials=("MY1",)), end("t")]  # fmt: skip
+    made = records(*head(requirement("A")), collected(("t", ["A"])), *course)
+    assert row(conclude([*made, *records(END)])).verdict is Verdict.PASS
+    later = Chain(made[-1].hash, len(made)).append(*END, utc=NOON + timedelta(days=1), bench=None)
+    found = row(conclude([*made, later]))
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "calibration of MY1 expired on 2026-03-01, before the run ended" in found.remark
+
+
+def test_a_judgement_by_an_instrument_that_the_run_does_not_know() -> None:
+    found = one(begin("t"), rests_on(judged("t", "A"), serials=("MY9",)), end("t"))
+    assert row(found).verdict is Verdict.INCONCLUSIVE
+    assert "MY9 is no instrument of this run" in row(found).remark
+
+
+def test_a_word_that_is_no_verdict_is_an_error() -> None:
+    for word in ("OK", "pass", "", "PASS "):
+        kind, body = judged("t", "A")
+        found = one(begin("t"), (kind, {**body, "verdict": word}), end("t"))
+        assert row(found).verdict is Verdict.ERROR
+        assert "which is no verdict" in row(found).remark
+        assert found.exit_code == 10
+
+
+def test_a_body_of_another_form_is_refused_not_believed() -> None:
+    for body in ({}, {"test": "t"}, {"test": "t", "requirement": "A", "verdict": "PASS"}):
+        with pytest.raises(UsageError, match="has not the form of this version"):
+            one(begin("t"), ("judgement", body), end("t"))
+
+
+# --- retried, interrupted, judging nothing -------------------------------------------------------
+
+
+def test_what_passes_at_every_attempt_has_not_passed() -> None:
+    found = one(*GOOD, *GOOD)
+    assert row(found).verdict is Verdict.NO_VERDICT
+    assert "it ran 2 times, and a repeat shows nothing" in row(found).remark
+    assert found.exit_code == 10
+
+
+def test_an_interrupted_test_has_no_verdict_and_its_fail_stands() -> None:
+    found = one(begin("t"), judged("t", "A"), end("t", "interrupted", "signal SIGINT"))
+    assert row(found).verdict is Verdict.NO_VERDICT
+    assert row(found).remark == "t: signal SIGINT"
+    failed = one(begin("t"), judged("t", "A", "FAIL"), end("t", "interrupted", "signal SIGINT"))
+    assert row(failed).verdict is Verdict.FAIL
+
+
+def test_a_test_that_judges_no_requirement_is_no_success() -> None:
+    entries = [*head(requirement("A")), collected(("t", ["A"]), ("u", []))]
+    found = concluded(*entries, *GOOD, begin("u"), end("u"), END)
+    assert found.exit_code == 10
+    assert found.reasons == ("u NO_VERDICT: it judges no requirement",)
+    assert concluded(*entries, *GOOD, END).reasons == ("u NO_VERDICT: never started",)
 
 
 # --- INCONCLUSIVE, NOT_EVALUATED, NOT_APPLICABLE -------------------------------------------------

@@ -477,7 +477,7 @@ def test_a(bench, judge, monkeypatch):
         f"--hil-bench={bench}",
     )
     assert done.verdict("LIM-CEIL") is Verdict.FAIL
-    assert done.verdict("LIM-ACC") is Verdict.ERROR
+    assert done.verdict("LIM-ACC") is Verdict.NO_VERDICT  # interrupted, by what LIM-CEIL says
     assert done.found.exit_code is ExitCode.ABORTED_OFF
     assert "bench ceiling" in done.of("abort")[0]["cause"]
     assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]
