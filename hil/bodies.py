@@ -373,8 +373,7 @@ def requirement_of(body: RequirementBody) -> Requirement:
             roles=tuple(body["roles"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as err:
-        why = f"{type(err).__name__}: {err}"
-        raise UsageError(f"a record of a requirement cannot be read: {why}; it is {body}") from err
+        raise UsageError(f"this record of a requirement cannot be read, {err!r}: {body}") from err
 
 
 def _limit_of(parts: LimitBody) -> Limit:

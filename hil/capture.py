@@ -7,7 +7,7 @@ import json
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,30 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Codes:
+    """What an instrument sent that sends the codes of its converter."""
+
+    values: npt.NDArray[np.integer[Any]]
+    """One code a sample, in the type that was sent."""
+    scale: float
+    """Size of a step, in SI."""
+    offset: float
+    """Value of code 0, in SI."""
+    lowest: int
+    """Code at and below which the converter was driven too low."""
+    highest: int
+    """Code at and above which it was driven too high."""
+
+    @property
+    def samples(self) -> Samples:
+        """Values in SI: code x scale + offset; infinite where the converter was overdriven."""
+        samples = self.values * np.float64(self.scale) + self.offset
+        samples[self.values <= self.lowest] = -np.inf
+        samples[self.values >= self.highest] = np.inf
+        return samples
+
+
+@dataclass(frozen=True)
 class Capture:
     """Samples of one channel; immutable, identified by their hash."""
 
@@ -72,6 +96,8 @@ class Capture:
     """Instrument and accuracy."""
     gaps: tuple[tuple[int, int], ...] = field(default=())
     """(first sample, count) of each stretch that was lost; its samples are NaN."""
+    codes: Codes | None = None
+    """What the samples were made from; None for an instrument that sends numbers."""
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1 or not 0 < self.interval < math.inf:
@@ -80,15 +106,22 @@ class Capture:
             lost = self.samples[first : first + count]
             if first < 0 or lost.size != count or not np.isnan(lost).all():
                 raise UsageError(f"the samples of gap ({first}, {count}) must be NaN, and exist")
+        if self.codes is not None and self.codes.values.shape != self.samples.shape:
+            raise UsageError(f"{self.codes.values.size} codes for {self.samples.size} samples")
         self.samples.flags.writeable = False
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of time base, dimension, source and samples (little-endian float64)."""
-        head = json.dumps(
-            [self.start, self.interval, self.dimension.value, self.source.serial, self.gaps]
-        )
-        digest = hashlib.sha256(head.encode())
+        """Hash of all that a verdict rests on: samples, time base, unit, source and calibration.
+
+        It is taken over one line of JSON, a line end, and the samples as little-endian float64.
+        """
+        source, accuracy = self.source, self.source.accuracy
+        base = [float(self.start), float(self.interval), float(self.start_u)]
+        limits = [accuracy.id, float(accuracy.gain), float(accuracy.offset), accuracy.source]
+        instrument = [source.role, source.serial, source.calibration.value]
+        head = json.dumps([base, self.dimension.value, instrument, limits, self.gaps])
+        digest = hashlib.sha256(head.encode() + b"\n")
         digest.update(np.ascontiguousarray(self.samples, dtype="<f8").data)
         return digest.hexdigest()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hil.conclusion import Conclusion, conclude
 from hil_reports.allure import reconcile
-from hil_reports.evidence import load_capture, read_journal
+from hil_reports.evidence import capture_loader, read_journal
 from hil_reports.html import html_page
 from hil_reports.junit import junit_xml
 from hil_reports.pdf import compliance_pdf
@@ -30,12 +30,13 @@ def write_report(folder: Path) -> Conclusion:
         UsageError: the journal is missing, was changed, or does not begin with run and plan.
     """
     folder = Path(folder)
-    conclusion = conclude(read_journal(folder).records)
+    records = read_journal(folder).records
+    conclusion = conclude(records)
     (folder / "report").mkdir(exist_ok=True)
     (folder / "report" / "summary.json").unlink(missing_ok=True)
     reconcile(folder / PATHS["allure"], conclusion)
     _write(folder / PATHS["junit"], junit_xml(conclusion).encode())
-    view = view_of(conclusion, lambda sha256: load_capture(folder, sha256))
+    view = view_of(conclusion, capture_loader(folder, records))
     _write(folder / PATHS["html"], html_page(view).encode())
     _write(folder / PATHS["pdf"], compliance_pdf(view))
     _write(folder / "report" / "summary.json", summary_json(conclusion).encode())

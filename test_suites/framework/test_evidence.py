@@ -21,7 +21,7 @@ from hil.errors import BenchError, UsageError
 from hil.exact import Dimension
 from hil.journal import ChainBroken
 from hil.measurement import Calibration
-from hil_reports.evidence import Evidence, load_capture, read_journal
+from hil_reports.evidence import Evidence, capture_loader, load_capture, read_journal
 from hil_reports.evidence.seal import seal, verify
 
 
@@ -177,8 +177,8 @@ def test_the_barrier_syncs_captures_before_the_journal_that_cites_them(folder, m
     evidence.append("record", {"captures": [evidence.capture(capture([1.0]), "current")]})
     evidence.barrier()
     names = [Path(path).name for path in synced]
-    assert names[0].endswith(".h5")
-    assert names[-1] == "journal.jsonl"
+    (stored,) = (folder / "data" / "captures").iterdir()
+    assert names == [f"{stored.stem}.part", "captures", "journal.jsonl"]
     evidence.barrier()
     assert len(synced) == len(names)  # nothing new, nothing to sync
 
@@ -203,7 +203,7 @@ def test_a_capture_comes_back_whole_with_its_source(folder):
     original = capture([-0.0, np.nan, np.inf, 4e-3], start=3, gaps=((1, 1),))
     evidence = Evidence.create(folder, clock())
     body = evidence.capture(original, "current")
-    back = load_capture(folder, body["sha256"])
+    back = load_capture(folder, body)
     assert back.samples.tobytes() == original.samples.tobytes()
     assert (back.source, back.gaps, back.start, back.interval, back.start_u, back.dimension) == (
         original.source,
@@ -236,8 +236,11 @@ def test_another_capture_under_the_same_name_is_found(folder):
     bodies = [evidence.capture(capture([value]), "current") for value in (1.0, 2.0)]
     first, second = (folder / "data" / "captures" / f"{b['dataset']}.h5" for b in bodies)
     first.write_bytes(second.read_bytes())
+    with pytest.raises(UsageError, match="the hash of the file is"):
+        load_capture(folder, bodies[0])
+    swapped = {**bodies[0], "file_sha256": bodies[1]["file_sha256"]}
     with pytest.raises(UsageError, match="its hash is"):
-        load_capture(folder, bodies[0]["sha256"])
+        load_capture(folder, swapped)
 
 
 @pytest.mark.parametrize("place", [0.55, 0.9, 0.999])
@@ -249,13 +252,15 @@ def test_a_changed_byte_of_a_capture_is_found(folder, place):
     content[int(len(content) * place)] ^= 1
     path.write_bytes(content)
     with pytest.raises(UsageError, match=r"was changed|cannot be read"):
-        load_capture(folder, body["sha256"])
+        load_capture(folder, body)
 
 
 @pytest.mark.parametrize("sha256", ["", "../../journal", "A" * 64, "0" * 64])
 def test_a_capture_that_is_not_there_is_an_error_in_words(written, sha256):
     with pytest.raises(UsageError, match=r"no SHA-256|cannot be read"):
-        load_capture(written, sha256)
+        load_capture(written, {"sha256": sha256, "file_sha256": "0" * 64})
+    with pytest.raises(UsageError, match="no record of the journal cites"):
+        capture_loader(written, read_journal(written).records)(sha256)
 
 
 def test_a_seal_is_made_once_and_names_head_and_manifest(written):

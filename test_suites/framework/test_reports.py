@@ -24,7 +24,7 @@ from hil.exact import Dimension, Exact
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil_reports import pdf
-from hil_reports.evidence import Evidence, load_capture, read_journal
+from hil_reports.evidence import Evidence, capture_loader, read_journal
 from hil_reports.evidence.seal import seal, verify
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
@@ -98,6 +98,11 @@ class Run:
                 "seed": 1,
                 "provenance": "SIMULATED",
                 "provenance_reason": "every instrument is simulated",
+                "required": "",
+                "operator": "A. Tester",
+                "software": {"packages": {"stimproof": "0.1.0"}, "sha256": "5" * 64},
+                "register": {"number": 1, "entry": "e" * 64, "previous": None},
+                "firmware": None,
                 "faults": [],
                 "suites": [],
                 "depth": "standard",
@@ -436,7 +441,7 @@ def test_a_record_of_overloads_alone_has_no_plot_and_no_crash():
 def test_a_changed_capture_is_named_in_the_report_instead_of_drawn(tmp_path):
     folder = good_run(tmp_path / "run")
     path = next((folder / "data" / "captures").iterdir())
-    path.write_bytes(path.read_bytes()[:-40] + bytes(40))
+    path.write_bytes(path.read_bytes()[:-40] + b"x" * 40)
     write_report(folder)
     assert "A plot is missing: LIM-A: capture" in html(folder)
     assert "<svg" not in html(folder)
@@ -652,6 +657,7 @@ def test_every_character_that_the_pdf_claims_to_draw_is_drawn(tmp_path, monkeypa
     text = "".join(chr(c) for a, z in pdf._DRAWN for c in range(a, z + 1))  # noqa: SLF001 - the table is what is tested
     monkeypatch.setattr("hil_reports.text.LONGEST", 10**6)
     folder = good_run(tmp_path / "run", provenance_reason="x")
-    view = view_of(conclude(read_journal(folder).records), lambda sha: load_capture(folder, sha))
+    records = read_journal(folder).records
+    view = view_of(conclude(records), capture_loader(folder, records))
     view["limitations"] = [text]
     assert pdf.compliance_pdf(view).startswith(b"%PDF")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hil.bench import InstrumentEntry
-from hil.capture import Accuracy, Capture
+from hil.capture import Accuracy, Capture, Codes
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
@@ -165,19 +165,20 @@ class RigolDS1000Z(Instrument):
     def _capture(
         self, armed: _Armed, preamble: Preamble, codes: np.ndarray[Any, Any], stopped: float
     ) -> Capture:
-        volts = (codes - preamble.y_origin - preamble.y_reference) * preamble.y_increment
-        volts[codes <= LOWEST_CODE] = -np.inf
-        volts[codes >= HIGHEST_CODE] = np.inf
+        step = preamble.y_increment
+        zero = -(preamble.y_origin + preamble.y_reference) * step
+        sent = Codes(codes, step, zero, LOWEST_CODE, HIGHEST_CODE)
         behind = max(preamble.x_origin + (len(codes) - 1) * preamble.x_increment, 0.0)
         latest = max(min(armed.triggered, stopped - behind), armed.untriggered)
         trigger = (armed.untriggered + latest) / 2
         return Capture(
-            volts,
+            sent.samples,
             trigger + preamble.x_origin,
             preamble.x_increment,
             math.hypot(latest - armed.untriggered, preamble.x_increment) / math.sqrt(12),
             Dimension.VOLTAGE,
-            self._source(self._accuracy(armed.scale, preamble.y_increment)),
+            self._source(self._accuracy(armed.scale, step)),
+            codes=sent,
         )
 
     def _accuracy(self, scale: float, resolution: float) -> Accuracy:

@@ -7,6 +7,8 @@ from hil_reports.evidence.folder import (
     TRANSCRIPT,
     Evidence,
     Journal,
+    capture_loader,
+    cited_captures,
     load_capture,
     read_journal,
 )
@@ -19,6 +21,8 @@ __all__ = [
     "TRANSCRIPT",
     "Evidence",
     "Journal",
+    "capture_loader",
+    "cited_captures",
     "load_capture",
     "read_journal",
     "seal",

@@ -1,27 +1,33 @@
 """Captures on disk: one HDF5 file each, written whole, named by hash, never touched again.
 
 One file a capture, because a writer that is killed inside HDF5 can leave that file unreadable: so
-it costs at most the capture that was being written, which no journal record cites yet. Samples are
-not compressed: on noisy samples gzip saves a third of the space for eighteen times the time.
+the file is made in memory, and appears under its name only when it lies on the disk. Its own hash
+stands in the journal and is checked before HDF5 sees the file: one wrong bit in its structures can
+make a reader hang.
 
-The last 32 bytes of a file are the SHA-256 of those before, which HDF5 readers pass over. They are
-checked first: one wrong bit in its structures can make an HDF5 reader hang.
+The dataset `samples` holds what the instrument sent: its codes, or its numbers in SI. A sample is
+`code x scale + offset`; a code at or below `lowest`, or at or above `highest`, is an overload.
+Filters are shuffle, gzip and fletcher32, which every HDF5 library reads.
 """
 
 from __future__ import annotations
 
 import hashlib
+import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from hil.capture import Accuracy, Capture, Source
-from hil.errors import UsageError
+from hil.bodies import CaptureBody
+from hil.capture import Accuracy, Capture, Codes, Source
+from hil.errors import BenchError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
+from hil_reports.evidence import chunks
 
 FOLDER = "captures"
 """Folder of the capture files within data/."""
@@ -30,7 +36,6 @@ _UNREADABLE = (
     AttributeError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, TypeError,
     ValueError,
 )  # fmt: skip
-_TRAILER = 32
 DIGITS = 16
 """Leading digits of the hash that name a file."""
 
@@ -42,78 +47,116 @@ def path_of(data: Path, sha256: str) -> Path:
     return data / FOLDER / f"{sha256[:DIGITS]}.h5"
 
 
-def store(data: Path, capture: Capture) -> Path:
-    """Write a capture unless it is there already; it appears under its name only when complete.
+def store(data: Path, capture: Capture) -> str:
+    """Write a capture unless it is there already; its name is synced by the caller.
 
     Args:
         data: the data/ folder of a run.
         capture: samples with their time base and source.
 
     Returns:
-        The file, not yet synced to the disk.
+        SHA-256 of the file; its content is on the disk, its name once the folder is synced.
+
+    Raises:
+        BenchError: the disk did not take it, or another file stands under its name.
     """
     path = path_of(data, capture.sha256)
-    if path.exists():
-        return path
-    path.parent.mkdir(exist_ok=True)
-    part = path.with_suffix(".part")
-    with h5py.File(part, "w") as file:
-        dataset = file.create_dataset(
-            "samples", data=np.ascontiguousarray(capture.samples, dtype="<f8")
-        )
-        dataset.attrs.update(_attributes(capture))
+    image = image_of(capture)
+    try:
+        if path.exists():
+            if path.read_bytes() != image:
+                raise BenchError(
+                    f"{FOLDER}/{path.name} exists with another content: it was changed"
+                )
+        else:
+            path.parent.mkdir(exist_ok=True)
+            _write(path, image)
+    except OSError as err:
+        raise BenchError(f"the disk refused capture {path.name}: {err}") from err
+    return hashlib.sha256(image).hexdigest()
+
+
+def image_of(capture: Capture) -> bytes:
+    """Return the file of a capture; the same capture gives the same bytes."""
+    raw = capture.samples.astype("<f8") if capture.codes is None else capture.codes.values
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w", libver=("v110", "v110")) as file:
+        dataset = chunks.write(file, "samples", raw)
+        for name, value in _attributes(capture).items():
+            dataset.attrs[name] = value
         dataset.attrs["gaps"] = np.array(capture.gaps, dtype="<i8").reshape(-1, 2)
-    digest = hashlib.sha256(part.read_bytes()).digest()
-    with part.open("ab") as trailer:
-        trailer.write(digest)
-    os.replace(part, path)
-    return path
+    return buffer.getvalue()
 
 
-def load(data: Path, sha256: str) -> Capture:
-    """Read a capture back, whole, and check its hash.
+def load(data: Path, cited: CaptureBody) -> Capture:
+    """Read a capture back, whole, and check the hash of the file, then that of its content.
+
+    Args:
+        data: the data/ folder of a run.
+        cited: what the journal says about it.
 
     Raises:
         UsageError: the file is missing, cannot be read, or holds another capture.
     """
-    path = path_of(data, sha256)
-    where = f"{FOLDER}/{path.name}"
+    path = path_of(data, cited["sha256"])
+    where = f"capture {FOLDER}/{path.name}"
     try:
         content = path.read_bytes()
-        if hashlib.sha256(memoryview(content)[:-_TRAILER]).digest() != content[-_TRAILER:]:
-            raise UsageError("it was changed, or not written by stimproof")
-        with h5py.File(path, "r") as file:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest != cited["file_sha256"]:
+            raise UsageError(
+                f"{where} was changed: the hash of the file is {digest}, "
+                f"{cited['file_sha256']} was recorded"
+            )
+        with h5py.File(io.BytesIO(content), "r") as file:
             capture = _capture(file["samples"])
     except _UNREADABLE as err:
-        raise UsageError(f"capture {where} cannot be read: {err}") from err
-    if capture.sha256 != sha256:
+        raise UsageError(f"{where} cannot be read: {err}") from err
+    if capture.sha256 != cited["sha256"]:
         raise UsageError(
-            f"capture {where} was changed: its hash is {capture.sha256}, {sha256} was recorded"
+            f"{where} was changed: its hash is {capture.sha256}, {cited['sha256']} was recorded"
         )
     return capture
 
 
+def _write(path: Path, content: bytes) -> None:
+    """Bring a file to the disk; it has its name only once it is whole."""
+    part = path.with_suffix(".part")
+    with part.open("wb", buffering=0) as file:
+        done = file.write(content)
+        if done != len(content):
+            raise BenchError(f"the disk took {done} of {len(content)} bytes of {path.name}")
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
 def _attributes(capture: Capture) -> dict[str, Any]:
-    source = capture.source
-    return {
+    source, codes = capture.source, capture.codes
+    numbers = {
         "start": capture.start,
         "interval": capture.interval,
         "start_u": capture.start_u,
+        "scale": codes.scale if codes else 1.0,
+        "offset": codes.offset if codes else 0.0,
+        "accuracy_gain": source.accuracy.gain,
+        "accuracy_offset": source.accuracy.offset,
+    }
+    clips = {"lowest": codes.lowest, "highest": codes.highest} if codes else {}
+    return {name: np.float64(value) for name, value in numbers.items()} | {
+        **{name: np.int64(value) for name, value in clips.items()},
         "unit": capture.dimension.value,
         "role": source.role,
         "serial": source.serial,
         "calibration": source.calibration.value,
         "accuracy": source.accuracy.id,
-        "accuracy_gain": source.accuracy.gain,
-        "accuracy_offset": source.accuracy.offset,
         "accuracy_source": source.accuracy.source,
     }
 
 
 def _capture(dataset: h5py.Dataset) -> Capture:
-    attrs = {
-        key: value.item() if isinstance(value, np.generic) else value
-        for key, value in dataset.attrs.items()
+    attrs: Mapping[str, Any] = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in dataset.attrs.items()
     }
     accuracy = Accuracy(
         attrs["accuracy"],
@@ -121,12 +164,16 @@ def _capture(dataset: h5py.Dataset) -> Capture:
         attrs["accuracy_offset"],
         attrs["accuracy_source"],
     )
+    raw, codes = dataset[()], None
+    if "lowest" in attrs:
+        codes = Codes(raw, attrs["scale"], attrs["offset"], attrs["lowest"], attrs["highest"])
     return Capture(
-        np.asarray(dataset[()], dtype="<f8"),
+        np.asarray(raw, dtype="<f8") if codes is None else codes.samples,
         attrs["start"],
         attrs["interval"],
         attrs["start_u"],
         Dimension(attrs["unit"]),
         Source(attrs["role"], attrs["serial"], accuracy, Calibration(attrs["calibration"])),
         tuple((int(first), int(count)) for first, count in attrs["gaps"]),
+        codes,
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -63,9 +63,38 @@ def read_journal(folder: Path) -> Journal:
     return Journal(tuple(read(content[:end])), bool(tail), tail)
 
 
-def load_capture(folder: Path, sha256: str) -> Capture:
-    """Read a capture of a run folder and check its hash; raises UsageError if it does not fit."""
-    return captures.load(Path(folder) / DATA, sha256)
+def cited_captures(records: Iterable[Record]) -> dict[str, CaptureBody]:
+    """What the records of a journal say about each capture, by its hash."""
+    return {
+        body["sha256"]: body
+        for record in records
+        if record.kind == "record"
+        for body in record.body["captures"]
+    }
+
+
+def load_capture(folder: Path, cited: CaptureBody) -> Capture:
+    """Read a capture of a run folder and check it against what the journal says about it.
+
+    Raises:
+        UsageError: it is missing, was changed, or is another one.
+    """
+    return captures.load(Path(folder) / DATA, cited)
+
+
+def capture_loader(folder: Path, records: Iterable[Record]) -> Callable[[str], Capture]:
+    """Return what reads a capture of a run folder by its hash.
+
+    It raises UsageError for one that no record cites, and as `load_capture`.
+    """
+    cited = cited_captures(records)
+
+    def load(sha256: str) -> Capture:
+        if sha256 not in cited:
+            raise UsageError(f"no record of the journal cites a capture {sha256!r}")
+        return load_capture(folder, cited[sha256])
+
+    return load
 
 
 class Evidence:
@@ -88,7 +117,7 @@ class Evidence:
         self._talk_buffer: list[str] = []
         self._talk_waiting = 0
         self._stored: dict[str, CaptureBody] = {}
-        self._unsynced: list[Path] = []
+        self._unsynced = False  # a capture's name
         self._dirty = True  # the files themselves are new
         self._closed = False
 
@@ -178,11 +207,9 @@ class Evidence:
             )
         if not self._dirty:
             return
-        for path in self._unsynced:
-            _sync(path)
         if self._unsynced:
             _sync(self.data / captures.FOLDER)
-            self._unsynced.clear()
+            self._unsynced = False
         os.fsync(self._journal)
         self._dirty = False
 
@@ -195,11 +222,12 @@ class Evidence:
         """
         name = capture.sha256
         if name not in self._stored:
-            self._unsynced.append(captures.store(self.data, capture))
-            self._dirty = True
+            digest = captures.store(self.data, capture)
+            self._unsynced = self._dirty = True
             self._stored[name] = {
                 "channel": channel,
                 "sha256": name,
+                "file_sha256": digest,
                 "dataset": name[: captures.DIGITS],
                 "count": len(capture.samples),
                 "start": capture.start,

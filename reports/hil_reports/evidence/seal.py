@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hil.errors import UsageError
 from hil.journal import Record
@@ -101,20 +102,20 @@ def _seal_problems(folder: Path) -> list[str]:
 
 def _content_problems(folder: Path, records: Iterable[Record]) -> Iterator[str]:
     """Whatever a record cites must be there and be what it was."""
-    cited: dict[str, str] = {}
+    cited: dict[str, Any] = {}
     for record in records:
         if record.kind == "record":
             for capture in record.body["captures"]:
-                cited.setdefault(capture["sha256"], f"record {record.n}")
+                cited.setdefault(capture["sha256"], (f"record {record.n}", capture))
         elif record.kind == "barrier":
             yield from _transcript_problems(folder, record)
         elif record.kind == "document":
             yield from _document_problems(folder, record)
-    for sha256 in cited:
+    for where, capture in cited.values():
         try:
-            load_capture(folder, sha256)
+            load_capture(folder, capture)
         except UsageError as err:
-            yield f"{cited[sha256]}: {err}"
+            yield f"{where}: {err}"
 
 
 def _transcript_problems(folder: Path, record: Record) -> Iterator[str]:
