@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.verdict import Verdict
-from hil_reports.junit import explanation
+from hil_reports.junit import WHOLE, explanation, shortfall
 from hil_reports.text import clean
 from hil_reports.view import SIMULATED, WORDS, judged_line, statement
 
@@ -246,13 +246,14 @@ def _disown(path: Path, result: Result) -> None:
 
 
 def _write_bare(results: Path, conclusion: Conclusion) -> None:
-    """A requirement without a test, and what could not be collected, must be seen too."""
+    """A requirement without a test, what could not be collected, and what the run lacks."""
     gaps = [
         (row.requirement["id"], row.verdict, row.remark)
         for row in conclusion.requirements
         if not row.tests
     ]
     gaps += [("collection", Verdict.NO_VERDICT, text) for text in conclusion.collection_errors]
+    gaps += [(WHOLE, verdict, text) for verdict, text in shortfall(conclusion)]
     for name, verdict, remark in gaps:
         gap = TestRow(f"gap:{name} {remark}", verdict, {}, "", "", 0.0, "", "")
         key = str(uuid.uuid5(_NAMESPACE, f"{conclusion.run['run_id']} {gap.test}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from hil.conclusion import Conclusion, TestRow
-from hil.verdict import Verdict
+from hil.verdict import ExitCode, Verdict, worst
 from hil_reports.text import clean
 from hil_reports.view import WORDS
 
@@ -18,9 +18,16 @@ _ELEMENTS = {
     Verdict.NOT_APPLICABLE: "skipped",
 }
 
+WHOLE = "the run as a whole"
+"""Name of the case or result that stands for what a run shows altogether."""
+
 
 def junit_xml(conclusion: Conclusion) -> str:
-    """Write one suite: a case a test, and one a requirement that no test was collected for."""
+    """Write one suite: a case a test, one a requirement that no test was collected for.
+
+    What could not be collected is a case too, and so is the run as a whole unless its exit code is
+    0: no reader that only counts failures and errors sees green where `hil run` does not.
+    """
     bare = [row for row in conclusion.requirements if not row.tests]
     cases = [_case(row) for row in conclusion.tests]
     for row in bare:
@@ -29,6 +36,7 @@ def junit_xml(conclusion: Conclusion) -> str:
         _outcome(case, row.verdict, row.remark)
         cases.append(case)
     cases += [_collection_error(text) for text in conclusion.collection_errors]
+    cases += [_whole(verdict, text) for verdict, text in shortfall(conclusion)]
     suite = ET.Element(
         "testsuite",
         name=clean(conclusion.run["run_id"]),
@@ -90,6 +98,24 @@ def _collection_error(text: str) -> ET.Element:
     case = ET.Element("testcase", classname="collection", name=clean(text, 200), time="0.000")
     _outcome(case, Verdict.NO_VERDICT, text)
     return case
+
+
+def _whole(verdict: Verdict, text: str) -> ET.Element:
+    case = ET.Element("testcase", classname="stimproof", name=WHOLE, time="0.000")
+    _outcome(case, verdict, text)
+    return case
+
+
+def shortfall(conclusion: Conclusion) -> list[tuple[Verdict, str]]:
+    """What keeps the run as a whole from exit code 0: verdict and reasons; empty if nothing does.
+
+    Its verdict is the run's, at best NO_VERDICT, so that no view takes it for skipped.
+    """
+    if conclusion.exit_code is ExitCode.COMPLIES:
+        return []
+    least = Verdict.ERROR if conclusion.exit_code is ExitCode.UNSAFE else Verdict.NO_VERDICT
+    reasons = "\n".join(conclusion.reasons) or "no reason was given"
+    return [(worst([conclusion.verdict, least]), reasons)]
 
 
 def _properties(parent: ET.Element, values: dict[str, str]) -> None:

@@ -86,6 +86,7 @@ class Run:
     def __init__(self, folder: Path, requirements: Iterable[Requirement], **run: Any) -> None:
         self.folder = folder
         self.requirements = {r.id: r for r in requirements}
+        self.made: dict[str, str] = {}  # capture to its record
         self.evidence = Evidence.create(folder, clock())
         self.evidence.append(
             "run",
@@ -158,7 +159,7 @@ class Run:
 
     def record(self, test: str, capture: Capture) -> str:
         stored = self.evidence.capture(capture, "current")
-        name = capture.sha256[:12]
+        name = self.made[capture.sha256] = capture.sha256[:12]
         self.evidence.append(
             "record",
             {
@@ -177,8 +178,14 @@ class Run:
     def test(self, name: str, outcome: str = "passed", detail: str = "", judged: Any = ()) -> None:
         self.evidence.append("test_begin", {"test": name})
         for req, measured, at, record in judged:
+            for sha256 in measured.captures:
+                body = {"record": self.made[sha256], "test": name}
+                self.evidence.append("recalled", body)
             verdict = judge(self.requirements[req], measured, at)
             self.evidence.append("judgement", judgement_body(name, verdict, record))
+        self.finish(name, outcome, detail)
+
+    def finish(self, name: str, outcome: str, detail: str) -> None:
         end = {"test": name, "outcome": outcome, "detail": detail, "seconds": 0.25}
         self.evidence.append("test_end", end)
 
@@ -232,8 +239,9 @@ def every_verdict(folder: Path, **run: Any) -> Path:
         body = judgement_body(test[name], judge(run_.requirements[f"R-{name}"], nan))
         body |= {"verdict": verdict, "reason": f"the bench has no oscilloscope {HOSTILE}"}
         body["measured"] = None
+        run_.evidence.append("test_begin", {"test": test[name]})
         run_.evidence.append("judgement", body)
-        run_.test(test[name], "skipped", "no oscilloscope")
+        run_.finish(test[name], "skipped", "no oscilloscope")
     at = [Exact.parse(text) for text in ("0.1 mA", "2 mA", "4 mA")]
     values = [current(str(point.base + Decimal("1E-6"))) for point in at]
     judged = [("R-WITHIN", v, a, record) for v, a in zip(values, at, strict=True)]
@@ -497,8 +505,8 @@ def test_junit_counts_what_it_holds_and_names_requirements(every):
     suite = ET.parse(every / "report" / "junit.xml").getroot().find("testsuite")
     assert suite is not None
     assert {k: suite.get(k) for k in ("tests", "failures", "errors", "skipped")} == {
-        "tests": "9",  # eight tests, and the requirement without one
-        "failures": "2",
+        "tests": "10",  # eight tests, the requirement without one, and the run as a whole
+        "failures": "3",
         "errors": "3",
         "skipped": "2",
     }
@@ -514,7 +522,7 @@ def test_a_run_without_a_single_test_has_every_view_and_cannot_say(tmp_path):
     assert "cannot say whether" in pdf_text(run.folder, 0)
     assert "No test was collected." in html(run.folder)
     assert {r["status"] for r in allure(run.folder).values()} == {"broken"}
-    assert len(cases(run.folder)) == 2
+    assert len(cases(run.folder)) == 3
 
 
 def test_a_killed_run_is_reported_as_one_that_did_not_end(tmp_path):
@@ -568,7 +576,7 @@ def test_allure_loses_its_false_greens(tmp_path):
     assert found["stranger"]["status"] == "broken"
     assert "does not know" in found["stranger"]["statusDetails"]["message"]
     results = list((folder / "report" / "allure-results").glob("*-result.json"))
-    assert len(results) == 10  # eight tests, the requirement without one, the stranger
+    assert len(results) == 11  # eight tests, the requirement without one, the run, the stranger
 
 
 def test_an_interrupted_result_without_labels_is_found_by_its_full_name(tmp_path):
