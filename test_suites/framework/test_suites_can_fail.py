@@ -25,6 +25,7 @@ CAUGHT = (
     ("F23", "polarity", "test_the_current_has_the_commanded_sign[negative-4mA]", "POL-SIGN"),
     ("F24", "polarity", "test_the_current_has_the_commanded_sign[positive-4mA]", "POL-SIGN"),
     ("F24", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-ACC"),
+    ("F24", "current-limits", "test_every_setting_is_accurate", "LIM-ACC"),
     ("F25", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive-2mA]", "POL-LOCK"),
     ("F26", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive-2mA]", "POL-LOCK"),
     ("F28", "fault-shutdown", "test_an_open_load_switches_the_output_off[4mA-500ohm]", "STOP-OPEN"),

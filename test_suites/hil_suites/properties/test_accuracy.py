@@ -1,6 +1,7 @@
 """Accuracy: every setting is kept at every load within compliance, in either polarity."""
 
 from hil.features import steady
+from hil.signs import along
 from hil_fixtures.suite import draw, for_all, requirement
 
 
@@ -8,5 +9,6 @@ from hil_fixtures.suite import draw, for_all, requirement
 @for_all(scenario=draw.deliverable)
 def test_every_setting_is_accurate(bench, judge, scenario):
     """For settings and loads between the points of the grids."""
-    held = steady(bench.record(scenario).current)
-    judge("LIM-ACC", abs(held), at=scenario.programmes[0].stimulus.setpoint, hunt=True)
+    stimulus = scenario.programmes[0].stimulus
+    held = along(steady(bench.record(scenario).current), stimulus.polarity)
+    judge("LIM-ACC", held, at=stimulus.setpoint, hunt=True)
