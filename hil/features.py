@@ -12,7 +12,8 @@ from hil.capture import Samples
 from hil.derivation import derived
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact, readable
-from hil.measurement import Component, Measurement
+from hil.mask import Line, Mask
+from hil.measurement import COVERAGE, Component, Measurement
 from hil.waveform import Instant, Waveform
 
 SETTLE = 0.5
@@ -194,6 +195,90 @@ def charge(wave: Waveform) -> Measurement:
         ),
         note=f"integral of the current over {data.size * interval:.4g} s",
     )
+
+
+@derived
+def outside(wave: Waveform, mask: Mask, *, after: Instant) -> Measurement:
+    """Worst excess of the signal over a mask that follows an event; negative if it stays inside.
+
+    Corrected for noise as `peak` is. How far the excess changes when the mask moves by the
+    uncertainty of the event and of the recorder's start is in the budget: beside a step of the mask
+    that is much. The value is NaN where the record does not hold all of the mask, where a sample is
+    lost or in overload, or where a piece of the mask is shorter than a sample.
+
+    Raises:
+        UsageError: the mask is of another dimension.
+    """
+    if mask.dimension is not wave.capture.dimension:
+        raise UsageError(
+            f"a mask of {mask.dimension.name.lower()} was held against a "
+            f"{wave.capture.dimension.name.lower()}; observe what the mask bounds"
+        )
+    kind = wave.capture.dimension
+    begin, end = after.time + mask.begin, after.time + mask.end
+    data = wave.between(begin, end + wave.capture.interval)
+    if not wave.holds(begin, end) or not np.all(np.isfinite(data)):
+        return _nothing(wave, kind, "overload or gap in the record, or it does not hold the mask")
+    pieces = [_piece(wave, line, after.time) for line in mask.lines]
+    if not all(piece.size for piece in pieces):
+        why = f"samples every {wave.capture.interval:g} s miss a piece of the mask"
+        return _nothing(wave, kind, why)
+    sigma = noise(data)
+    raw, value, spread = _largest(np.concatenate(pieces), sigma, 1.0)
+    worst = max(range(len(pieces)), key=lambda place: float(pieces[place].max()))
+    line, own = mask.lines[worst], wave.capture.sha256[:12]
+    first = _span(wave, line, after.time)[0]
+    place = first + int(pieces[worst].argmax())
+    time = wave.capture.start + place * wave.capture.interval - after.time
+    drift = _drift(wave, mask, after, sigma, value)
+    return _measurement(
+        wave,
+        value,
+        kind,
+        (
+            *(
+                replace(part, sensitivity=part.sensitivity * line.side)
+                for part in wave.capture.source.accuracy.components(float(wave.samples[place]))
+            ),
+            Component(_own("extreme", wave), spread),
+            Component(f"event {after.name} {own} {after.time!r}", after.u, sensitivity=drift),
+            Component(f"recorder start {own}", wave.capture.start_u, sensitivity=drift),
+        ),
+        raw=Decimal(repr(raw)),
+        note=f"worst excess {'above' if line.side > 0 else 'below'} the envelope, "
+        f"{time:.4g} s after {after.name or 'the event'}, {_off(raw - value, wave)} taken off "
+        "for noise",
+    )
+
+
+def _span(wave: Waveform, line: Line, event: float) -> tuple[int, int]:
+    """First sample on a line of a mask, and the one behind the last; both ends belong to it."""
+    start, interval = wave.capture.start, wave.capture.interval
+    last = math.floor((event + line.end - start) / interval + 1e-9)
+    return wave.index(event + line.begin), min(last + 1, len(wave.samples))
+
+
+def _piece(wave: Waveform, line: Line, event: float) -> Samples:
+    """How far each sample on a line of a mask lies outside of it; negative inside."""
+    first, last = _span(wave, line, event)
+    times = wave.capture.start + np.arange(first, last) * wave.capture.interval - event
+    shares = np.clip((times - line.begin) / (line.end - line.begin), 0, 1)
+    limits = line.first + (line.last - line.first) * shares
+    excess: Samples = line.side * (wave.samples[first:last] - limits)
+    return excess
+
+
+def _drift(wave: Waveform, mask: Mask, after: Instant, sigma: float, value: float) -> float:
+    """Change of the worst excess for each second by which the mask may lie wrong, per s."""
+    error = COVERAGE * math.hypot(after.u, wave.capture.start_u)
+    if error == 0:
+        return 0.0
+    changes = []
+    for moved in (after.time - error, after.time + error):
+        pieces = [_piece(wave, line, moved) for line in mask.lines]
+        found = _largest(np.concatenate(pieces), sigma, 1.0)[1]
+        changes.append(abs(found - value))
+    return max(changes) / error
 
 
 def _signs(data: Samples, floor: float) -> Samples:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
+from hil.derivation import argument
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 
 
+@argument("point")
 @dataclass(frozen=True, slots=True)
 class Point:
     """A corner of a mask."""
@@ -49,6 +51,7 @@ class Line:
     """Limit at `end`."""
 
 
+@argument("mask")
 @dataclass(frozen=True, slots=True)
 class Mask:
     """Limits from the first point to the last; raises UsageError for points that decide nothing."""
