@@ -171,7 +171,9 @@ def walked(node: Any, sources: Sources) -> Any:  # noqa: ANN401  # whatever was 
         raise UsageError(f"a node of a derivation has one tag of {known}; it has the keys {came}")
     try:
         return _READERS[tags[0]](dict(node), sources)
-    except (KeyError, TypeError, AttributeError, InvalidOperation) as err:
+    except UsageError:
+        raise
+    except Exception as err:  # of a changed record, or of a feature that is not ours: anything
         raise UsageError(f"the node {tags[0]!r} of a derivation cannot be read: {err!r}") from err
 
 
@@ -241,7 +243,7 @@ def exact(text: str, origin: str, sources: Sources) -> Exact:
         UsageError: it is no quantity, or a figure is unknown.
     """
     if origin and sources.figure is not None:
-        return _product(origin, sources.figure)
+        return replace(_product(origin, sources.figure), origin=origin)
     number, _, unit = text.partition(" ")
     try:
         return Exact(Decimal(number), unit, origin)
