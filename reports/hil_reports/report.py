@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from hil.conclusion import Conclusion, conclude
+from hil.errors import UsageError
 from hil_reports.allure import reconcile
 from hil_reports.evidence import capture_loader, read_journal
+from hil_reports.evidence.keys import Signer
+from hil_reports.evidence.views import REPORT, seal_views
 from hil_reports.html import html_page
 from hil_reports.junit import junit_xml
 from hil_reports.pdf import compliance_pdf
+from hil_reports.signatures import seal_view
 from hil_reports.summary import PATHS, summary_json
 from hil_reports.view import view_of
 
+_PART = f"{REPORT}.part"
 
-def write_report(folder: Path) -> Conclusion:
-    """(Re)make report/ of a run folder from data/: Allure, JUnit, PDF, HTML and the summary.
 
-    The summary is written last, so that where it stands the other views are those of this journal.
+def write_report(folder: Path, signer: Signer | None = None) -> Conclusion:
+    """(Re)make report/ of a run folder: Allure, JUnit, PDF, HTML, the summary, and their seal.
+
+    What pytest left of Allure is made to tell the truth; all else comes from the evidence. The
+    manifest is written last, so that where it stands the views are those of this journal.
 
     Args:
         folder: a run folder; its data/ is only read.
+        signer: who vouches for the views; None leaves them unsigned.
 
     Returns:
         What the journal amounts to.
@@ -29,18 +38,61 @@ def write_report(folder: Path) -> Conclusion:
     Raises:
         UsageError: the journal is missing, was changed, or does not begin with run and plan.
     """
+    return _made(Path(folder), Path(folder) / REPORT, signer)
+
+
+def remake_report(folder: Path, out: Path | None = None, signer: Signer | None = None) -> Path:
+    """Make all views again from the evidence alone; what stood in report/ is not looked at.
+
+    Args:
+        folder: a run folder; its data/ is only read.
+        out: a new folder for them; None replaces report/.
+        signer: who vouches for the views.
+
+    Returns:
+        The folder that was made.
+
+    Raises:
+        UsageError: as `write_report`; or `out` exists.
+    """
     folder = Path(folder)
+    if out is not None:
+        try:
+            out.mkdir(parents=True)
+        except OSError as err:
+            raise UsageError(f"--out {out}: {err.strerror}; name a new folder") from err
+        _made(folder, out, signer)
+        return out
+    part, report = folder / _PART, folder / REPORT
+    if part.exists():
+        shutil.rmtree(part)  # of a making that was killed
+    part.mkdir()
+    _made(folder, part, signer)
+    if report.exists():
+        shutil.rmtree(report)
+    os.replace(part, report)
+    return report
+
+
+def _made(folder: Path, report: Path, signer: Signer | None) -> Conclusion:
     records = read_journal(folder).records
     conclusion = conclude(records)
-    (folder / "report").mkdir(exist_ok=True)
-    (folder / "report" / "summary.json").unlink(missing_ok=True)
-    reconcile(folder / PATHS["allure"], conclusion)
-    _write(folder / PATHS["junit"], junit_xml(conclusion).encode())
-    view = view_of(conclusion, capture_loader(folder, records))
-    _write(folder / PATHS["html"], html_page(view).encode())
-    _write(folder / PATHS["pdf"], compliance_pdf(view))
-    _write(folder / "report" / "summary.json", summary_json(conclusion).encode())
+    seal = seal_view(folder, records)
+    report.mkdir(exist_ok=True)
+    for name in ("summary.json", "manifest-sha256.txt"):
+        (report / name).unlink(missing_ok=True)
+    reconcile(_place(report, "allure"), conclusion)
+    _write(_place(report, "junit"), junit_xml(conclusion).encode())
+    view = view_of(conclusion, capture_loader(folder, records), seal)
+    _write(_place(report, "html"), html_page(view).encode())
+    _write(_place(report, "pdf"), compliance_pdf(view))
+    _write(report / "summary.json", summary_json(conclusion, seal).encode())
+    seal_views(report, signer)
     return conclusion
+
+
+def _place(report: Path, view: str) -> Path:
+    return report / Path(PATHS[view]).name
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hil.conclusion import Conclusion
 from hil.verdict import Verdict
+from hil_reports.signatures import NOT_SEALED
 
 SCHEMA = 1
 """Version of summary.json."""
@@ -20,8 +22,15 @@ PATHS = {
 """Where the views lie, from the run folder."""
 
 
-def summary_of(conclusion: Conclusion) -> dict[str, Any]:
-    """Return the content of summary.json."""
+def summary_of(
+    conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED
+) -> dict[str, Any]:
+    """Return the content of summary.json.
+
+    Args:
+        conclusion: what the journal amounts to.
+        seal: what `hil_reports.signatures.seal_view` says of the run folder.
+    """
     run = conclusion.run
     return {
         "schema": SCHEMA,
@@ -47,6 +56,8 @@ def summary_of(conclusion: Conclusion) -> dict[str, Any]:
         "ended": conclusion.ended,
         "seconds": conclusion.seconds,
         "head": conclusion.head,
+        "signer": seal["signer"],
+        "annex": seal["annex"],
         "reasons": list(conclusion.reasons),
         "requirements": {
             row.requirement["id"]: {
@@ -65,9 +76,10 @@ def summary_of(conclusion: Conclusion) -> dict[str, Any]:
     }
 
 
-def summary_json(conclusion: Conclusion) -> str:
+def summary_json(conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED) -> str:
     """Write it as text: sorted, indented, with a line end."""
-    return json.dumps(summary_of(conclusion), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    content = summary_of(conclusion, seal)
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def _counts(verdicts: list[Verdict]) -> dict[str, int]:

@@ -139,6 +139,11 @@ def _visible(char: str) -> str:
     return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
 
 
+def moment(utc: str) -> str:
+    """Write a UTC of the journal for reading."""
+    return f"{utc[:10]} {utc[11:19]} UTC"
+
+
 def breakable(text: str, stretch: int = 20) -> str:
     """Let long words break: a zero-width space after punctuation and within long stretches."""
     if len(text) <= stretch:

@@ -16,11 +16,13 @@ from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.errors import UsageError
 from hil.verdict import ExitCode, Verdict
 from hil_reports.plot import Envelope, Marks, draw, envelope
+from hil_reports.signatures import NOT_SEALED
 from hil_reports.text import (
     DASH,
     Scale,
     clean,
     decimal,
+    moment,
     scale,
     signed,
     uncertainty_step,
@@ -63,12 +65,15 @@ _PLOTS = 60  # a device that fails everywhere still gets a report of readable le
 _ROWS = 400  # judgements of one requirement printed in full; the worst come first
 
 
-def view_of(conclusion: Conclusion, load: Callable[[str], Capture]) -> View:
+def view_of(
+    conclusion: Conclusion, load: Callable[[str], Capture], seal: View = NOT_SEALED
+) -> View:
     """Lay out a conclusion.
 
     Args:
         conclusion: all that the journal amounts to.
         load: reads a capture by its hash; raises UsageError if it is missing or was changed.
+        seal: what `hil_reports.signatures.seal_view` says of the run folder.
 
     Returns:
         Text, numbers, lists and dicts only: what JSON carries.
@@ -88,6 +93,7 @@ def view_of(conclusion: Conclusion, load: Callable[[str], Capture]) -> View:
         "provenance_reason": clean(run["provenance_reason"]),
         "run_id": clean(run["run_id"], 200),
         "head": conclusion.head,
+        "seal": seal,
         "overall": _overall(conclusion),
         "device": {
             "manufacturer": clean(plan["manufacturer"]),
@@ -103,8 +109,8 @@ def view_of(conclusion: Conclusion, load: Callable[[str], Capture]) -> View:
             "wiring": [[clean(key), clean(value)] for key, value in plan["wiring"].items()],
         },
         "firmware": _firmware(run),
-        "begun": _moment(conclusion.begun),
-        "ended": _moment(conclusion.ended),
+        "begun": moment(conclusion.begun),
+        "ended": moment(conclusion.ended),
         "date": conclusion.ended[:10],
         "version": clean(run["version"]),
         "python": clean(run["python"]),
@@ -391,7 +397,7 @@ def _test(row: TestRow) -> View:
         "detail": clean(row.detail, 1500),
         "brief": clean(row.detail.partition("\n")[0], 300),
         "seconds": f"{row.seconds:.2f}",
-        "begun": _moment(row.begun) if row.begun else DASH,
+        "begun": moment(row.begun) if row.begun else DASH,
         "requirements": [
             {"id": clean(name, 120), "verdict": mark(verdict)}
             for name, verdict in row.by_requirement.items()
@@ -531,7 +537,3 @@ def _caption(found: Envelope, stored: Mapping[str, Any], record: Mapping[str, An
     if found.overloads:
         parts.append(f"{found.overloads} samples in overload, not drawn")
     return "; ".join([*parts, f"capture {stored['sha256'][:12]}"]) + "."
-
-
-def _moment(utc: str) -> str:
-    return f"{utc[:10]} {utc[11:19]} UTC"

@@ -24,8 +24,7 @@ from hil.exact import Dimension, Exact
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil_reports import pdf
-from hil_reports.evidence import Evidence, capture_loader, read_journal
-from hil_reports.evidence.seal import seal, verify
+from hil_reports.evidence import Evidence, capture_loader, read_journal, seal, verify
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
 from hil_reports.text import scale, value_step
@@ -622,7 +621,7 @@ def test_reports_leave_the_evidence_as_it_was(tmp_path):
     folder = good_run(tmp_path / "run")
     seal(folder)
     write_report(folder)
-    assert verify(folder) == []
+    assert verify(folder).problems == ()
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from hil.verdict import ExitCode
 from hil_fixtures import config, plan
 from hil_fixtures.plan import Options
 from hil_fixtures.supervisor import command
-from hil_reports.evidence import read_journal
-from hil_reports.evidence.seal import verify
+from hil_reports.evidence import read_journal, verify
 
 HIL = [sys.executable, "-c", "from hil_fixtures.cli import main; main()"]
 HEAD = """
@@ -95,7 +94,7 @@ class Running:
         assert self.summary["code"] == code
         for name in ("compliance.pdf", "index.html", "junit.xml"):
             assert (self.folder / "report" / name).stat().st_size > 100
-        assert verify(self.folder) == []
+        assert verify(self.folder).problems == ()
         assert (self.out / "latest").read_text().strip() == self.folder.name
 
 

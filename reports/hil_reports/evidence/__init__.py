@@ -12,7 +12,7 @@ from hil_reports.evidence.folder import (
     load_capture,
     read_journal,
 )
-from hil_reports.evidence.seal import seal, verify
+from hil_reports.evidence.verification import seal, verify
 
 __all__ = [
     "CONFIG",

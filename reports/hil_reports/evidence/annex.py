@@ -1,0 +1,148 @@
+"""The annex: what was signed or corrected after the seal, chained to it and signed.
+
+`annex.jsonl` lies beside data/ and has the journal's line format; its first record follows from
+the SHA-256 of the tag manifest. Each statement is followed by a checkpoint of whoever made it.
+Nothing in the sealed bag changes. Who can write the folder can cut whole records off the annex's
+end, or remove it: so its head stands in reports, and in what `hil verify` prints.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from hil.errors import BenchError, UsageError
+from hil.journal import Chain, Record, read
+from hil_reports.evidence import bag, checkpoint
+from hil_reports.evidence.keys import Signer
+
+try:
+    import fcntl
+except ImportError:  # Windows: two that sign at once break the chain, which verify names
+    fcntl = None  # type: ignore[assignment]
+
+ANNEX = "annex.jsonl"
+SIGNATURE, CORRECTION = "signature", "correction"
+_STATEMENTS = {SIGNATURE, CORRECTION}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One statement, and who vouches for it."""
+
+    n: int
+    """Number of its record in the annex."""
+    kind: str
+    """signature or correction."""
+    utc: str
+    """When it was made, by the clock of whoever made it."""
+    body: Mapping[str, Any]
+    """Of a signature: name, meaning. Of a correction: record, hash, reason, author, text."""
+    signer: str
+    """Fingerprint of the key that signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annex:
+    """All of an annex; empty if there is none."""
+
+    entries: tuple[Entry, ...] = ()
+    head: str = ""
+    """Hash of its last record; empty if there is none."""
+
+
+def read_annex(folder: Path) -> Annex:
+    """Read and verify the annex of a sealed run folder.
+
+    Raises:
+        ChainBroken: a record does not follow from the one before it, or the first from the seal.
+        UsageError: the end is torn, or a statement is not signed.
+    """
+    path = folder / ANNEX
+    if not path.exists():
+        return Annex()
+    records = tuple(read(_whole(path), _seal_hash(folder)))
+    if not records:
+        raise UsageError(f"{ANNEX} is empty")
+    return Annex(tuple(_entries(records)), records[-1].hash)
+
+
+def add(
+    folder: Path,
+    kind: str,
+    body: Mapping[str, Any],
+    *,
+    signer: Signer,
+    utc: Callable[[], datetime],
+) -> Annex:
+    """Append a signed statement; it is on the disk afterwards.
+
+    Args:
+        folder: a sealed run folder.
+        kind: signature or correction.
+        body: what is stated, as in `Entry`.
+        signer: who vouches for it.
+        utc: the wall clock, timezone-aware.
+
+    Raises:
+        UsageError: the folder is not sealed, or the annex is broken.
+        BenchError: the disk did not take it.
+    """
+    if not (folder / bag.TAG_MANIFEST).exists():
+        raise UsageError(f"{folder} is not sealed; seal it first: hil seal {folder}")
+    handle = os.open(folder / ANNEX, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        chain = _chain(folder)
+        stated = chain.append(kind, body, utc=utc(), bench=None)
+        signed = checkpoint.checkpoint_body(signer, stated.hash)
+        closed = chain.append(checkpoint.KIND, signed, utc=utc(), bench=None)
+        content = f"{stated.line}\n{closed.line}\n".encode()
+        if os.write(handle, content) != len(content):
+            raise BenchError(f"the disk took {ANNEX} in part; is it full?")
+        os.fsync(handle)
+    except OSError as err:
+        raise BenchError(f"the disk refused {ANNEX}: {err.strerror}") from err
+    finally:
+        os.close(handle)
+    return read_annex(folder)
+
+
+def _chain(folder: Path) -> Chain:
+    """Go on where the annex ends."""
+    if not (folder / ANNEX).stat().st_size:
+        return Chain(_seal_hash(folder))
+    annex = read_annex(folder)
+    return Chain(annex.head, 2 * len(annex.entries))
+
+
+def _seal_hash(folder: Path) -> str:
+    return bag.digest_of(folder / bag.TAG_MANIFEST)
+
+
+def _whole(path: Path) -> bytes:
+    content = path.read_bytes()
+    torn = len(content) - content.rfind(b"\n") - 1
+    if torn:
+        raise UsageError(
+            f"{ANNEX} ends within a record; if its writer was killed, cut the last {torn} bytes"
+        )
+    return content
+
+
+def _entries(records: tuple[Record, ...]) -> Iterator[Entry]:
+    for stated, signed in zip(records[::2], (*records[1::2], None), strict=False):
+        if stated.kind not in _STATEMENTS:
+            raise UsageError(f"record {stated.n} is a {stated.kind}; an annex holds statements")
+        if signed is None or signed.kind != checkpoint.KIND:
+            raise UsageError(f"record {stated.n} ({stated.kind}) is not signed")
+        try:
+            signer = checkpoint.signer_of(signed.body, stated.hash)
+        except UsageError as err:
+            raise UsageError(f"record {signed.n}: {err}") from err
+        yield Entry(stated.n, stated.kind, stated.utc, stated.body, signer)

@@ -1,0 +1,91 @@
+"""What the journal's records say of files, held against the files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from hil.errors import UsageError
+from hil.journal import Record
+from hil_reports.evidence import checkpoint
+from hil_reports.evidence.bag import Problem
+from hil_reports.evidence.captures import FOLDER
+from hil_reports.evidence.folder import CONFIG, DATA, JOURNAL, TRANSCRIPT
+
+JOURNAL_FILE = f"{DATA}/{JOURNAL}"
+_TRANSCRIPT = f"{DATA}/{TRANSCRIPT}"
+_FORM = (KeyError, TypeError, AttributeError, ValueError)
+
+
+def cited_problems(
+    folder: Path, records: Iterable[Record], hashes: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Find what a record cites and is not there, or is not what it was.
+
+    Args:
+        folder: the run folder; only its transcript is read.
+        records: of its journal.
+        hashes: name of each file to its SHA-256.
+    """
+    barriers = []
+    for record in records:
+        try:
+            if record.kind == "barrier":
+                barriers.append((int(record.body["bytes"]), record.body["transcript"], record.n))
+            for name, sha256 in _cited(record):
+                if name not in hashes:
+                    yield Problem(name, "is missing", record.n)
+                elif hashes[name] != sha256:
+                    yield Problem(name, "is not the file that was recorded", record.n)
+        except _FORM as err:
+            text = f"{record.kind} has not the form of this version: {err!r}"
+            yield Problem(JOURNAL_FILE, text, record.n)
+    yield from _transcript_problems(folder, barriers, hashes)
+
+
+def checkpoint_signers(records: Iterable[Record], problems: list[Problem]) -> set[str]:
+    """Return the fingerprints of all who signed a checkpoint; bad ones become problems."""
+    signers = set()
+    for record in records:
+        if record.kind == checkpoint.KIND:
+            try:
+                signers.add(checkpoint.signer_of(record.body, record.prev))
+            except UsageError as err:
+                problems.append(Problem(JOURNAL_FILE, f"checkpoint: {err}", record.n))
+    return signers
+
+
+def _cited(record: Record) -> Iterator[tuple[str, str]]:
+    """Name and hash of each file that a record cites."""
+    body = record.body
+    if record.kind == "record":
+        for capture in body["captures"]:
+            yield f"{DATA}/{FOLDER}/{capture['dataset']}.h5", capture["file_sha256"]
+    documents = [body] if record.kind == "document" else []
+    if record.kind == "plan":
+        documents = [body["device"], body["bench"], *body.get("catalogues", ())]
+    for document in documents:
+        if hashlib.sha256(document["text"].encode()).hexdigest() != document["sha256"]:
+            raise ValueError(f"the text of {document['name']} is not what its hash says")
+        yield f"{DATA}/{CONFIG}/{document['name']}", document["sha256"]
+
+
+def _transcript_problems(
+    folder: Path, barriers: list[tuple[int, str, int]], hashes: Mapping[str, str]
+) -> Iterator[Problem]:
+    """The transcript must begin with what each barrier had seen of it."""
+    if not barriers:
+        return
+    if _TRANSCRIPT not in hashes:
+        yield Problem(_TRANSCRIPT, "is missing", barriers[0][2])
+        return
+    running, at = hashlib.sha256(), 0
+    with (folder / _TRANSCRIPT).open("rb") as file:
+        for length, sha256, n in barriers:
+            running.update(file.read(max(length - at, 0)))
+            at = max(at, length)
+            if running.hexdigest() != sha256:
+                text = f"its first {length} bytes are not those that were recorded"
+                yield Problem(_TRANSCRIPT, text, n)
+                return

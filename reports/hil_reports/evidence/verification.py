@@ -1,0 +1,276 @@
+"""The verification of a run folder: by its bytes alone, with no bench and no configuration.
+
+Each file of the evidence is hashed once; what a record says of a file is compared with that hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from hil.conclusion import Conclusion
+from hil.errors import UsageError
+from hil.journal import Record
+from hil_reports.evidence import attestation, bag, dsse, views
+from hil_reports.evidence.annex import ANNEX, CORRECTION, Annex, read_annex
+from hil_reports.evidence.bag import Problem
+from hil_reports.evidence.citations import JOURNAL_FILE, checkpoint_signers, cited_problems
+from hil_reports.evidence.folder import DATA, read_journal
+from hil_reports.evidence.keys import PublicKey, Signer
+from hil_reports.evidence.seal import NOBODY, Seal, concluded, read_seal, write_seal
+
+_BESIDE = {*bag.TAGS, bag.TAG_MANIFEST, dsse.ATTESTATION, dsse.SIGNER, ANNEX}
+"""What may lie in a run folder beside data/ and report/."""
+
+
+class Standing(Enum):
+    """What a verification amounts to, best first."""
+
+    AUTHENTIC = "AUTHENTIC"
+    """Nothing was changed since a trusted signer sealed it: the only one that is green."""
+    STRANGER = "INTACT, signer unknown"
+    """Nothing was changed since somebody sealed it; who that was has not been said."""
+    UNSIGNED = "INTACT, unsigned"
+    """It hangs together; whoever can write the folder could have made it so."""
+    BROKEN = "NOT INTACT"
+    """Something was changed, or a signer is not trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """One thing that was signed, or might have been."""
+
+    file: str
+    signer: str
+    """Fingerprint; empty for nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was found."""
+
+    problems: tuple[Problem, ...]
+    """Every one; empty if the folder is sealed and intact."""
+    signed: tuple[Signed, ...]
+    """Seal, checkpoints, annex and views, as far as they are there."""
+    trusted: frozenset[str]
+    """Fingerprints that were given."""
+    records: int
+    """Number of journal records."""
+    head: str
+    """Hash of the last one; empty if there is none."""
+    annex: Annex
+    """What was stated after the seal."""
+
+    @property
+    def signer(self) -> str:
+        """Fingerprint of whoever attests the seal; empty for nobody."""
+        return next((one.signer for one in self.signed if one.file == dsse.ATTESTATION), "")
+
+    @property
+    def standing(self) -> Standing:
+        """What it amounts to."""
+        if self.problems:
+            return Standing.BROKEN
+        if not self.signer:
+            return Standing.UNSIGNED
+        return Standing.AUTHENTIC if self.trusted else Standing.STRANGER
+
+
+def seal(folder: Path, signer: Signer | None = None) -> Seal:
+    """Seal a run folder; of an intact sealed one, return its seal.
+
+    Args:
+        folder: a run folder.
+        signer: who attests a folder that is not sealed yet.
+
+    Raises:
+        ChainBroken: the journal does not hang together; it is not sealed.
+        UsageError: the folder was sealed and changed since, or has no journal records.
+    """
+    folder = Path(folder)
+    if not (folder / bag.TAG_MANIFEST).exists():
+        return write_seal(folder, signer)
+    problems = verify(folder, views_too=False).problems
+    if problems:
+        said = "; ".join(map(str, problems))
+        raise UsageError(f"{folder} was sealed and has changed since: {said}")
+    return read_seal(folder)
+
+
+def verify(folder: Path, trusted: Iterable[str] = (), *, views_too: bool = True) -> Verification:
+    """Check seal, signatures, chain, captures, documents, transcript, annex and views.
+
+    Args:
+        folder: a run folder.
+        trusted: fingerprints of keys. With any given, what another key signed, or nobody, is a
+            problem; without, nobody is known, and the standing is never AUTHENTIC.
+        views_too: whether report/ is checked; what is about to make it anew need not.
+
+    Raises:
+        UsageError: the folder has no journal: it is no run folder.
+    """
+    return _Check(Path(folder), frozenset(trusted)).made(views_too=views_too)
+
+
+class _Check:
+    """One verification: gathers problems and signers."""
+
+    def __init__(self, folder: Path, trusted: frozenset[str]) -> None:
+        self.folder = folder
+        self.trusted = trusted
+        self.problems: list[Problem] = []
+        self.signed: list[Signed] = []
+        self.sizes: dict[str, int] = {}
+        self.hashes: dict[str, str] = {}
+        self.records: tuple[Record, ...] = ()
+        self.conclusion: Conclusion | None = None
+        self.annex = Annex()
+
+    def made(self, *, views_too: bool) -> Verification:
+        """Check everything, each on its own: one problem hides no other."""
+        self._stock()
+        self._journal()
+        if bag.TAG_MANIFEST in self.hashes:
+            self._bag()
+            self._attestation()
+            self._annex()
+            if views_too and (self.folder / views.REPORT).is_dir():
+                self._views()
+            self._trust()
+        else:
+            self._problem(bag.TAG_MANIFEST, "not sealed")
+        head = self.records[-1].hash if self.records else ""
+        return Verification(
+            tuple(self.problems),
+            tuple(self.signed),
+            self.trusted,
+            len(self.records),
+            head,
+            self.annex,
+        )
+
+    def _problem(self, file: str, text: str) -> None:
+        self.problems.append(Problem(file, text))
+
+    def _stock(self) -> None:
+        """See what lies in the folder, and hash what is evidence."""
+        found = bag.inventory(self.folder)
+        for name in found.strange:
+            if not _is_view(name):
+                self._problem(name, "is a link, or no file")
+        for name, size in found.files.items():
+            if name in _BESIDE or name.startswith(f"{DATA}/"):
+                self.sizes[name] = size
+            elif not _is_view(name):
+                self._problem(name, "is no part of a run folder")
+        self.hashes = bag.digests(self.folder, self.sizes)
+
+    def _journal(self) -> None:
+        """Check the chain, and what its records say of files."""
+        if not (self.folder / JOURNAL_FILE).exists():
+            raise UsageError(f"{self.folder} is no run folder: it has no {JOURNAL_FILE}")
+        try:
+            self.records = read_journal(self.folder).records
+            self.conclusion = concluded(self.records)
+        except UsageError as err:
+            self._problem(JOURNAL_FILE, str(err))
+        if not self.records:
+            return
+        self.problems += cited_problems(self.folder, self.records, self.hashes)
+        signers = checkpoint_signers(self.records, self.problems)
+        self.signed += [Signed(JOURNAL_FILE, signer) for signer in sorted(signers)]
+
+    def _bag(self) -> None:
+        """Compare the listings with what is there, and bag-info.txt with the journal."""
+        tags = {name: digest for name, digest in self.hashes.items() if name in bag.TAGS}
+        payload = {n: digest for n, digest in self.hashes.items() if n.startswith(f"{DATA}/")}
+        for listing, present in ((bag.TAG_MANIFEST, tags), (bag.MANIFEST, payload)):
+            try:
+                listed = bag.read_listing((self.folder / listing).read_bytes())
+            except (OSError, UsageError) as err:
+                self._problem(listing, str(err))
+            else:
+                self.problems += bag.differences(listed, present)
+        try:
+            text = (self.folder / bag.INFO).read_text("utf-8")
+            self._info(bag.read_info(text))
+        except (OSError, ValueError, KeyError) as err:
+            self._problem(bag.INFO, f"cannot be read: {err!r}")
+
+    def _info(self, said: dict[str, str]) -> None:
+        sizes = [size for name, size in self.sizes.items() if name.startswith(f"{DATA}/")]
+        shown = {"Payload-Oxum": f"{sum(sizes)}.{len(sizes)}"}
+        if self.records:
+            shown["Journal-Head"] = self.records[-1].hash
+            shown["Journal-Records"] = str(len(self.records))
+            shown["Run-Status"] = attestation.status_of(self.conclusion)
+        for key, value in shown.items():
+            if said[key] != value:
+                self._problem(bag.INFO, f"says {key} {said[key]}; found {value}")
+        attested = dsse.ATTESTATION in self.hashes or dsse.SIGNER in self.hashes
+        if said["Attested-By"] != NOBODY and not attested:
+            self._problem(dsse.ATTESTATION, f"is missing; {said['Attested-By']} attested this")
+        if said["Attested-By"] == NOBODY and attested:
+            self._problem(dsse.ATTESTATION, "was added: this was sealed without a key")
+
+    def _attestation(self) -> None:
+        """Check who attests the bag, and that it is this bag."""
+        if dsse.ATTESTATION not in self.hashes and dsse.SIGNER not in self.hashes:
+            self.signed.append(Signed(dsse.ATTESTATION, ""))
+            return
+        try:
+            public = PublicKey.read((self.folder / dsse.SIGNER).read_bytes())
+        except (OSError, UsageError) as err:
+            self._problem(dsse.SIGNER, str(err))
+            return
+        try:
+            content = (self.folder / dsse.ATTESTATION).read_bytes()
+            payload = dsse.opened(content, attestation.KIND, public)
+            head = self.records[-1].hash if self.records else ""
+            subjects = attestation.subjects_of(
+                self.hashes[bag.TAG_MANIFEST], self.hashes.get(bag.MANIFEST, ""), head
+            )
+            attestation.check(payload, subjects, self.conclusion)
+        except (OSError, UsageError) as err:
+            self._problem(dsse.ATTESTATION, str(err))
+        self.signed.append(Signed(dsse.ATTESTATION, public.fingerprint))
+
+    def _annex(self) -> None:
+        """Check what was stated after the seal."""
+        try:
+            self.annex = read_annex(self.folder)
+        except UsageError as err:
+            self._problem(ANNEX, str(err))
+            return
+        for entry in self.annex.entries:
+            self.signed.append(Signed(ANNEX, entry.signer))
+            if entry.kind == CORRECTION and not self._corrects(entry.body):
+                self._problem(ANNEX, f"record {entry.n} corrects a record that is not there")
+
+    def _corrects(self, body: object) -> bool:
+        if not isinstance(body, dict) or not isinstance(body.get("record"), int):
+            return False
+        n = body["record"]
+        return 0 <= n < len(self.records) and self.records[n].hash == body.get("hash")
+
+    def _views(self) -> None:
+        heads = (self.records[-1].hash if self.records else "", self.annex.head)
+        self.problems += views.view_problems(self.folder, heads)
+        try:
+            self.signed.append(Signed(f"{views.REPORT}/", views.view_signer(self.folder)))
+        except UsageError as err:
+            self._problem(f"{views.REPORT}/{dsse.ATTESTATION}", str(err))
+
+    def _trust(self) -> None:
+        """With trusted signers given, whatever they did not sign is a problem."""
+        for one in self.signed if self.trusted else ():
+            if one.signer not in self.trusted:
+                who = f"{one.signer}, which is not trusted" if one.signer else "nobody"
+                self._problem(one.file, f"is signed by {who}")
+
+
+def _is_view(name: str) -> bool:
+    return name.startswith(f"{views.REPORT}/")
