@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from hil import risk
+from hil.derivation import Sources, walked
+from hil.errors import UsageError
 from hil.exact import ARITHMETIC, Dimension, Exact, readable
+from hil.mask import Mask
 from hil.measurement import Calibration, Measurement
 from hil.requirement import Kind, Requirement
 from hil.rule import SIMPLE
 from hil.verdict import Verdict
+
+if TYPE_CHECKING:
+    from hil.capture import Capture
 
 LEAST_TUR = 4
 """A test uncertainty ratio below this is printed as a warning."""
@@ -80,6 +87,11 @@ def judge(requirement: Requirement, measured: object, at: Exact | None = None) -
 
 
 def _refusal(requirement: Requirement, measured: object, at: object) -> str | None:
+    if requirement.limit.mask is not None and not _held_against(requirement.limit.mask, measured):
+        return (
+            f"{requirement.id} bounds a {requirement.dimension.name.lower()} over time; judge() "
+            f"takes its waveform and at=<the event>, not a {type(measured).__name__} and at={at!r}"
+        )
     if not isinstance(measured, Measurement):
         return f"{requirement.id} was given {measured!r}; judge() takes a Measurement"
     if measured.dimension is not requirement.dimension:
@@ -103,6 +115,21 @@ def _refusal(requirement: Requirement, measured: object, at: object) -> str | No
         if at.dimension is not requirement.dimension or not at.base.is_finite():
             return f"at={at} does not fit {requirement.id}, a {requirement.dimension.name.lower()}"
     return None
+
+
+def _held_against(mask: Mask, measured: object) -> bool:
+    """Whether a value is the worst excess over this mask; a negative mean is not inside of it."""
+    tree = measured.derivation if isinstance(measured, Measurement) else None
+    if not tree or tree.get("feature") != "outside":
+        return False
+    try:
+        return bool(walked(tree["given"]["mask"], Sources(_no_capture)) == mask)
+    except (KeyError, TypeError, UsageError):
+        return False
+
+
+def _no_capture(sha256: str) -> Capture:
+    raise UsageError(f"a mask rests on no capture; {sha256} was asked for")
 
 
 def _is_decimal(value: object) -> bool:

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 
 from hil.capture import Accuracy, Capture, Source
-from hil.decision import judge
+from hil.decision import Judgement, judge
 from hil.derivation import Sources, walked
 from hil.errors import DimensionError, UsageError
 from hil.exact import Dimension, Exact
-from hil.features import outside
+from hil.features import mean, outside
 from hil.mask import Mask, Point
 from hil.measurement import Calibration, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
+from hil.units import s
 from hil.verdict import Verdict
 from hil.waveform import Instant, Waveform
+from hil_fixtures.judging import Judge
 
 Trace = npt.NDArray[np.float64]
 STEP = 1e-3
@@ -226,6 +230,67 @@ def test_the_worst_excess_is_judged_against_nothing_with_its_guard_band(
     assert judgement.verdict is verdict
     assert (judgement.lower, judgement.upper) == (None, Decimal(0))
     assert judgement.share is None
+
+
+WIDE = mask(("0 s", None, "1 A"), ("1 s", None, "1 A"))
+NEGATIVE = mean(wave(-ideal(times())))
+STRANGERS = {
+    "another mask": outside(wave(ideal(times())), WIDE, after=START),
+    "negated": -outside(wave(ideal(times())), RAMP, after=START),
+    "mean": NEGATIVE,
+    "reading": replace(NEGATIVE, derivation=None),
+    "forged": replace(NEGATIVE, derivation={"feature": "outside"}),
+    "forged mask": replace(NEGATIVE, derivation={"feature": "outside", "given": {"mask": 1}}),
+    "waveform": wave(ideal(times())),
+    "nothing": None,
+    "true": True,
+}
+
+
+@pytest.mark.parametrize("thing", STRANGERS.values(), ids=STRANGERS)
+def test_nothing_else_is_judged_by_an_envelope(thing: object) -> None:
+    """A negative mean would lie below 0, and pass."""
+    judgement = judge(bounded(RAMP), thing)
+    assert judgement.verdict is Verdict.ERROR
+    assert "takes its waveform and at=<the event>" in judgement.reason
+
+
+# --- the author's API ----------------------------------------------------------------------------
+
+
+def judged(thing: object, at: Any, limits: Mask = RAMP) -> Judgement:
+    journal: list[Judgement] = []
+    author = Judge("m:t", {"ENV": bounded(limits)}, journal.append, frozenset({"ENV"}))
+    found = author("ENV", thing, at=at)
+    assert journal == [found]
+    return found
+
+
+def test_an_author_judges_a_waveform_after_an_event() -> None:
+    found = judged(wave(ideal(times()), offset=1e-6), START)
+    assert found.verdict is Verdict.PASS
+    assert found.at is None
+    assert found.measured == outside(wave(ideal(times()), offset=1e-6), RAMP, after=START)
+
+
+@pytest.mark.parametrize("at", [None, 1.0, Exact.parse("1 s"), 1 * s])
+def test_without_an_event_a_waveform_is_an_error(at: object) -> None:
+    assert judged(wave(ideal(times())), at).verdict is Verdict.ERROR
+
+
+def test_a_waveform_of_another_dimension_is_an_error() -> None:
+    volts = mask(("0 s", None, "1 V"), ("1 s", None, "1 V"))
+    limit = Limit(Kind.ENVELOPE, mask=volts)
+    of_volts = replace(bounded(RAMP), limit=limit, dimension=Dimension.VOLTAGE)
+    author = Judge("m:t", {"ENV": of_volts}, lambda found: None, frozenset())
+    assert author("ENV", wave(ideal(times())), at=START).verdict is Verdict.ERROR
+
+
+def test_an_event_in_place_of_a_value_is_an_error() -> None:
+    limit = Limit(Kind.WITHIN, Exact.parse("1 A"))
+    within = {"ENV": replace(bounded(RAMP), limit=limit)}
+    author = Judge("m:t", within, lambda found: None, frozenset())
+    assert author("ENV", mean(wave(ideal(times()))), at=START).verdict is Verdict.ERROR
 
 
 def test_it_is_derived_from_its_capture() -> None:
