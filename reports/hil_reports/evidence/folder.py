@@ -22,16 +22,17 @@ from typing import Any
 
 from hil.bodies import CaptureBody, DocumentBody
 from hil.capture import Capture
-from hil.errors import BenchError, UsageError
+from hil.errors import UsageError
 from hil.journal import Chain, Record, read
 from hil_reports.evidence import captures
+from hil_reports.evidence.disk import DiskFull, Growing, Reserve, sync_folder
+from hil_reports.evidence.transcript import Transcript
 
 DATA = "data"
 """Folder of the evidence within a run folder."""
 JOURNAL = "journal.jsonl"
 TRANSCRIPT = "transcript.txt"
 CONFIG = "config"
-_BUFFER = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +108,13 @@ class Evidence:
     def __init__(self, folder: Path, utc: Callable[[], datetime], chain: Chain) -> None:
         self.folder = folder
         self.data = folder / DATA
+        self.full = ""
+        """Why the run has to end: the disk is full, what is left is for its last records."""
         self._utc = utc
         self._chain = chain
-        self._journal = _open(self.data / JOURNAL)
-        self._size = os.fstat(self._journal).st_size
-        self._talk = _open(self.data / TRANSCRIPT)
-        self._talk_hash = hashlib.sha256((self.data / TRANSCRIPT).read_bytes())
-        self._talk_size = self._talk_barrier = os.fstat(self._talk).st_size
-        self._talk_buffer: list[str] = []
-        self._talk_waiting = 0
+        self._journal = Growing(self.data / JOURNAL)
+        self._talk = Transcript(self.data / TRANSCRIPT)
+        self._reserve = Reserve(folder)
         self._stored: dict[str, CaptureBody] = {}
         self._unsynced = False  # a capture's name
         self._dirty = True  # the files themselves are new
@@ -130,14 +129,21 @@ class Evidence:
             utc: the wall clock, timezone-aware.
 
         Raises:
-            UsageError: the folder holds something: evidence is never overwritten.
+            UsageError: the folder holds something, for evidence is never overwritten; or it cannot
+                be written.
         """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise UsageError(f"{folder} is not empty; a run needs a new folder")
-        (folder / DATA).mkdir()
-        return cls(folder, utc, Chain())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if any(folder.iterdir()):
+                raise UsageError(f"{folder} is not empty; a run needs a new folder")
+            (folder / DATA).mkdir()
+        except OSError as err:
+            raise UsageError(f"{folder} cannot be written: {err}; choose another folder") from err
+        evidence = cls(folder, utc, Chain())
+        sync_folder(evidence.data)
+        sync_folder(folder)
+        return evidence
 
     @classmethod
     def resume(cls, folder: Path, utc: Callable[[], datetime]) -> Evidence:
@@ -147,7 +153,7 @@ class Evidence:
 
         Raises:
             ChainBroken: the journal was changed.
-            UsageError: there is no journal, or the folder is sealed.
+            UsageError: there is no journal, the folder is sealed, or it cannot be written.
         """
         folder = Path(folder)
         if (folder / "tagmanifest-sha256.txt").exists():
@@ -157,7 +163,10 @@ class Evidence:
         chain = Chain(last.hash, last.n + 1) if last else Chain()
         if journal.torn:
             path = folder / DATA / JOURNAL
-            os.truncate(path, path.stat().st_size - len(journal.tail))
+            try:
+                os.truncate(path, path.stat().st_size - len(journal.tail))
+            except OSError as err:
+                raise UsageError(f"{path} cannot be written: {err}") from err
         evidence = cls(folder, utc, chain)
         if journal.torn:
             evidence.append("torn", {"text": journal.tail.decode(errors="backslashreplace")})
@@ -169,11 +178,18 @@ class Evidence:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def said(self) -> int:
+        """Bytes of the transcript so far: where what is said next will begin."""
+        return self._talk.said
+
     def append(self, kind: str, body: Mapping[str, Any], *, bench: float | None = None) -> Record:
         """Write one record.
 
+        On a full disk the room that was kept for it is used; `full` then says so.
+
         Args:
-            kind: kind of record, as in `hil.journal`.
+            kind: kind of record, as in `hil.bodies`.
             body: what JSON carries, plus Decimal, Exact and enums.
             bench: bench time in s, or None outside of it.
 
@@ -183,34 +199,44 @@ class Evidence:
         """
         before = self._chain.prev, self._chain.n
         record = self._chain.append(kind, body, utc=self._utc(), bench=bench)
-        line = record.line.encode() + b"\n"
         try:
-            self._write(line)
-        except BenchError:
+            self._write(record.line.encode() + b"\n")
+        except BaseException:
             self._chain.prev, self._chain.n = before
             raise
         self._dirty = True
         return record
 
+    def _write(self, line: bytes) -> None:
+        try:
+            self._journal.append(line)
+        except DiskFull as err:
+            if not self._reserve.release():
+                raise
+            self.full = str(err)
+            self._journal.append(line)
+
     def barrier(self) -> None:
         """Bring everything written so far to the disk; free if nothing was.
 
         When the transcript has grown, its length and running hash are journaled as `barrier`.
+
+        Raises:
+            BenchError: the disk refused some of it; what it took of the journal is synced.
         """
-        self._flush_transcript()
-        if self._talk_size != self._talk_barrier:
-            os.fsync(self._talk)
-            self._talk_barrier = self._talk_size
-            self.append(
-                "barrier",
-                {"transcript": self._talk_hash.hexdigest(), "bytes": self._talk_size},
-            )
+        try:
+            if grown := self._talk.sync():
+                self.append("barrier", grown)
+        finally:
+            self._sync_records()
+
+    def _sync_records(self) -> None:
         if not self._dirty:
             return
         if self._unsynced:
-            _sync(self.data / captures.FOLDER)
+            sync_folder(self.data / captures.FOLDER)
             self._unsynced = False
-        os.fsync(self._journal)
+        self._journal.sync()
         self._dirty = False
 
     def capture(self, capture: Capture, channel: str) -> CaptureBody:
@@ -219,6 +245,9 @@ class Evidence:
         Args:
             capture: samples in SI with their source.
             channel: name within the record, as `current`.
+
+        Raises:
+            BenchError: the disk refused it.
         """
         name = capture.sha256
         if name not in self._stored:
@@ -240,11 +269,11 @@ class Evidence:
         return {**self._stored[name], "channel": channel}
 
     def transcript(self, line: str) -> None:
-        """Note one line of what was said on the wire; on the disk at the next barrier."""
-        self._talk_buffer.append(line)
-        self._talk_waiting += len(line)
-        if self._talk_waiting > _BUFFER:
-            self._flush_transcript()
+        """Note one line of what was said on the wire; on the disk at the next barrier.
+
+        Never raises for the disk, or a command that stops would not be sent.
+        """
+        self._talk.note(line)
 
     def document(self, name: str, text: str) -> DocumentBody:
         """Keep a configuration file in full under data/config/.
@@ -263,8 +292,11 @@ class Evidence:
         path.parent.mkdir(exist_ok=True)
         if path.exists() and path.read_bytes() != content:
             raise UsageError(f"{CONFIG}/{name} exists with another text; evidence is not replaced")
-        path.write_bytes(content)
-        _sync(path)
+        with path.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
         return {
             "name": name,
             "sha256": hashlib.sha256(content).hexdigest(),
@@ -279,46 +311,6 @@ class Evidence:
         try:
             self.barrier()
         finally:
-            os.close(self._journal)
-            os.close(self._talk)
-
-    def _write(self, line: bytes) -> None:
-        size = os.fstat(self._journal).st_size
-        if size != self._size:
-            raise BenchError(
-                f"{JOURNAL} has {size} bytes, {self._size} were written here: "
-                "another process wrote or cut it; the run cannot go on"
-            )
-        try:
-            done = os.write(self._journal, line)
-        except OSError as err:
-            raise BenchError(f"the disk refused a record: {err}") from err
-        if done != len(line):
-            os.ftruncate(self._journal, size)  # half a line would break the chain for good
-            raise BenchError(f"the disk took {done} of {len(line)} bytes of a record; is it full?")
-        self._size += done
-
-    def _flush_transcript(self) -> None:
-        if not self._talk_buffer:
-            return
-        text = "".join(f"{line}\n" for line in self._talk_buffer)
-        content = text.encode(errors="backslashreplace")
-        self._talk_buffer.clear()
-        self._talk_waiting = 0
-        done = os.write(self._talk, content)
-        self._talk_size += done
-        self._talk_hash.update(content[:done])
-        if done != len(content):
-            raise BenchError(f"the disk took {done} of {len(content)} bytes of the transcript")
-
-
-def _open(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            self._reserve.release()
+            self._journal.close()
+            self._talk.close()
