@@ -47,10 +47,15 @@ class Kind(Enum):
     """y <= at + tolerance."""
     DIFFERENCE = "differs by at most"
     """|y| <= tolerance about `at`, where y is itself a difference (delivered less claimed)."""
-    ENVELOPE = "inside"
+    ENVELOPE = "envelope"
     """A waveform stays inside a mask after an event; y is its worst excess, y <= 0."""
     TRUE = "true"
     """The statement holds."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Parts that its limit has; of a tolerance one is enough, else all are needed."""
+        return _PARTS.get(self, ("figure", "relative"))
 
 
 _TOLERANCES = {Kind.WITHIN, Kind.EXCESS, Kind.DIFFERENCE}
@@ -63,7 +68,13 @@ _PARTS = {
     Kind.ENVELOPE: ("mask",),
     Kind.TRUE: (),
 }
-"""Parts that a limit needs, of the kinds that are no tolerance; it has no others."""
+"""Parts of the kinds that are no tolerance."""
+_CALLED = {
+    "figure": "a figure",
+    "lower": "a lower limit",
+    "upper": "an upper limit",
+    "mask": "a mask",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +108,14 @@ class Limit:
         kind = self.kind.value
         named = ("figure", "relative", "lower", "upper", "mask")
         given = {name for name in named if getattr(self, name) is not None}
-        allowed = set(_PARTS.get(self.kind, ("figure", "relative")))
+        allowed = set(self.kind.parts)
         if extra := sorted(given - allowed):
             raise UsageError(f"a limit of kind {kind!r} has no {' and no '.join(extra)}")
         if self.relates and self.figure is None and not self.relative:
             raise UsageError(f"a limit of kind {kind!r} needs a figure or a relative part")
         if not self.relates and (missing := sorted(allowed - given)):
-            raise UsageError(f"a limit of kind {kind!r} needs a {' and a '.join(missing)}")
+            needed = " and ".join(_CALLED[part] for part in missing)
+            raise UsageError(f"a limit of kind {kind!r} needs {needed}")
 
     def _check_tolerance(self) -> None:
         parts = (self.figure.base if self.figure else None, self.relative)

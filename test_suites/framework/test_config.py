@@ -15,7 +15,7 @@ from hil.device import IONTOPHORESIS, Polarity, State
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Dimension, Exact
 from hil.requirement import Kind, Knowledge
-from hil.rule import GUARDED, SIMPLE
+from hil.rule import GUARDED, METHOD_6, SIMPLE
 from hil_fixtures.config import (
     COMMANDS,
     catalogues,
@@ -687,6 +687,12 @@ def test_of_several_figures_the_poorest_knowledge_holds():
         ("clause =", "claus =", ("MY-17.claus", "did you mean clause?")),
         ('"project"', '"project"\nroles = ["ameter"]', ("MY-17.roles.ameter", "mean ammeter?")),
         ('"project"', '"project"\nrule = "none"', ("MY-17.rule", '"guarded", "simple"')),
+        ('"project"', '"project"\nrule = 1', ("MY-17.rule", "1 is no text in quotes; allowed")),
+        ('"project"', '"project"\nrule = "guard factor 0"', ("MY-17.rule", "r above 0")),
+        ('"project"', '"project"\nrule = "guard factor 3.1"', ("MY-17.rule", "at most 3")),
+        ('"project"', '"project"\nrule = "method 6"', ("MY-17.rule", "two-sided tolerances only")),
+        (" }\n", ', upper = "1 s" }\n', ("MY-17.limit.upper", "has no upper")),
+        (" }\n", ", points = [] }\n", ("MY-17.limit.points", "has no points")),
         ('"project"', '"project"\nmandatory = "yes"', ("MY-17.mandatory", "true or false")),
         ('"project"', '"project"\nby = "me"', ("MY-17", 'status is not "confirmed"')),
         ("[[requirement]]", "[[requirements]]", ("requirements", "did you mean requirement?")),
@@ -696,6 +702,94 @@ def test_of_several_figures_the_poorest_knowledge_holds():
 def test_a_mistake_in_a_catalogue_is_named(old, new, expected):
     assert old in ENTRY
     matches(catalogue_complaints(ENTRY.replace(old, new, 1)), [expected])
+
+
+def limited(dimension, limit, more=""):
+    """The entry with another limit of the catalogue's own."""
+    text = re.sub(r"limit = .*\n", f"limit = {limit}\n", ENTRY)
+    own = 'source = "spec 3"\nstatus = "seen"\n' + more
+    return text.replace('"time"', f'"{dimension}"') + own
+
+
+def test_a_limit_between_two_figures():
+    limit = '{ kind = "between", lower = "-output.standby", upper = "0.5 mA" }'
+    (entry,) = read_catalogue(
+        [("my.toml", limited("current", limit, 'rule = "method 6"\n'))], PROFILE
+    )
+    standby = PROFILE["output.standby"]
+    assert entry.limit.lower == Exact(-standby.magnitude, standby.unit)
+    assert entry.limit.upper == Exact.parse("0.5 mA")
+    assert (entry.rule, entry.limit.two_sided) == (METHOD_6, True)
+    assert PROFILE.figures["output.standby"].source in entry.source
+
+
+@pytest.mark.parametrize("text", ["0 count", "3 count"])
+def test_a_limit_on_a_count(text):
+    limit = f'{{ kind = "at most", figure = "{text}" }}'
+    (entry,) = read_catalogue([("my.toml", limited("count", limit))], PROFILE)
+    assert entry.limit.figure == Exact.parse(text)
+    assert entry.dimension is Dimension.COUNT
+
+
+def test_a_rule_with_a_factor():
+    limit = '{ kind = "at most", figure = "1 mA" }'
+    text = limited("current", limit, 'rule = "guard factor 0.83"\n')
+    (entry,) = read_catalogue([("my.toml", text)], PROFILE)
+    assert (entry.rule.factor, str(entry.rule)) == (Decimal("0.83"), "guard factor 0.83")
+
+
+ENVELOPE = """{ kind = "envelope", points = [
+    { time = "0 s", upper = "output.software_limit" },
+    { time = "protection.stop_time + protection.open_time", upper = "output.software_limit" },
+    { time = "0.2 s", lower = "-output.standby", upper = "output.standby" },
+    { time = "2 s", lower = "-output.standby", upper = "output.standby" },
+] }"""
+
+
+def test_an_envelope_takes_its_points_from_the_device_file():
+    (entry,) = read_catalogue([("my.toml", limited("current", ENVELOPE))], PROFILE)
+    points = entry.limit.mask.points
+    assert [float(point.time.base) for point in points] == [0, 0.2, 0.2, 2]
+    assert points[1].upper == PROFILE["output.software_limit"]
+    assert points[2].lower.base == -PROFILE["output.standby"].base
+    assert PROFILE.figures["output.software_limit"].source in entry.source
+
+
+@pytest.mark.parametrize(
+    ("dimension", "old", "new", "expected"),
+    [
+        ("current", '"0.2 s"', '"0.1 s"', ("MY-17.limit", "follow in time")),
+        ("current", '"0.2 s"', '"2"', ("MY-17.limit.points[3].time", '"2" is no quantity')),
+        ("current", 'time = "0.2 s", ', "", ("MY-17.limit.points[3].time", "missing; time after")),
+        ("current", '"2 s", lower', '"2 s", lowr', ("MY-17.limit.points[4].lowr", "mean lower?")),
+        ("current", '"0 s", upper = "output.s', '"0 s", upper = "output.x',
+         ("MY-17.limit.points[1].upper", "output.xoftware_limit is unknown")),
+        ("voltage", "", "", ("MY-17.limit.points[1].upper", "is a current")),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_an_envelope_is_named(dimension, old, new, expected):
+    assert old in ENVELOPE
+    text = limited(dimension, ENVELOPE.replace(old, new, 1))
+    matches(catalogue_complaints(text), [expected])
+
+
+@pytest.mark.parametrize(
+    ("dimension", "limit", "more", "expected"),
+    [
+        ("current", '{ kind = "between", lower = "2 mA" }', "", ("MY-17.limit", "needs an upper limit")),
+        ("current", '{ kind = "between", lower = "2 mA", upper = "1 mA" }', "",
+         ("MY-17.limit", "lies nothing")),
+        ("count", '{ kind = "at most", figure = "1.5 count" }', "", ("MY-17.limit", "no count")),
+        ("count", '{ kind = "within", figure = "1 count" }', "", ("MY-17.limit", "judged by")),
+        ("count", '{ kind = "at most", figure = "1 count" }', 'rule = "guard factor 0.5"\n',
+         ("MY-17.rule", "a count has none")),
+        ("current", '{ kind = "envelope" }', "", ("MY-17.limit", "two points or more")),
+        ("current", '{ kind = "at most", figure = "output.standby - output.trip" }', "",
+         ("MY-17.limit.figure", "greater than zero")),
+    ],
+)  # fmt: skip
+def test_a_limit_that_decides_nothing_is_named(dimension, limit, more, expected):
+    matches(catalogue_complaints(limited(dimension, limit, more)), [expected])
 
 
 def test_text_that_spans_lines_does_not_mislead_the_line_number():
