@@ -14,6 +14,7 @@ from typing import Any
 from hil.bodies import (
     AbortBody,
     DocumentBody,
+    EarlierBody,
     EndBody,
     InstrumentBody,
     JudgementBody,
@@ -118,6 +119,8 @@ class Conclusion:
     """What could not be collected."""
     aborts: tuple[AbortBody, ...]
     """Why the run ended early; empty if it did not."""
+    earlier: tuple[EarlierBody, ...]
+    """Earlier runs of this device model on this bench, as they stood when this one began."""
 
     @property
     def serial(self) -> str:
@@ -161,6 +164,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
     rows = tuple(_requirement_row(req, tests, judgements) for req in plan["requirements"])
     ends: list[EndBody] = _bodies(records, "end")
     code, reasons = _outcome(rows, tests, records)
+    code, reasons = _held_to_provenance(run, code, reasons)
     return Conclusion(
         run=run,
         plan=plan,
@@ -181,6 +185,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         plugins=_listed(records, "plugins"),
         collection_errors=_listed(records, "errors"),
         aborts=tuple(_bodies(records, "abort")),
+        earlier=tuple(row for body in _bodies(records, "register") for row in body["earlier"]),
     )
 
 
@@ -446,3 +451,16 @@ def _unconfirmed(records: list[Record]) -> list[str]:
     if armed:
         why.append("the bench was armed and off was never proven: the runner was lost")
     return why
+
+
+def _held_to_provenance(
+    run: RunBody, code: ExitCode, reasons: list[str]
+) -> tuple[ExitCode, list[str]]:
+    """Where hardware was required, a simulated run complies with nothing, whatever it showed."""
+    required = run.get("required", "")
+    if not required or run["provenance"] == required:
+        return code, reasons
+    if code not in {ExitCode.COMPLIES, ExitCode.OTHER_VERDICT}:
+        return code, reasons
+    why = f"{required} was required, this run is {run['provenance']}: {run['provenance_reason']}"
+    return ExitCode.OTHER_VERDICT, [why, *reasons]

@@ -26,7 +26,9 @@ _DRAWN = (
     (0x3A3, 0x4FF), (0x2010, 0x2027), (0x2030, 0x2040), (0x2074, 0x208E), (0x20A0, 0x20C0),
     (0x2100, 0x211E), (0x2126, 0x2151), (0x2190, 0x23FF),
 )  # fmt: skip
-_WHOLE = {"svg", "head", "sha256", "profile_sha256", "tone", "mark", "date"}
+_WHOLE = {
+    "svg", "head", "entry", "previous_head", "sha256", "profile_sha256", "tone", "mark", "date",
+}  # fmt: skip
 
 
 def compliance_pdf(view: View) -> bytes:

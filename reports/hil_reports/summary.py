@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from hil.bodies import EntryBody
 from hil.conclusion import Conclusion
 from hil.verdict import Verdict
 from hil_reports.signatures import NOT_SEALED
@@ -22,9 +23,7 @@ PATHS = {
 """Where the views lie, from the run folder."""
 
 
-def summary_of(
-    conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED
-) -> dict[str, Any]:
+def summary_of(conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED) -> dict[str, Any]:
     """Return the content of summary.json.
 
     Args:
@@ -41,6 +40,9 @@ def summary_of(
         "complete": conclusion.complete,
         "provenance": run["provenance"],
         "provenance_reason": run["provenance_reason"],
+        "required": run["required"],
+        "operator": run["operator"],
+        "register": _register(run["register"]),
         "faults": list(run["faults"]),
         "partial": run["partial"],
         "device": {
@@ -80,6 +82,16 @@ def summary_json(conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED) -
     """Write it as text: sorted, indented, with a line end."""
     content = summary_of(conclusion, seal)
     return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _register(entry: EntryBody) -> dict[str, Any]:
+    previous = entry["previous"] or {"run_id": "", "head": ""}
+    return {
+        "number": entry["number"],
+        "entry": entry["entry"],
+        "previous_run": previous["run_id"],
+        "previous_head": previous["head"],
+    }
 
 
 def _counts(verdicts: list[Verdict]) -> dict[str, int]:

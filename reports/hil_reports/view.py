@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from hil.bodies import JudgementBody, MeasuredBody
+from hil.bodies import JudgementBody, MeasuredBody, RunBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.errors import UsageError
 from hil.verdict import ExitCode, Verdict
+from hil_reports.earlier import register_view
 from hil_reports.plot import Envelope, Marks, draw, envelope
 from hil_reports.signatures import NOT_SEALED
 from hil_reports.text import (
@@ -109,6 +110,10 @@ def view_of(
             "wiring": [[clean(key), clean(value)] for key, value in plan["wiring"].items()],
         },
         "firmware": _firmware(run),
+        "operator": clean(run["operator"], 200),
+        "required": clean(run["required"], 40),
+        "software": _software(run),
+        "register": register_view(conclusion),
         "begun": moment(conclusion.begun),
         "ended": moment(conclusion.ended),
         "date": conclusion.ended[:10],
@@ -160,6 +165,17 @@ def _firmware(run: Mapping[str, Any]) -> View:
     simulated = run["provenance"] == "SIMULATED"
     name = "reference firmware of the simulated device" if simulated else "that of the device"
     return {"name": name, "sha256": ""}
+
+
+def _software(run: RunBody) -> View:
+    """What judged: our version and source, and the packages under it."""
+    found = run["software"]
+    return {
+        "sha256": found["sha256"],
+        "packages": [
+            f"{clean(name)} {clean(number)}" for name, number in found["packages"].items()
+        ],
+    }
 
 
 def mark(verdict: Verdict) -> View:

@@ -308,6 +308,6 @@ def test_a_healthy_device_of_negative_polarity_is_not_accused(tmp_path: Path, su
     args += ["--import-mode=importlib", f"--hil-suite={suite}", f"--hil-device={device}"]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main(args)
-    (folder,) = out.iterdir()
+    (folder,) = (path for path in out.iterdir() if path.is_dir())
     found = conclude(read_journal(folder).records)
     assert {row.verdict for row in found.tests} == {Verdict.PASS}

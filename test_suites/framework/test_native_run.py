@@ -52,7 +52,7 @@ def judged(out: Path, *options: str) -> Conclusion:
     apart = ["-c", "/dev/null", "-p", "no:cacheprovider", "-p", "no:timeout", "-q"]
     with contextlib.redirect_stdout(io.StringIO()):
         pytest.main([*args, *apart, "--import-mode=importlib", *options])
-    (folder,) = out.iterdir()
+    (folder,) = (path for path in out.iterdir() if path.is_dir())
     return conclude(read_journal(folder).records)
 
 

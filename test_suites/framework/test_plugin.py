@@ -80,7 +80,7 @@ def session(folder, *options, suite="current-limits"):
             and str(folder) in sys.modules[name].__file__
         ):
             del sys.modules[name]
-    runs = sorted(out.iterdir()) if out.exists() else []
+    runs = sorted(path for path in out.iterdir() if path.is_dir()) if out.exists() else []
     if not runs:
         return Outcome(int(code), text.getvalue(), None, None, [])
     records = read_journal(runs[-1]).records

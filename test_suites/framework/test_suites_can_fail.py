@@ -45,7 +45,7 @@ def judged(out: Path, *options: str) -> tuple[int, Conclusion]:
     apart += ["--import-mode=importlib"]
     with contextlib.redirect_stdout(io.StringIO()):
         code = pytest.main([*args, *apart, *options])
-    (folder,) = out.iterdir()
+    (folder,) = (path for path in out.iterdir() if path.is_dir())
     return int(code), conclude(read_journal(folder).records)
 
 

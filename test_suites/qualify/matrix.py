@@ -47,7 +47,7 @@ def judged(names: tuple[str, ...], fault: str, depth: str = "smoke") -> Conclusi
         command += ["-k", " or ".join(names)]
         command += [f"--hil-fault={fault}"] if fault else []
         told = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-        runs = list(Path(folder, "runs").glob("*"))
+        runs = list(Path(folder, "runs").glob("*/"))
         if len(runs) != 1:
             raise RuntimeError(f"{fault or 'healthy'}: no run was journaled\n{told.stdout[-2000:]}")
         return conclude(read_journal(runs[0]).records)

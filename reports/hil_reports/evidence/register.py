@@ -1,0 +1,416 @@
+"""The register of a bench: which runs were begun, and how each ended, in the order of time.
+
+`register.jsonl` stands beside the run folders and is only ever appended to. It is a chain of lines
+like a journal's, each on the disk before the run goes on:
+
+    opened   before a run's first record: number, run id, bench, device model, operator
+    closed   after its end or its seal: head, hashes of journal and manifest, verdict, exit code
+    torn     what a writer left of its last line when it was killed
+
+A run cites its opening entry, and lists what became of the runs before it: so a run that was
+deleted, changed or repeated until it was green shows in the next report. Whoever deletes the
+register and every folder with it leaves no trace here: the number and the head of the run before
+stand in each printed report.
+
+Two runs may go on at once; for the moment of an entry the file is locked (`flock`). Where the
+system has no `flock` (Windows) it is not: two entries at the very same instant then break the
+chain, which the next run refuses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+from hil.bodies import EarlierBody, EntryBody, PreviousBody, RegisterBody
+from hil.conclusion import Conclusion
+from hil.errors import UsageError
+from hil.journal import Chain, ChainBroken, Record, read
+from hil_reports.evidence.bag import MANIFEST, TAG_MANIFEST
+from hil_reports.evidence.folder import DATA, JOURNAL, read_journal
+from hil_reports.evidence.seal import read_seal
+
+if sys.platform != "win32":
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+REGISTER = "register.jsonl"
+"""Name of the register, in the folder of the run folders."""
+PATIENCE = 10.0
+"""Seconds that a run waits for another one that writes its entry."""
+_RETRY = 0.02
+
+AS_REGISTERED = "as registered"
+NOT_CLOSED = "not closed"
+CHANGED = "changed"
+MISSING = "missing"
+NOT_REGISTERED = "not registered"
+STATES = {
+    AS_REGISTERED: "its journal and its seal are those of the register",
+    NOT_CLOSED: "it was opened and never closed: killed, or still going on",
+    CHANGED: "its journal or its seal is not that of the register",
+    MISSING: "its folder is gone",
+    NOT_REGISTERED: "its folder is here, the register does not know it",
+}
+"""What became of an earlier run: word in the record to what it means."""
+
+
+class OpenedBody(TypedDict):
+    """Kind `opened`: what is known before a run's first record."""
+
+    run_id: str
+    bench: str
+    manufacturer: str
+    model: str
+    operator: str
+    provenance: str
+
+
+class ClosedBody(TypedDict):
+    """Kind `closed`: what became of a run; all hashes are SHA-256."""
+
+    run_id: str
+    opened: str  # hash of its opening entry
+    head: str  # of the journal
+    journal: str  # of the journal's file
+    manifest: str  # of manifest-sha256.txt; empty if it is not sealed
+    signer: str  # fingerprint of the seal's key; empty if it is not signed
+    verdict: str
+    code: int
+    complete: bool
+    serial: str
+    firmware: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a run says of its place in the register."""
+
+    entry: EntryBody
+    """For the run record."""
+    body: RegisterBody
+    """Kind `register`: what became of the runs before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One run of the register."""
+
+    number: int
+    opened: Record
+    closed: tuple[Mapping[str, Any], ...]
+
+    @property
+    def run_id(self) -> str:
+        return str(self.opened.body["run_id"])
+
+    @property
+    def head(self) -> str:
+        return str(self.closed[-1]["head"]) if self.closed else ""
+
+
+class Register:
+    """The register of the run folders in one folder."""
+
+    def __init__(self, out: Path, utc: Callable[[], datetime]) -> None:
+        """Name the folder; nothing is read yet.
+
+        Args:
+            out: folder of the run folders.
+            utc: the wall clock, timezone-aware.
+        """
+        self.out = out
+        self.path = out / REGISTER
+        self._utc = utc
+
+    def open(self, about: OpenedBody) -> Opening:
+        """Register that a run begins; the entry is on the disk afterwards.
+
+        Raises:
+            UsageError: the folder cannot be written, the register is broken, or it is gone while
+                runs that were registered in it are still here.
+        """
+        known = self.path.exists()
+        if not known:
+            self._refuse_renewal()
+        with self._locked() as handle:
+            records = self._tidy(handle)
+            runs = _runs(records)
+            mine = [run for run in runs if run.opened.body["bench"] == about["bench"]]
+            number = len(mine) + 1
+            last = mine[-1] if mine else None
+            entry = _append(handle, records, "opened", {"number": number, **about}, self._utc())
+        if not known:
+            _sync_folder(self.out)
+        before: PreviousBody | None = {"run_id": last.run_id, "head": last.head} if last else None
+        return Opening(
+            {"number": number, "entry": entry.hash, "previous": before},
+            {
+                "number": number,
+                "bench": about["bench"],
+                "earlier": [*self._earlier(mine, about), *self._strangers(runs, about)],
+            },
+        )
+
+    def close(self, folder: Path, conclusion: Conclusion) -> None:
+        """Register what became of a run; a second time only if it has been sealed or changed since.
+
+        Args:
+            folder: its run folder.
+            conclusion: what its journal amounts to.
+
+        Raises:
+            UsageError: the register is gone or broken, or was never told that this run began.
+        """
+        opened = conclusion.run["register"]["entry"]
+        if not self.path.exists():
+            raise UsageError(
+                f"{self.path} is gone: run {folder.name} was registered in it and cannot be "
+                "closed; restore it, then: hil seal"
+            )
+        sealed = read_seal(folder) if (folder / TAG_MANIFEST).exists() else None
+        body: ClosedBody = {
+            "run_id": conclusion.run["run_id"],
+            "opened": opened,
+            "head": conclusion.head,
+            "journal": _digest(folder / DATA / JOURNAL),
+            "manifest": sealed.manifest if sealed else "",
+            "signer": sealed.signer if sealed else "",
+            "verdict": conclusion.verdict.value,
+            "code": int(conclusion.exit_code),
+            "complete": conclusion.complete,
+            "serial": conclusion.serial,
+            "firmware": conclusion.firmware,
+        }
+        with self._locked() as handle:
+            records = self._tidy(handle)
+            run = next((run for run in _runs(records) if run.opened.hash == opened), None)
+            if run is None:
+                raise UsageError(
+                    f"{self.path} holds no opening entry of run {folder.name}: it is not the "
+                    "register that this run began in, or it was cut; restore it, then: hil seal"
+                )
+            if not run.closed or dict(run.closed[-1]) != body:
+                _append(handle, records, "closed", body, self._utc())
+
+    def knows(self, conclusion: Conclusion) -> bool:
+        """Whether a run began in this register; raises UsageError if the register is broken."""
+        opened = conclusion.run["register"]["entry"]
+        return any(entry.hash == opened for entry in self.entries())
+
+    def entries(self) -> tuple[Record, ...]:
+        """All whole entries, in order; none if there is no register.
+
+        Raises:
+            ChainBroken: an entry was changed, lost or added; names the first that does not fit.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return ()
+        return self._parsed(content)[0]
+
+    def _parsed(self, content: bytes) -> tuple[tuple[Record, ...], bytes]:
+        whole, end, tail = content.rpartition(b"\n")
+        try:
+            return tuple(read(whole + end)), tail
+        except ChainBroken as err:
+            raise ChainBroken(
+                f"{self.path}: {err}. It was changed by hand or by a faulty disk, and is not "
+                "renewed: restore it from a copy, or move it away together with the run folders "
+                "beside it, keep both, and begin in an empty folder with --out"
+            ) from err
+
+    def _tidy(self, handle: int) -> list[Record]:
+        """Read the locked register; a torn last line is cut off and kept as an entry."""
+        content = _content(handle)
+        records, tail = self._parsed(content)
+        found = list(records)
+        if tail:
+            os.ftruncate(handle, len(content) - len(tail))
+            text = tail.decode(errors="backslashreplace")
+            found.append(_append(handle, found, "torn", {"text": text}, self._utc()))
+        return found
+
+    @contextmanager
+    def _locked(self) -> Iterator[int]:
+        try:
+            self.out.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as err:
+            raise UsageError(f"--out {self.out}: cannot be written: {err.strerror}") from err
+        try:
+            self._wait_for(handle)
+            yield handle
+        finally:
+            os.close(handle)  # which unlocks it
+
+    def _wait_for(self, handle: int) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not _lock(handle):
+            if time.monotonic() > deadline:
+                raise UsageError(
+                    f"{self.path} is locked by another process for {PATIENCE:g} s; an entry takes "
+                    "milliseconds: look for a run that hangs"
+                )
+            time.sleep(_RETRY)
+
+    def _refuse_renewal(self) -> None:
+        """A register that is gone is not begun anew beside the runs that it held."""
+        orphans = [folder.name for folder in self._folders()]
+        if orphans:
+            raise UsageError(
+                f"{self.path} is gone, and {len(orphans)} run folders stand here, as "
+                f"{orphans[-1]}: a register is not renewed. Restore it, or begin in an empty "
+                "folder with --out"
+            )
+
+    def _folders(self) -> list[Path]:
+        """Run folders, oldest first; none if the folder itself is not there."""
+        if not self.out.is_dir():
+            return []
+        return [path for path in sorted(self.out.iterdir()) if (path / DATA / JOURNAL).is_file()]
+
+    def _earlier(self, runs: list[_Run], about: OpenedBody) -> list[EarlierBody]:
+        return [
+            self._row(run)
+            for run in runs
+            if run.opened.body["manufacturer"] == about["manufacturer"]
+            and run.opened.body["model"] == about["model"]
+        ]
+
+    def _row(self, run: _Run) -> EarlierBody:
+        last = run.closed[-1] if run.closed else {}
+        return {
+            "number": run.number,
+            "run_id": run.run_id,
+            "opened": run.opened.utc,
+            "operator": run.opened.body["operator"],
+            "serial": last.get("serial", ""),
+            "firmware": last.get("firmware", ""),
+            "verdict": last.get("verdict", ""),
+            "code": last.get("code"),
+            "state": self._state(run),
+            "head": run.head,
+        }
+
+    def _state(self, run: _Run) -> str:
+        """Whether a run stands as registered; its captures are for `hil verify` to look at."""
+        folder = self.out / run.run_id
+        journal = folder / DATA / JOURNAL
+        if not journal.is_file():
+            return MISSING
+        if not run.closed:
+            return NOT_CLOSED
+        told = run.closed[-1]
+        sealed = _digest(folder / MANIFEST)
+        same = _digest(journal) == told["journal"] and told["manifest"] in {"", sealed}
+        steady = len({entry["journal"] for entry in run.closed}) == 1
+        return AS_REGISTERED if same and steady else CHANGED
+
+    def _strangers(self, runs: list[_Run], about: OpenedBody) -> Iterator[EarlierBody]:
+        """Run folders of this device on this bench that the register does not know."""
+        known = {run.run_id for run in runs}
+        for folder in self._folders():
+            if folder.name in known:
+                continue
+            try:
+                run, plan = (record.body for record in read_journal(folder).records[:2])
+                mine = (plan["bench_name"], plan["manufacturer"], plan["model"]) == (
+                    about["bench"],
+                    about["manufacturer"],
+                    about["model"],
+                )
+                operator = run["operator"]
+            except (UsageError, ValueError, KeyError, TypeError):
+                mine, operator = True, ""  # whatever it is, it is no run that can be left out
+            if mine:
+                yield {
+                    "number": 0,
+                    "run_id": folder.name,
+                    "opened": "",
+                    "operator": operator,
+                    "serial": "",
+                    "firmware": "",
+                    "verdict": "",
+                    "code": None,
+                    "state": NOT_REGISTERED,
+                    "head": "",
+                }
+
+
+def _lock(handle: int) -> bool:
+    """Lock a file for this process, unless another one holds it."""
+    if sys.platform != "win32":
+        try:
+            flock(handle, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+def _runs(records: list[Record]) -> list[_Run]:
+    closed: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        if record.kind == "closed":
+            closed.setdefault(record.body["opened"], []).append(record.body)
+    return [
+        _Run(record.body["number"], record, tuple(closed.get(record.hash, ())))
+        for record in records
+        if record.kind == "opened"
+    ]
+
+
+def _append(
+    handle: int, records: list[Record], kind: str, body: Mapping[str, Any], utc: datetime
+) -> Record:
+    """Write one entry behind those that were read, and bring it to the disk."""
+    last = records[-1] if records else None
+    chain = Chain(last.hash, last.n + 1) if last else Chain()
+    record = chain.append(kind, body, utc=utc, bench=None)
+    line = f"{record.line}\n".encode()
+    size = os.fstat(handle).st_size
+    try:
+        done = os.write(handle, line)
+        os.fsync(handle)
+    except OSError as err:
+        os.ftruncate(handle, size)
+        raise UsageError(f"the disk refused an entry of {REGISTER}: {err.strerror}") from err
+    if done != len(line):
+        os.ftruncate(handle, size)  # half an entry would be one that was never made
+        raise UsageError(f"the disk took {done} of {len(line)} bytes of an entry of {REGISTER}")
+    return record
+
+
+def _content(handle: int) -> bytes:
+    os.lseek(handle, 0, os.SEEK_SET)
+    parts = []
+    while part := os.read(handle, 1 << 20):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file, or nothing if there is none."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def _sync_folder(path: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

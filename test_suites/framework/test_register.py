@@ -1,0 +1,498 @@
+"""The register: no run is forgotten, and what became of the earlier ones stands in the next."""
+
+import json
+import multiprocessing
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from hil.conclusion import conclude
+from hil.errors import UsageError
+from hil.journal import ChainBroken
+from hil_fixtures import plan
+from hil_fixtures.plan import Options
+from hil_fixtures.software import packages, software, source_sha256
+from hil_reports.evidence import Evidence, read_journal, seal
+from hil_reports.evidence import register as module
+from hil_reports.evidence.register import Register
+from hil_reports.report import write_report
+from hil_reports.summary import summary_of
+
+PLAN = plan.make(Options(suites=("polarity",), operator="A. Tester"))
+HIL = [sys.executable, "-c", "from hil_fixtures.cli import main; main()"]
+GOOD = """
+from hil.scenario import Scenario
+from hil.features import peak
+from hil.units import mA, s
+from hil_fixtures.suite import requirement
+
+@requirement("LIM-CEIL")
+def test_it(bench, judge):
+    judge("LIM-CEIL", peak(bench.record(Scenario.treatment(1 * mA, hold=2 * s)).current))
+"""
+
+
+def utc_from(begin):
+    steps = count()
+    return lambda: begin + timedelta(seconds=next(steps))
+
+
+CLOCK = utc_from(datetime(2026, 3, 1, 9, tzinfo=UTC))
+
+
+def begin(out, made=PLAN):
+    """Begin a run and leave it as a killed one would."""
+    evidence = plan.begin(out, made, [], CLOCK)
+    evidence.close()
+    return evidence.folder
+
+
+def end(folder, *, sealed=True):
+    """End a run that judged nothing, and close it in the register."""
+    with Evidence.resume(folder, CLOCK) as evidence:
+        evidence.append("end", {"pytest_exit": 0, "seconds": 1.0})
+    if sealed:
+        seal(folder)
+    close(folder)
+    return folder
+
+
+def close(folder):
+    Register(folder.parent, CLOCK).close(folder, conclude(read_journal(folder).records))
+
+
+def run_of(folder):
+    return read_journal(folder).records[0].body
+
+
+def earlier(folder):
+    """State and run id of each earlier run that a run lists."""
+    rows = conclude(read_journal(folder).records).earlier
+    return [(row["number"], row["run_id"], row["state"]) for row in rows]
+
+
+def entries(out):
+    return [(entry.kind, entry.body) for entry in Register(out, CLOCK).entries()]
+
+
+def test_a_first_run_has_number_1_and_nothing_before_it(tmp_path):
+    folder = begin(tmp_path / "runs")
+    assert run_of(folder)["register"]["number"] == 1
+    assert run_of(folder)["register"]["previous"] is None
+    assert earlier(folder) == []
+    assert [record.kind for record in read_journal(folder).records] == ["run", "plan", "register"]
+
+
+def test_each_run_opens_with_the_head_of_the_run_before_it(tmp_path):
+    first, second = end(begin(tmp_path)), end(begin(tmp_path))
+    third = begin(tmp_path)
+    told = [run_of(folder)["register"] for folder in (first, second, third)]
+    assert [entry["number"] for entry in told] == [1, 2, 3]
+    heads = [read_journal(folder).records[-1].hash for folder in (first, second)]
+    assert [entry["previous"] for entry in told[1:]] == [
+        {"run_id": first.name, "head": heads[0]},
+        {"run_id": second.name, "head": heads[1]},
+    ]
+    hashes = [entry.hash for entry in Register(tmp_path, CLOCK).entries()]
+    assert [entry["entry"] for entry in told] == [hashes[0], hashes[2], hashes[4]]
+    assert earlier(third) == [(1, first.name, "as registered"), (2, second.name, "as registered")]
+
+
+def test_the_entry_stands_before_the_first_record(tmp_path, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Evidence, "create", stop)
+    with pytest.raises(KeyboardInterrupt):
+        plan.begin(tmp_path, PLAN, [], CLOCK)
+    assert [kind for kind, _ in entries(tmp_path)] == ["opened"]
+    monkeypatch.undo()
+    (row,) = conclude(read_journal(begin(tmp_path)).records).earlier
+    assert (row["number"], row["state"], row["code"]) == (1, "missing", None)
+
+
+def test_a_closing_entry_says_what_became_of_the_run(tmp_path):
+    folder = end(begin(tmp_path))
+    (_, opened), (_, closed) = entries(tmp_path)
+    found = conclude(read_journal(folder).records)
+    assert opened["operator"] == "A. Tester"
+    assert closed["run_id"] == opened["run_id"] == folder.name
+    assert closed["head"] == found.head
+    assert (closed["verdict"], closed["code"], closed["complete"]) == ("NO_VERDICT", 10, True)
+    assert len(closed["manifest"]) == len(closed["journal"]) == 64
+
+
+def test_a_killed_run_is_opened_and_not_closed(tmp_path):
+    killed = begin(tmp_path)
+    after = begin(tmp_path)
+    assert earlier(after) == [(1, killed.name, "not closed")]
+    assert run_of(after)["register"]["previous"] == {"run_id": killed.name, "head": ""}
+
+
+def test_a_deleted_run_is_a_row(tmp_path):
+    gone, kept = end(begin(tmp_path)), end(begin(tmp_path))
+    gone.rename(tmp_path.parent / f"{tmp_path.name} elsewhere")
+    assert earlier(begin(tmp_path)) == [
+        (1, gone.name, "missing"),
+        (2, kept.name, "as registered"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["data/journal.jsonl", "manifest-sha256.txt"])
+def test_a_changed_run_is_a_row(tmp_path, name):
+    folder = end(begin(tmp_path))
+    path = folder / name
+    path.write_bytes(path.read_bytes().replace(b"a", b"b", 1))
+    assert earlier(begin(tmp_path)) == [(1, folder.name, "changed")]
+
+
+def test_a_run_without_its_seal_any_more_is_changed(tmp_path):
+    folder = end(begin(tmp_path))
+    (folder / "manifest-sha256.txt").unlink()
+    assert earlier(begin(tmp_path)) == [(1, folder.name, "changed")]
+
+
+def test_a_run_that_is_sealed_later_is_closed_again_and_stands_as_registered(tmp_path):
+    folder = end(begin(tmp_path), sealed=False)
+    seal(folder)
+    close(folder)
+    close(folder)  # nothing new: no entry
+    assert [kind for kind, _ in entries(tmp_path)] == ["opened", "closed", "closed"]
+    assert earlier(begin(tmp_path)) == [(1, folder.name, "as registered")]
+
+
+def test_a_run_whose_end_was_written_twice_differently_is_changed(tmp_path):
+    folder = end(begin(tmp_path), sealed=False)
+    with Evidence.resume(folder, CLOCK) as evidence:
+        evidence.append("end", {"pytest_exit": 0, "seconds": 2.0})
+    close(folder)
+    assert earlier(begin(tmp_path)) == [(1, folder.name, "changed")]
+
+
+def test_a_run_folder_that_the_register_does_not_know_is_a_row(tmp_path):
+    end(begin(tmp_path))
+    foreign = end(begin(tmp_path.parent / f"{tmp_path.name} other"))
+    foreign.rename(tmp_path / foreign.name)
+    assert earlier(begin(tmp_path))[1:] == [(0, foreign.name, "not registered")]
+
+
+def test_a_register_whose_end_was_cut_off_shows_by_the_folders(tmp_path):
+    first, second = end(begin(tmp_path)), end(begin(tmp_path))
+    path = tmp_path / "register.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:2]))
+    third = begin(tmp_path)
+    assert earlier(third) == [
+        (1, first.name, "as registered"),
+        (0, second.name, "not registered"),
+    ]
+
+
+def test_a_register_that_is_gone_is_not_renewed(tmp_path):
+    folder = end(begin(tmp_path))
+    (tmp_path / "register.jsonl").unlink()
+    with pytest.raises(
+        UsageError, match=f"is gone, and 1 run folders stand here, as {folder.name}"
+    ):
+        begin(tmp_path)
+    assert not (tmp_path / "register.jsonl").exists()
+    with pytest.raises(UsageError, match="cannot be closed; restore it"):
+        close(folder)
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_changed_entry_is_refused_with_what_to_do(tmp_path, place):
+    end(begin(tmp_path))
+    begin(tmp_path)
+    path = tmp_path / "register.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[place] = lines[place].replace(b'"utc":"2026', b'"utc":"2025')
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(ChainBroken, match=rf"record {place} .*not renewed: restore .*--out"):
+        begin(tmp_path)
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_an_entry_taken_out_is_refused(tmp_path):
+    end(begin(tmp_path))
+    begin(tmp_path)
+    path = tmp_path / "register.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(lines[0] + lines[2])
+    with pytest.raises(ChainBroken, match="record 1 does not follow"):
+        begin(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [1, 40, 250])
+def test_an_entry_that_was_torn_is_kept_as_text(tmp_path, cut):
+    end(begin(tmp_path))
+    path = tmp_path / "register.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-cut])
+    begin(tmp_path)
+    assert [kind for kind, _ in entries(tmp_path)] == ["opened", "torn", "opened"]
+    torn = whole.splitlines(keepends=True)[1][:-cut].decode()
+    assert entries(tmp_path)[1][1] == {"text": torn}
+
+
+def test_a_run_cannot_be_closed_in_another_register(tmp_path):
+    folder = begin(tmp_path / "one")
+    begin(tmp_path / "two")
+    found = conclude(read_journal(folder).records)
+    other = Register(tmp_path / "two", CLOCK)
+    assert not other.knows(found)
+    assert Register(tmp_path / "one", CLOCK).knows(found)
+    with pytest.raises(UsageError, match="holds no opening entry of run"):
+        other.close(folder, found)
+
+
+def test_each_bench_counts_its_own_runs(tmp_path):
+    other = replace(PLAN, bench=replace(PLAN.bench, name="bench 2"))
+    begin(tmp_path)
+    mine = begin(tmp_path, other)
+    assert run_of(mine)["register"]["number"] == 1
+    assert run_of(mine)["register"]["previous"] is None
+    assert earlier(mine) == []
+    assert run_of(begin(tmp_path))["register"]["number"] == 2
+
+
+def test_another_device_model_counts_but_is_no_row(tmp_path):
+    other = replace(PLAN, profile=replace(PLAN.profile, model="Ionto 9"))
+    begin(tmp_path, other)
+    folder = begin(tmp_path)
+    assert run_of(folder)["register"]["number"] == 2
+    assert earlier(folder) == []
+
+
+def open_many(out, times):
+    for _ in range(times):
+        begin(out)
+
+
+def test_runs_in_parallel_each_have_their_own_number(tmp_path):
+    out = tmp_path / "runs"
+    started = [
+        multiprocessing.get_context("fork").Process(target=open_many, args=(out, 15))
+        for _ in range(4)
+    ]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(60)
+        assert process.exitcode == 0
+    assert [body["number"] for _, body in entries(out)] == list(range(1, 61))
+    folders = [path for path in out.iterdir() if path.is_dir()]
+    assert sorted(run_of(folder)["register"]["number"] for folder in folders) == list(range(1, 61))
+
+
+def test_a_lock_that_is_never_given_back_is_named(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    begin(tmp_path)
+    monkeypatch.setattr(module, "PATIENCE", 0.1)
+    with (tmp_path / "register.jsonl").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(UsageError, match=r"is locked by another process for 0\.1 s"):
+            begin(tmp_path)
+
+
+def test_a_full_disk_leaves_no_half_entry(tmp_path, monkeypatch):
+    end(begin(tmp_path))
+    before = (tmp_path / "register.jsonl").read_bytes()
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda handle, data: write(handle, data[:20]))
+    with pytest.raises(UsageError, match=r"took 20 of \d+ bytes"):
+        begin(tmp_path)
+    monkeypatch.undo()
+    assert (tmp_path / "register.jsonl").read_bytes() == before
+    begin(tmp_path)
+
+
+def test_a_register_in_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refuse)  # as root nothing is unwritable
+    with pytest.raises(UsageError, match=r"^--out .*: cannot be written: Permission denied$"):
+        Register(tmp_path, CLOCK).open(entry_of(PLAN))
+
+
+def entry_of(made):
+    return {
+        "run_id": "r1",
+        "bench": made.bench.name,
+        "manufacturer": made.profile.manufacturer,
+        "model": made.profile.model,
+        "operator": made.operator,
+        "provenance": made.provenance,
+    }
+
+
+def hil_run(folder, *arguments):
+    return subprocess.run(
+        [*HIL, "run", "--out", "runs", "--depth", "smoke", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def runs_in(out):
+    return sorted(path for path in out.iterdir() if path.is_dir())
+
+
+def test_a_run_until_green_shows_in_the_report_of_the_green_one(tmp_path):
+    (tmp_path / "test_mine.py").write_text(GOOD)
+    more = ["--suite", "current-limits", "--", "test_mine.py"]
+    codes = [
+        hil_run(tmp_path, *fault, *more).returncode
+        for fault in (["--fault", "F01"], ["--fault", "F01"], [])
+    ]
+    out = tmp_path / "runs"
+    kinds = [kind for kind, _ in entries(out)]
+    assert kinds == ["opened", "closed"] * 3
+    last = conclude(read_journal(runs_in(out)[-1]).records)
+    rows = last.earlier
+    assert [row["code"] for row in rows] == codes[:2] == [10, 10]
+    assert {row["serial"] for row in rows} == {"SIM-stimulator-01"}
+    assert {row["state"] for row in rows} == {"as registered"}
+    page = (runs_in(out)[-1] / "report" / "index.html").read_text()
+    page = " ".join(re.sub("<[^>]*>", " ", page).split())
+    assert "Number 3 on built-in simulated bench; 2 earlier runs of this device model" in page
+    for row in rows:
+        assert row["run_id"] in page
+
+
+def is_armed(journal):
+    return '"kind":"armed"' in journal.read_text()
+
+
+def test_a_killed_supervisor_is_closed_by_hil_seal(tmp_path):
+    (tmp_path / "test_mine.py").write_text(GOOD.replace("hold=2 * s", "hold=1000 * s"))
+    line = [*HIL, "run", "--out", "runs", "--depth", "smoke", "--suite", "current-limits"]
+    process = subprocess.Popen([*line, "--", "test_mine.py"], cwd=tmp_path, start_new_session=True)
+    out = tmp_path / "runs"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any(map(is_armed, out.glob("*/data/journal.jsonl"))):
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+    assert [kind for kind, _ in entries(out)] == ["opened"]
+    (folder,) = runs_in(out)
+    done = subprocess.run(
+        [*HIL, "seal", str(folder)], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 20, done.stderr
+    kind, closed = entries(out)[-1]
+    assert (kind, closed["run_id"]) == ("closed", folder.name)
+    assert (closed["code"], closed["complete"]) == (20, False)
+
+
+def plain_pytest(folder, *arguments):
+    (folder / "test_mine.py").write_text(GOOD)
+    line = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull]
+    line += [f"--rootdir={folder}", "--hil-depth=smoke", "--hil-suite=current-limits", *arguments]
+    return subprocess.run(
+        [*line, "test_mine.py"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+def test_plain_pytest_registers_too(tmp_path):
+    plain_pytest(tmp_path, "--hil-operator=B. Tester")
+    opened, closed = entries(tmp_path / "runs")
+    assert (opened[0], opened[1]["number"], opened[1]["operator"]) == ("opened", 1, "B. Tester")
+    assert (closed[0], closed[1]["manifest"], closed[1]["complete"]) == ("closed", "", True)
+
+
+def test_a_run_names_who_answers_and_what_judged(tmp_path):
+    body = run_of(begin(tmp_path))
+    assert body["operator"] == "A. Tester"
+    assert body["software"] == software()
+    assert body["version"] == body["software"]["packages"]["stimproof"]
+    assert {"numpy", "pytest", "pyvisa", "h5py"} <= set(body["software"]["packages"])
+    assert "ruff" not in packages()  # asked for by an extra only
+    assert len(body["software"]["sha256"]) == 64
+
+
+def test_without_a_name_the_operator_is_the_login_name(monkeypatch):
+    monkeypatch.setenv("LOGNAME", "carol")
+    assert plan.make(Options()).operator == "carol"
+
+    def nobody():
+        raise OSError("no name for this user id")
+
+    monkeypatch.setattr(plan.getpass, "getuser", nobody)
+    assert plan.make(Options()).operator == "not stated"
+
+
+def test_two_checkouts_of_one_version_differ_by_their_hash(tmp_path):
+    sources = {}
+    for name in ("a", "b", "c"):
+        folder = tmp_path / name / "package"
+        folder.mkdir(parents=True)
+        (folder / "one.py").write_text("x = 1\n")
+        (folder / "two.toml").write_text("")
+        sources[name] = folder
+    (sources["b"] / "__pycache__").mkdir()
+    (sources["b"] / "__pycache__" / "one.pyc").write_bytes(b"x")
+    same = source_sha256([sources["a"]])
+    assert source_sha256([sources["b"]]) == same  # wherever it lies, whatever Python made of it
+    (sources["c"] / "one.py").write_text("x = 2\n")
+    assert source_sha256([sources["c"]]) != same
+    (sources["a"] / "two.toml").rename(sources["a"] / "three.toml")
+    assert source_sha256([sources["a"]]) != same
+
+
+def test_a_runner_of_another_source_is_refused(tmp_path):
+    folder = begin(tmp_path)
+    run, planned = (record.body for record in read_journal(folder).records[:2])
+    plan.compare(PLAN, {**run, **planned})
+    changed = {**run, **planned, "software": {**run["software"], "sha256": "0" * 64}}
+    with pytest.raises(UsageError, match="source of stimproof: not as planned"):
+        plan.compare(PLAN, changed)
+
+
+def test_where_hardware_is_required_a_simulated_run_never_complies(tmp_path):
+    done = hil_run(tmp_path, "--require", "hardware", "--suite", "polarity")
+    assert done.returncode == 10
+    (folder,) = runs_in(tmp_path / "runs")
+    summary = json.loads((folder / "report" / "summary.json").read_text())
+    assert (summary["code"], summary["complies"], summary["required"]) == (10, False, "HARDWARE")
+    assert summary["verdict"] == "PASS"
+    assert summary["reasons"][0].startswith("HARDWARE was required, this run is SIMULATED: ")
+    assert "HARDWARE was required" in done.stdout
+    page = (folder / "report" / "index.html").read_text()
+    assert "HARDWARE was required" in page
+
+
+def test_plain_pytest_is_not_green_either_where_hardware_is_required(tmp_path):
+    done = plain_pytest(tmp_path, "--hil-require=hardware")
+    assert done.returncode != 0
+    assert "HARDWARE was required" in done.stdout
+
+
+def test_the_summary_names_register_operator_and_what_was_required(tmp_path):
+    first, folder = end(begin(tmp_path)), end(begin(tmp_path))
+    summary = summary_of(write_report(folder))
+    assert summary["operator"] == "A. Tester"
+    assert summary["required"] == ""
+    assert summary["register"] == {
+        "number": 2,
+        "entry": run_of(folder)["register"]["entry"],
+        "previous_run": first.name,
+        "previous_head": read_journal(first).records[-1].hash,
+    }
