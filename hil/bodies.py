@@ -13,7 +13,7 @@ from hil.decision import Judgement
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.mask import Mask
-from hil.measurement import Measurement
+from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil.rule import Rule
 
@@ -277,6 +277,7 @@ class JudgementBody(TypedDict):
     reason: str
     measured: MeasuredBody | None
     at: str | None
+    at_origin: NotRequired[str]  # product of figures of the device that `at` is, if it is one
     lower: str | None
     upper: str | None
     rule: str  # empty if nothing was compared
@@ -419,6 +420,8 @@ def judgement_body(test: str, judgement: Judgement, record: str = "") -> Judgeme
         "share": judgement.share,
         "warning": judgement.warning,
     }
+    if origin := getattr(judgement.at, "origin", ""):  # of what was refused, it may be anything
+        body["at_origin"] = origin
     if record:
         body["record"] = record
     return body
@@ -449,6 +452,47 @@ def measured_body(measured: Measurement) -> MeasuredBody:
     }
 
 
+def measured_of(body: MeasuredBody) -> Measurement:
+    """Rebuild a measurement from what `measured_body` wrote.
+
+    Raises:
+        UsageError: the body is no measurement: what is missing, or what cannot be read.
+    """
+    try:
+        return Measurement(
+            value=Decimal(body["value"]),
+            dimension=Dimension(body["unit"]),
+            components=tuple(
+                Component(
+                    part["id"],
+                    _figure(part["u"]),
+                    _figure(part["sensitivity"]),
+                    math.inf if part["dof"] is None else _figure(part["dof"]),
+                )
+                for part in body["components"]
+            ),
+            instruments=tuple(body["instruments"]),
+            calibration=Calibration(body["calibration"]),
+            captures=tuple(body["captures"]),
+            raw=None if body["raw"] is None else Decimal(body["raw"]),
+            censored=body["censored"],
+            note=body["note"],
+            derivation=body["derivation"],
+        )
+    except (KeyError, TypeError, ValueError, ArithmeticError) as err:
+        why = f"{type(err).__name__}: {err}"
+        raise UsageError(f"a record of a measurement cannot be read: {why}; it is {body}") from err
+
+
 def _number(value: float) -> float | str:
     """A float that JSON carries; NaN and infinities, as after an overload, become text."""
     return value if math.isfinite(value) else str(value)
+
+
+def _figure(written: object) -> float:
+    """What `_number` wrote."""
+    if isinstance(written, str):
+        return float(written)
+    if isinstance(written, (int, float)):
+        return written
+    raise TypeError(f"{written!r} is no number")

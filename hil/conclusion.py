@@ -23,11 +23,13 @@ from hil.bodies import (
     RequirementBody,
     RunBody,
     TestEndBody,
+    requirement_of,
 )
 from hil.docket import Docket
 from hil.errors import UsageError
 from hil.journal import Record
 from hil.replay import replayed
+from hil.requirement import Requirement
 from hil.verdict import ExitCode, Verdict, exit_code, worst
 
 _ORDER = list(Verdict)
@@ -158,7 +160,7 @@ def conclude(journal: Iterable[Record]) -> Conclusion:
 
 
 def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusion:
-    records = _weighed(records, {req["id"]: req["rule"] for req in plan["requirements"]})
+    records = _weighed(records, {req["id"]: requirement_of(req) for req in plan["requirements"]})
     tests = _tests(records)
     judgements: list[JudgementBody] = _bodies(records, "judgement")
     rows = tuple(_requirement_row(req, tests, judgements) for req in plan["requirements"])
@@ -189,7 +191,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
     )
 
 
-def _weighed(records: list[Record], rules: Mapping[str, str]) -> list[Record]:
+def _weighed(records: list[Record], requirements: Mapping[str, Requirement]) -> list[Record]:
     """The records, each judgement with the verdict that it has in its place in this journal."""
     docket = Docket()
     doubtful = _doubtful(records)
@@ -200,7 +202,8 @@ def _weighed(records: list[Record], rules: Mapping[str, str]) -> list[Record]:
             weighed.append(record)
             continue
         body: JudgementBody = record.body  # type: ignore[assignment]  # checked by kind just above
-        verdict, reason = _standing(body, rules.get(body["requirement"], ""), docket, doubtful)
+        planned = requirements.get(body["requirement"])
+        verdict, reason = _standing(body, planned, docket, doubtful)
         if verdict.value != body["verdict"]:
             record = replace(record, body={**body, "verdict": verdict.value, "reason": reason})
         weighed.append(record)
@@ -208,14 +211,17 @@ def _weighed(records: list[Record], rules: Mapping[str, str]) -> list[Record]:
 
 
 def _standing(
-    body: JudgementBody, rule: str, docket: Docket, doubtful: Mapping[str, str]
+    body: JudgementBody,
+    requirement: Requirement | None,
+    docket: Docket,
+    doubtful: Mapping[str, str],
 ) -> tuple[Verdict, str]:
     """Verdict of a judgement and why; never better than the one that was recorded."""
     measured = body["measured"]
     said = body["verdict"]
     if said not in _WORDS:
         return Verdict.ERROR, f"recorded as {said!r}, which is no verdict"
-    found = replayed(body, rule)
+    found = replayed(body, requirement)
     if found.value != said:
         return found, f"recorded as {said}; its own figures make it {found.value}"
     objection = docket.objection(body["test"], measured["captures"] if measured else ())

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil.bodies import measured_body, requirement_body
 from hil.conclusion import Conclusion, RequirementRow, conclude
 from hil.errors import UsageError
+from hil.exact import Dimension, Exact
 from hil.journal import Chain, Record
+from hil.measurement import Calibration, Component, Measurement
+from hil.requirement import Kind, Knowledge, Limit, Requirement
+from hil.rule import SIMPLE
 from hil.verdict import Verdict, worst
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -22,7 +28,13 @@ Entry = tuple[str, dict[str, Any]]
 
 
 def requirement(name: str, subject: str = "limits", *, mandatory: bool = True) -> dict[str, Any]:
-    return {"id": name, "subject": subject, "mandatory": mandatory, "rule": "simple"}
+    limit, source = Limit(Kind.AT_MOST, Exact.parse("1 A")), ("project", "project")
+    made = Requirement(
+        *(name, subject, name, name, limit, Dimension.CURRENT, *source, Knowledge.PROJECT),
+        rule=SIMPLE,
+        mandatory=mandatory,
+    )
+    return dict(requirement_body(made))
 
 
 def head(*requirements: dict[str, Any], partial: str = "") -> list[Entry]:
@@ -44,12 +56,12 @@ def end(test: str, outcome: str = "passed", detail: str = "") -> Entry:
 
 
 def judged(test: str, name: str, verdict: str = "PASS", margin: str | None = None) -> Entry:
-    """A judgement of 0 A against an upper limit that makes it what it is recorded as."""
-    usual = "-1" if verdict == "FAIL" else "1"
-    measured = {"value": "0", "unit": "A", "calibration": "valid", "censored": False}
-    measured |= {"instruments": [], "captures": []}
-    body = {"test": test, "requirement": name, "verdict": verdict, "margin": margin}
-    figures = {"measured": measured | {"components": []}, "lower": None, "upper": margin or usual}
+    """A judgement of a current that lies inside of 1 A by the margin."""
+    inside = Decimal(margin or ("-1" if verdict == "FAIL" else "1"))
+    budget, valid = (Component("gain", 1e-9),), Calibration.VALID
+    measured = Measurement(1 - inside, Dimension.CURRENT, budget, calibration=valid)
+    body = {"test": test, "requirement": name, "verdict": verdict, "margin": margin, "at": None}
+    figures = {"measured": dict(measured_body(measured))}
     return "judgement", body | figures | {"reason": f"{name} is {verdict} by {margin}"}
 
 
