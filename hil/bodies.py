@@ -243,6 +243,26 @@ class RecalledBody(TypedDict):
     test: str
 
 
+class StimulusBody(TypedDict):
+    """Kind `stimulus`: a command that changes the output, before it reaches the wire."""
+
+    role: str  # of the instrument that carries it out
+    command: str
+    value: str  # what was asked for; empty if the command says all
+    transcript: int  # byte of the transcript at which it begins
+
+
+class ReadingBody(TypedDict):
+    """Kind `reading`: a single reading that a verdict or a proof of off rests on."""
+
+    quantity: str  # what was read, and when
+    role: str
+    serial: str
+    value: str  # decimal text, or what the instrument said
+    unit: str  # SI, or empty
+    transcript: int  # byte of the transcript at which its exchange begins
+
+
 class SafeStateBody(TypedDict):
     """Kind `safe_state`: both proofs of off."""
 
@@ -374,7 +394,8 @@ def requirement_of(body: RequirementBody) -> Requirement:
             roles=tuple(body["roles"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as err:
-        raise UsageError(f"this record of a requirement cannot be read, {err!r}: {body}") from err
+        why = f"{type(err).__name__}: {err}"
+        raise UsageError(f"a record of a requirement cannot be read: {why}; it is {body}") from err
 
 
 def _limit_of(parts: LimitBody) -> Limit:
