@@ -125,6 +125,7 @@ class PlanBody(TypedDict):
     device_class: str
     bench_name: str
     wiring: dict[str, str]
+    catalogues: list[DocumentBody]  # from which the requirements were read
     figures: list[dict[str, str]]  # name, value, source, why, status
     requirements: list[RequirementBody]
 

@@ -114,7 +114,7 @@ class Conclusion:
     safe_states: tuple[Mapping[str, Any], ...]
     """Bodies of kind `safe_state`."""
     documents: tuple[DocumentBody, ...]
-    """Configuration files: of the plan, then those of kind `document`."""
+    """Device, bench and catalogues of the plan, then those of kind `document`."""
     plugins: tuple[str, ...]
     """Plugins that were loaded in the runner."""
     collection_errors: tuple[str, ...]
@@ -183,7 +183,12 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         head=records[-1].hash,
         records=tuple(_bodies(records, "record")),
         safe_states=tuple(_bodies(records, "safe_state")),
-        documents=(plan["device"], plan["bench"], *_bodies(records, "document")),
+        documents=(
+            plan["device"],
+            plan["bench"],
+            *plan["catalogues"],
+            *_bodies(records, "document"),
+        ),
         plugins=_listed(records, "plugins"),
         collection_errors=_listed(records, "errors"),
         aborts=tuple(_bodies(records, "abort")),

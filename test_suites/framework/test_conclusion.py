@@ -38,7 +38,7 @@ def requirement(name: str, subject: str = "limits", *, mandatory: bool = True) -
 
 
 def head(*requirements: dict[str, Any], partial: str = "") -> list[Entry]:
-    plan = {"device": {}, "bench": {}, "requirements": list(requirements)}
+    plan = {"device": {}, "bench": {}, "catalogues": [], "requirements": list(requirements)}
     return [("run", {"partial": partial}), ("plan", plan)]
 
 

@@ -121,6 +121,7 @@ class Run:
                 "model": "Ionto 4",
                 "device_class": "iontophoresis",
                 "bench_name": "simulated bench",
+                "catalogues": [],
                 "wiring": {"ammeter": "in series, high side"},
                 "figures": [
                     {
