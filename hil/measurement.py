@@ -175,6 +175,33 @@ def truth(
     )
 
 
+def counted(
+    number: int,
+    note: str,
+    *,
+    captures: Iterable[str] = (),
+    instruments: Iterable[str] = (),
+    calibration: Calibration = Calibration.VALID,
+) -> Measurement:
+    """A whole number of things, exact and so without uncertainty, for a requirement on a count.
+
+    Args:
+        number: 0 or more; judged, anything but a whole number is an ERROR.
+        note: what was counted, in one line for the report.
+        captures: hashes of the captures that show it.
+        instruments: serial numbers of the instruments that show it.
+        calibration: state of the poorest of them; VALID is right only where no instrument is.
+    """
+    return Measurement(
+        Decimal(number),
+        Dimension.COUNT,
+        instruments=tuple(instruments),
+        calibration=calibration,
+        captures=tuple(captures),
+        note=note,
+    )
+
+
 def _scaled(components: tuple[Component, ...], factor: float) -> tuple[Component, ...]:
     return tuple(replace(part, sensitivity=part.sensitivity * factor) for part in components)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, Context, Decimal
 from enum import Enum
 
 from hil.errors import UsageError
@@ -23,6 +23,8 @@ RULES = (
 """What a rule may be, for messages."""
 _MANAGED = Context(prec=34)
 """Decimal's exp and ln are rounded correctly: a replay on another machine gives the same digits."""
+_WRITTEN = Context(prec=12, rounding=ROUND_CEILING)
+"""A guard band is written with 12 digits, and never narrower than it was worked out."""
 _SHARE = re.compile(r"guard factor (\d+(?:\.\d+)?)")
 
 
@@ -52,7 +54,10 @@ class Rule:
     def __post_init__(self) -> None:
         if (self.guard is Guard.SHARE) != (self.factor is not None):
             raise UsageError(f"rule {self.guard.value!r} and factor {self.factor}: {RULES}")
-        if self.factor is not None and not 0 < self.factor <= LARGEST_FACTOR:
+        known = self.factor is None or (
+            self.factor.is_finite() and 0 < self.factor <= LARGEST_FACTOR
+        )
+        if not known:
             raise UsageError(f"guard factor {self.factor}: {RULES}")
 
     @classmethod
@@ -109,10 +114,10 @@ def _managed(expanded: Decimal, half: Decimal | None) -> Decimal:
     if expanded == 0:
         return Decimal(0)  # TUR without bound: w is negative there, and then 0
     if half == 0:
-        return _MANAGED.multiply(expanded, Decimal("1.04"))  # TUR = 0: the exponential is 0
+        return _WRITTEN.multiply(expanded, Decimal("1.04"))  # TUR = 0: the exponential is 0
     ratio = _MANAGED.divide(half, expanded)
     power = _MANAGED.subtract(
         _MANAGED.multiply(Decimal("0.38"), ratio.ln(_MANAGED)), Decimal("0.54")
     )
     factor = _MANAGED.subtract(Decimal("1.04"), power.exp(_MANAGED))
-    return max(_MANAGED.multiply(expanded, factor), Decimal(0))
+    return max(_WRITTEN.multiply(expanded, factor), Decimal(0))

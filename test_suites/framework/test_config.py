@@ -776,7 +776,8 @@ def test_a_mistake_in_an_envelope_is_named(dimension, old, new, expected):
 @pytest.mark.parametrize(
     ("dimension", "limit", "more", "expected"),
     [
-        ("current", '{ kind = "between", lower = "2 mA" }', "", ("MY-17.limit", "needs an upper limit")),
+        ("current", '{ kind = "between", lower = "2 mA" }', "",
+         ("MY-17.limit", "needs an upper limit")),
         ("current", '{ kind = "between", lower = "2 mA", upper = "1 mA" }', "",
          ("MY-17.limit", "lies nothing")),
         ("count", '{ kind = "at most", figure = "1.5 count" }', "", ("MY-17.limit", "no count")),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from statistics import NormalDist
 from typing import Any
 
@@ -14,10 +16,10 @@ from hypothesis import strategies as st
 
 from hil.decision import bounds, judge
 from hil.errors import UsageError
-from hil.exact import Dimension, Exact
-from hil.measurement import Calibration, Component, Measurement, truth
+from hil.exact import ARITHMETIC, Dimension, Exact
+from hil.measurement import Calibration, Component, Measurement, counted, truth
 from hil.requirement import Kind, Knowledge, Limit, Requirement
-from hil.rule import GUARDED, SIMPLE, Rule
+from hil.rule import GUARDED, METHOD_6, SIMPLE, Guard, Rule
 from hil.units import A, V, mA
 from hil.verdict import Verdict
 
@@ -64,6 +66,7 @@ def measured(milliamperes: str, u: float = 1e-5, **other: Any) -> Measurement:
     return Measurement(**(given | other))
 
 
+BETWEEN = Limit(Kind.BETWEEN, lower=Exact.parse("3500 uA"), upper=Exact.parse("0.004 A"))
 BOOLEAN = required(Kind.TRUE, None)
 HOLDS = truth(True, "lid open stops the current")
 
@@ -138,6 +141,192 @@ def test_boolean_requirement() -> None:
     assert judge(BOOLEAN, truth(False, "it flowed on")).reason == "it flowed on"
     assert judge(BOOLEAN, replace(HOLDS, value=Decimal("0.999"))).verdict is FAIL
     assert judge(BOOLEAN, replace(HOLDS, value=Decimal(2))).verdict is FAIL
+
+
+# --- every form of limit, every rule, both sides of each boundary --------------------------------
+
+SHARE = Rule(Guard.SHARE, Decimal("0.83"))
+WIDER = Rule(Guard.SHARE, Decimal("1.5"))
+DIGIT = Decimal("1E-30")
+AT = Exact.parse("3 mA")
+FORMS = {
+    "at most": (Limit(Kind.AT_MOST, Exact.parse("4 mA")), "0.004", +1),
+    "at least": (Limit(Kind.AT_LEAST, Exact.parse("4 mA")), "0.004", -1),
+    "between, above": (BETWEEN, "0.004", +1),
+    "between, below": (BETWEEN, "0.0035", -1),
+    "within, above": (Limit(Kind.WITHIN, Exact.parse("0.1 mA"), Decimal("0.05")), "0.00315", +1),
+    "within, below": (Limit(Kind.WITHIN, Exact.parse("0.1 mA"), Decimal("0.05")), "0.00285", -1),
+    "above by": (Limit(Kind.EXCESS, Exact.parse("0.1 mA")), "0.0031", +1),
+    "differs by, above": (Limit(Kind.DIFFERENCE, None, Decimal("0.05")), "0.00015", +1),
+    "differs by, below": (Limit(Kind.DIFFERENCE, None, Decimal("0.05")), "-0.00015", -1),
+}
+"""Limit, its tolerance limit T in A, and on which side of T the forbidden values lie."""
+
+
+@pytest.mark.parametrize("rule", [GUARDED, SIMPLE, SHARE, WIDER, METHOD_6], ids=str)
+@pytest.mark.parametrize(("limit", "edge", "side"), FORMS.values(), ids=FORMS)
+def test_each_row_of_the_verdict_table(limit: Limit, edge: str, side: int, rule: Rule) -> None:
+    """y > T is FAIL, T - w < y <= T INCONCLUSIVE, y <= T - w PASS; mirrored for a lower limit."""
+    if rule == METHOD_6 and not limit.two_sided:
+        with pytest.raises(UsageError, match="two-sided tolerances only"):
+            replace(required(), limit=limit, rule=rule)
+        return
+    requirement = replace(required(), limit=limit, rule=rule)
+    spread = 2e-5  # U = 40 uA: a ratio of 2.5 to 6.25, so that method 6 has a guard band or none
+    expanded = Decimal("0.00004")
+
+    def verdict(inward: Decimal) -> tuple[Verdict, Decimal, bool]:
+        value = ARITHMETIC.subtract(Decimal(edge), ARITHMETIC.multiply(inward, side))
+        found = judge(requirement, measured("0", spread, value=value), AT)
+        return found.verdict, found.guard, "within U of the limit" in found.reason
+
+    guard = verdict(Decimal(0))[1]
+    assert guard == rule.width(expanded, half(limit))
+    near = {
+        -expanded - DIGIT: (FAIL, False),
+        -expanded: (FAIL, True),
+        -DIGIT: (FAIL, True),
+        Decimal(0): (INCONCLUSIVE if guard else PASS, False),
+        ARITHMETIC.subtract(guard, DIGIT): (INCONCLUSIVE if guard else FAIL, not guard),
+        guard: (PASS, False),
+        ARITHMETIC.add(guard, DIGIT): (PASS, False),
+    }
+    for inward, expected in near.items():
+        assert (verdict(inward)[0], verdict(inward)[2]) == expected, inward
+
+
+def half(limit: Limit) -> Decimal | None:
+    """Half-width of a two-sided limit about 3 mA, in A."""
+    widths = {Kind.BETWEEN: "0.00025", Kind.WITHIN: "0.00015", Kind.DIFFERENCE: "0.00015"}
+    return Decimal(widths[limit.kind]) if limit.two_sided else None
+
+
+@pytest.mark.parametrize("rule", [GUARDED, SIMPLE, SHARE, METHOD_6], ids=str)
+def test_the_acceptance_limits_lie_w_inside(rule: Rule) -> None:
+    found = judge(replace(required(), limit=BETWEEN, rule=rule), measured("3.8", 4e-5))
+    assert found.rule == str(rule)
+    assert found.accept_lower == Decimal("0.0035") + found.guard
+    assert found.accept_upper == Decimal("0.004") - found.guard
+    assert found.tur == pytest.approx(3.125)
+    one_sided = judge(required(), measured("3"))
+    assert (one_sided.accept_lower, one_sided.accept_upper) == (None, Decimal("0.00398"))
+
+
+@pytest.mark.parametrize("milliamperes", ["3.5", "3.7", "3.75", "3.8", "4"])
+def test_guard_bands_that_cross_accept_nothing_and_say_so(milliamperes: str) -> None:
+    """w = 251 uA on a tolerance of +-250 uA."""
+    found = judge(replace(required(), limit=BETWEEN), measured(milliamperes, 1.255e-4))
+    assert found.verdict is INCONCLUSIVE
+    assert "no value can be accepted" in found.reason
+    assert (found.false_accept, found.worst_false_accept) == (None, None)
+    assert found.warning == "test uncertainty ratio 0.996, less than 4"
+    outside = judge(replace(required(), limit=BETWEEN), measured("4.001", 1.255e-4))
+    assert outside.verdict is FAIL
+
+
+def test_guard_bands_that_touch_accept_the_middle() -> None:
+    requirement = replace(required(), limit=BETWEEN)
+    assert judge(requirement, measured("3.75", 1.25e-4)).verdict is PASS
+    assert judge(requirement, measured("3.7500001", 1.25e-4)).verdict is INCONCLUSIVE
+
+
+# --- counts --------------------------------------------------------------------------------------
+
+
+def counts(kind: Kind, *texts: str) -> Requirement:
+    figures = [Exact.parse(text) for text in texts]
+    limit = Limit(kind, *figures) if len(figures) == 1 else Limit(kind, None, None, *figures)
+    return replace(required(), limit=limit, dimension=Dimension.COUNT)
+
+
+@pytest.mark.parametrize(
+    ("requirement", "passing"),
+    [
+        (counts(Kind.AT_MOST, "2 count"), {0, 1, 2}),
+        (counts(Kind.AT_MOST, "0 count"), {0}),
+        (counts(Kind.AT_LEAST, "2 count"), {2, 3, 4}),
+        (counts(Kind.BETWEEN, "1 count", "3 count"), {1, 2, 3}),
+        (counts(Kind.BETWEEN, "2 count", "2 count"), {2}),
+    ],
+)
+def test_a_count_is_compared_exactly_and_without_guard(
+    requirement: Requirement, passing: set[int]
+) -> None:
+    for number in range(5):
+        found = judge(requirement, counted(number, "restarts"))
+        assert found.verdict is (PASS if number in passing else FAIL)
+        assert (found.guard, found.rule, found.conformance) == (0, "", None)
+        assert "within U" not in found.reason
+
+
+def test_a_count_out_of_calibration_is_inconclusive() -> None:
+    of_none = counts(Kind.AT_MOST, "0 count")
+    for calibration in (Calibration.EXPIRED, Calibration.UNKNOWN, Calibration.DISPUTED):
+        found = judge(of_none, counted(0, "", calibration=calibration))
+        assert found.verdict is INCONCLUSIVE
+        assert judge(of_none, counted(1, "", calibration=calibration)).verdict is FAIL
+
+
+@pytest.mark.parametrize("value", ["0.5", "-1", "NaN", "Infinity", "1.0000000000000000001"])
+def test_what_is_no_whole_number_is_an_error(value: str) -> None:
+    found = judge(counts(Kind.AT_MOST, "9 count"), replace(counted(0, ""), value=Decimal(value)))
+    assert found.verdict is ERROR
+
+
+def test_a_count_with_an_uncertainty_is_an_error() -> None:
+    unsure = replace(counted(0, ""), components=(Component("a", 0.1),))
+    assert judge(counts(Kind.AT_MOST, "9 count"), unsure).verdict is ERROR
+
+
+def test_a_number_is_no_count() -> None:
+    requirement = counts(Kind.AT_MOST, "9 count")
+    for thing in (3, Decimal(3), measured("3"), HOLDS):
+        assert judge(requirement, thing).verdict is ERROR
+    assert judge(required(), counted(3, "")).verdict is ERROR
+
+
+# --- exactness at the boundary -------------------------------------------------------------------
+
+
+def test_ten_thousand_limits_in_three_units_each() -> None:
+    """On the limit, and one digit above and below: against integers, right every time."""
+    generator = random.Random(106)
+    wrong = compared = 0
+    for _ in range(10_000):
+        digits = generator.randint(1, 10 ** generator.randint(1, 9))
+        places = generator.randint(0, 9)  # the limit is digits x 10^-places mA
+        exact = Fraction(digits, 10**places)
+        for unit, shift in (("mA", 0), ("A", -3), ("uA", 3)):
+            text = f"{Decimal(digits).scaleb(shift - places):f} {unit}"
+            most = required(Kind.AT_MOST, text, rule=SIMPLE)
+            other = unit == "mA"  # once for each limit is the mirror judged as well
+            least = required(Kind.AT_LEAST, text, rule=SIMPLE) if other else None
+            for step in (-1, 0, 1):
+                number = 10 * digits + step  # one digit more than the limit has
+                read_unit, read_shift = generator.choice((("mA", 0), ("A", -3), ("uA", 3)))
+                read = Exact(Decimal(number).scaleb(read_shift - places - 1), read_unit)
+                value = measured("0", 0.0, value=read.base)
+                inside = Fraction(number, 10 ** (places + 1)) <= exact
+                wrong += judge(most, value).verdict is not (PASS if inside else FAIL)
+                compared += 1
+                if least is not None:
+                    inside = Fraction(number, 10 ** (places + 1)) >= exact
+                    wrong += judge(least, value).verdict is not (PASS if inside else FAIL)
+                    compared += 1
+    assert (wrong, compared) == (0, 120_000)
+
+
+def test_the_acceptance_limit_is_met_exactly_too() -> None:
+    """With U = 2 u from the shortest text of a float: on T - w PASS, one digit more not."""
+    generator = random.Random(8)
+    for _ in range(2_000):
+        limit = Decimal(generator.randint(1, 10**7)).scaleb(-generator.randint(3, 9))
+        u = float(Decimal(generator.randint(1, 999)).scaleb(-9))
+        requirement = required(Kind.AT_MOST, f"{limit:f} A")
+        edge = limit - Decimal(repr(2 * u))
+        assert judge(requirement, measured("0", u, value=edge)).verdict is PASS
+        beyond = edge + Decimal("1E-20")
+        assert judge(requirement, measured("0", u, value=beyond)).verdict is INCONCLUSIVE
 
 
 # --- it fails closed -----------------------------------------------------------------------------
