@@ -361,7 +361,7 @@ def _requirement_row(
     strays = [Verdict(body["verdict"]) for body in mine if body["test"] not in named]
     # A judgement by a test that was not planned for it, as of the bench ceiling, only worsens.
     verdict = worst([worst(test.by_requirement[name] for test in planned), *strays])
-    decisive = min(mine, key=_severity, default=None)
+    decisive = min(mine, key=severity, default=None)
     return RequirementRow(
         requirement,
         verdict,
@@ -372,7 +372,8 @@ def _requirement_row(
     )
 
 
-def _severity(body: JudgementBody) -> tuple[int, float]:
+def severity(body: JudgementBody) -> tuple[int, float]:
+    """Sort key of judgements: the worst verdict first, among equals the smallest margin."""
     margin = float(body["margin"]) if body["margin"] is not None else 0.0
     return _ORDER.index(Verdict(body["verdict"])), margin
 
