@@ -125,6 +125,7 @@ def _write(path: Path, content: bytes) -> None:
     with part.open("wb", buffering=0) as file:
         done = file.write(content)
         if done != len(content):
+            part.unlink()  # its room is wanted for the last records
             raise BenchError(f"the disk took {done} of {len(content)} bytes of {path.name}")
         os.fsync(file.fileno())
     os.replace(part, path)
