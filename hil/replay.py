@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+import hil.features  # noqa: F401  # it registers what a derivation names
+import hil.signs  # noqa: F401  # it too
 from hil.bodies import (
     JudgementBody,
     MeasuredBody,

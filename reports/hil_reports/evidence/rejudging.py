@@ -1,0 +1,79 @@
+"""The judgements of a run folder judged again, from the captures that lie in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from hil.bodies import PlanBody, requirement_of
+from hil.derivation import Sources
+from hil.errors import UsageError
+from hil.exact import Exact
+from hil.journal import Record
+from hil.replay import Rejudged, rejudged
+from hil.requirement import Requirement
+from hil_reports.evidence.folder import capture_loader
+
+_HELD = 16
+"""Captures kept in memory: one treatment is judged by several tests, one after the other."""
+
+
+def planned(records: Iterable[Record]) -> dict[str, Requirement]:
+    """Return the requirements of a journal's plan, by id; raises UsageError if it has no plan."""
+    for record in records:
+        if record.kind == "plan":
+            plan: PlanBody = record.body  # type: ignore[assignment]  # checked by kind just above
+            return {body["id"]: requirement_of(body) for body in plan["requirements"]}
+    raise UsageError("the journal holds no plan: nothing says by what it was to be judged")
+
+
+def rejudge_run(
+    folder: Path,
+    records: Iterable[Record],
+    requirements: Mapping[str, Requirement],
+    figure: Callable[[str], Exact] | None = None,
+) -> Iterator[Rejudged]:
+    """Judge every judgement of a run again.
+
+    Args:
+        folder: the run folder, which gives the captures; each is checked as it is read.
+        records: its journal.
+        requirements: by id, as planned or with other limits or rules.
+        figure: gives the figures of a changed device; None leaves every level as it was.
+    """
+    held = list(records)
+    load = lru_cache(maxsize=_HELD)(capture_loader(folder, held))
+    return rejudged(held, requirements, Sources(load, figure))
+
+
+def unfounded(folder: Path, records: Iterable[Record]) -> Iterator[tuple[int, str]]:
+    """Find the judgements that do not follow from their captures by the rule of the plan.
+
+    What is no raw data, or was measured by a feature that is not known here, is passed over.
+
+    Args:
+        folder: the run folder.
+        records: its journal.
+
+    Yields:
+        Number of the record, and what is wrong with it.
+
+    Raises:
+        UsageError: the journal holds no plan, or one that cannot be read.
+    """
+    held = list(records)
+    for found in rejudge_run(folder, held, planned(held)):
+        if found.differs and found.drift is None:
+            yield found.n, f"{found.was.get('requirement', 'a judgement')}: {_why(found)}"
+
+
+def _why(found: Rejudged) -> str:
+    if found.trouble:
+        return found.trouble
+    was, now = found.was, found.now
+    parts = [f"{was['verdict']} was recorded, its captures make it {now['verdict']}"]
+    if was["measured"] and now["measured"]:
+        values = (was["measured"]["value"], now["measured"]["value"])
+        parts.append(f"value {values[0]} was recorded, they make it {values[1]}")
+    return "; ".join(parts)
