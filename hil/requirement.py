@@ -234,4 +234,4 @@ class Requirement:
         """Its decision rule in words, as printed with each result."""
         if self.budgeted:
             return self.rule.text
-        return f"none: a {self.dimension.name.lower()} is exact"
+        return f"none: a {'count' if self.dimension is Dimension.COUNT else 'yes or no'} is exact"

@@ -15,6 +15,7 @@ from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.errors import UsageError
 from hil.verdict import ExitCode, Verdict
+from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
 from hil_reports.plot import Envelope, Marks, draw, envelope
 from hil_reports.signatures import NOT_SEALED
@@ -52,15 +53,6 @@ TONES = {
 }
 _NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
-DECISION_RULE = (
-    "Guarded acceptance, w = U, is the default for limits that protect the patient: with tolerance "
-    "limit T, measured value y and expanded uncertainty U (k = 2, about 95 %), PASS needs y at "
-    "least w = U inside the limit, so that the probability of a false acceptance is at most 2.5 % "
-    "for a normal distribution. Inside the limit by less than w is INCONCLUSIVE; beyond the limit "
-    "is FAIL. Simple acceptance, w = 0, is used where a requirement names it; its probability of a "
-    "false acceptance reaches 50 % at the limit. A value that is missing, not finite, without an "
-    "uncertainty budget or from an instrument out of calibration is never a PASS."
-)
 NO_PLOT = {"svg": "", "caption": ""}
 _PLOTS = 60  # a device that fails everywhere still gets a report of readable length
 _ROWS = 400  # judgements of one requirement printed in full; the worst come first
@@ -125,7 +117,7 @@ def view_of(
         "scope": _scope(conclusion),
         "partial": clean(run["partial"]),
         "lease": clean(run["lease"]),
-        "decision_rule": DECISION_RULE,
+        "decision_rule": rules_in_words(plan["requirements"]),
         "counts": _counts(row.verdict for row in conclusion.requirements),
         "test_counts": _counts(row.verdict for row in conclusion.tests),
         "not_evaluated": [
@@ -275,6 +267,8 @@ def _requirement(row: RequirementRow, plot: View) -> View:
         "verdict": mark(row.verdict),
         "remark": clean(row.remark, 700),
         "result": judged_line(row.decisive) if row.decisive else "",
+        "weighing": weighing(row.decisive) if row.decisive else "",
+        "warning": clean(row.decisive["warning"], 200) if row.decisive else "",
         "tests": [clean(test, 400) for test in row.tests],
         "judgements": [_judgement(judged) for judged in ranked[:_ROWS]],
         "unprinted": max(len(ranked) - _ROWS, 0),
@@ -338,7 +332,9 @@ def _judgement(body: JudgementBody) -> View:
         "verdict": mark(Verdict(body["verdict"])),
         "reason": clean(body["reason"], 700),
         "at": clean(body["at"] or DASH, 60),
-        "conformance": _share(body["conformance"]),
+        "conformance": DASH if body["conformance"] is None else share(body["conformance"]),
+        "weighing": weighing(body),
+        "warning": clean(body["warning"], 200),
         "captures": [],
         "note": "",
         "calibration": "",
@@ -358,15 +354,6 @@ def _judgement(body: JudgementBody) -> View:
 def _short(test: str) -> str:
     """Test without its module; the list of tests has the whole name."""
     return test.partition(":")[2] or test
-
-
-def _share(value: float | None) -> str:
-    """A probability, never rounded up to certainty."""
-    if value is None:
-        return DASH
-    if value >= 0.9999:
-        return "> 99.99 %"
-    return "< 0.01 %" if value < 0.0001 else f"= {value * 100:.2f} %"
 
 
 def _correlated(decisive: JudgementBody | None) -> bool:
