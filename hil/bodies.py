@@ -150,7 +150,8 @@ class RegisterBody(TypedDict):
 
     number: int
     bench: str
-    earlier: list[EarlierBody]
+    earlier: list[EarlierBody]  # the newest, and whatever is not as registered
+    older: dict[str, int]  # verdict to number of older runs, each as registered
 
 
 class ItemBody(TypedDict):

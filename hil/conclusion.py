@@ -14,12 +14,12 @@ from typing import Any
 from hil.bodies import (
     AbortBody,
     DocumentBody,
-    EarlierBody,
     EndBody,
     InstrumentBody,
     JudgementBody,
     MeasuredBody,
     PlanBody,
+    RegisterBody,
     RequirementBody,
     RunBody,
     TestEndBody,
@@ -121,8 +121,9 @@ class Conclusion:
     """What could not be collected."""
     aborts: tuple[AbortBody, ...]
     """Why the run ended early; empty if it did not."""
-    earlier: tuple[EarlierBody, ...]
-    """Earlier runs of this device model on this bench, as they stood when this one began."""
+    register: RegisterBody | None
+    """Earlier runs of this device model on this bench, as they stood when this one began; None if
+    the run was lost before it could say so."""
 
     @property
     def serial(self) -> str:
@@ -192,7 +193,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         plugins=_listed(records, "plugins"),
         collection_errors=_listed(records, "errors"),
         aborts=tuple(_bodies(records, "abort")),
-        earlier=tuple(row for body in _bodies(records, "register") for row in body["earlier"]),
+        register=next(iter(_bodies(records, "register")), None),
     )
 
 

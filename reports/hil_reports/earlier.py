@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hil.bodies import EarlierBody
+from hil.bodies import EarlierBody, RegisterBody
 from hil.conclusion import Conclusion
 from hil_reports.evidence.register import AS_REGISTERED, MISSING, NOT_CLOSED, STATES
 from hil_reports.text import DASH, clean, moment
 
 _ROWS = 40  # the newest; whatever is not as registered is printed however old it is
+_UNKNOWN: RegisterBody = {"number": 0, "bench": "", "earlier": [], "older": {}}
 
 
 def register_view(conclusion: Conclusion) -> dict[str, Any]:
     """Lay out the register number, what came before it, and what is odd there."""
     entry = conclusion.run["register"]
-    earlier = conclusion.earlier
+    found = conclusion.register or _UNKNOWN
+    earlier, older = found["earlier"], found["older"]
     shown = [
         row
         for place, row in enumerate(earlier)
         if place >= len(earlier) - _ROWS or row["state"] != AS_REGISTERED
     ]
+    said = told(earlier, older) if conclusion.register else "what came before it is not known"
     previous = entry["previous"]
     return {
-        "line": f"Number {entry['number']} on {clean(conclusion.plan['bench_name'])}; "
-        f"{told(earlier)}",
+        "line": f"Number {entry['number']} on {clean(conclusion.plan['bench_name'])}; {said}",
         "entry": entry["entry"],
         "previous": clean(previous["run_id"], 200) if previous else "",
         "previous_head": previous["head"] if previous else "",
         "rows": [_row(row) for row in reversed(shown)],
-        "unprinted": len(earlier) - len(shown),
+        "unprinted": len(earlier) - len(shown) + sum(older.values()),
         "states": [f"{state}: {meaning}" for state, meaning in _states(shown)],
     }
 
 
-def told(earlier: Sequence[EarlierBody]) -> str:
+def told(earlier: Sequence[EarlierBody], older: Mapping[str, int]) -> str:
     """Say how many runs of this device model came before, and what became of them."""
-    if not earlier:
+    total = len(earlier) + sum(older.values())
+    if not total:
         return "no earlier run of this device model"
-    ends = Counter(_end(row) for row in earlier)
-    odd = Counter(
-        row["state"] for row in earlier if row["state"] not in {AS_REGISTERED, NOT_CLOSED}
-    )
-    parts = [f"{count} {word}" for word, count in (ends + odd).items()]
-    runs = "run" if len(earlier) == 1 else "runs"
-    return f"{len(earlier)} earlier {runs} of this device model: {', '.join(parts)}"
+    ends = Counter({_word(verdict): count for verdict, count in older.items()})
+    ends.update(_end(row) for row in earlier)
+    ends.update(row["state"] for row in earlier if row["state"] not in {AS_REGISTERED, NOT_CLOSED})
+    runs = "run" if total == 1 else "runs"
+    parts = ", ".join(f"{count} {word}" for word, count in ends.items())
+    return f"{total} earlier {runs} of this device model: {parts}"
+
+
+def _word(verdict: str) -> str:
+    return clean(verdict, 40).replace("_", " ")
 
 
 def _end(row: EarlierBody) -> str:
     """Verdict of an earlier run, or why it has none."""
     if row["verdict"]:
-        return clean(row["verdict"], 40).replace("_", " ")
+        return _word(row["verdict"])
     return NOT_CLOSED if row["state"] in {NOT_CLOSED, MISSING} else "of unknown verdict"
 
 
@@ -69,7 +75,7 @@ def _row(row: EarlierBody) -> dict[str, Any]:
         "operator": clean(row["operator"], 100) or DASH,
         "serial": clean(row["serial"], 100) or DASH,
         "firmware": clean(row["firmware"], 100) or DASH,
-        "verdict": clean(row["verdict"], 40).replace("_", " ") or DASH,
+        "verdict": _word(row["verdict"]) or DASH,
         "code": DASH if row["code"] is None else str(row["code"]),
         "state": clean(row["state"], 60),
         "odd": row["state"] != AS_REGISTERED,

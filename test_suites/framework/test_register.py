@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from hil.journal import ChainBroken
 from hil_fixtures import plan
 from hil_fixtures.plan import Options
 from hil_fixtures.software import packages, software, source_sha256
+from hil_reports.earlier import register_view
 from hil_reports.evidence import Evidence, read_journal, seal
 from hil_reports.evidence import register as module
 from hil_reports.evidence.register import Register
@@ -73,9 +75,13 @@ def run_of(folder):
     return read_journal(folder).records[0].body
 
 
+def rows_of(folder):
+    return conclude(read_journal(folder).records).register["earlier"]
+
+
 def earlier(folder):
     """State and run id of each earlier run that a run lists."""
-    rows = conclude(read_journal(folder).records).earlier
+    rows = rows_of(folder)
     return [(row["number"], row["run_id"], row["state"]) for row in rows]
 
 
@@ -115,7 +121,7 @@ def test_the_entry_stands_before_the_first_record(tmp_path, monkeypatch):
         plan.begin(tmp_path, PLAN, [], CLOCK)
     assert [kind for kind, _ in entries(tmp_path)] == ["opened"]
     monkeypatch.undo()
-    (row,) = conclude(read_journal(begin(tmp_path)).records).earlier
+    (row,) = rows_of(begin(tmp_path))
     assert (row["number"], row["state"], row["code"]) == (1, "missing", None)
 
 
@@ -272,6 +278,20 @@ def test_another_device_model_counts_but_is_no_row(tmp_path):
     assert earlier(folder) == []
 
 
+def test_of_many_old_runs_only_those_that_are_odd_stay_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "NEWEST", 2)
+    folders = [end(begin(tmp_path)) for _ in range(5)]
+    shutil.rmtree(folders[1])
+    last = begin(tmp_path)
+    assert [row[0] for row in earlier(last)] == [2, 4, 5]
+    register = conclude(read_journal(last).records).register
+    assert register["older"] == {"NO_VERDICT": 2}
+    assert register_view(conclude(read_journal(last).records))["line"] == (
+        "Number 6 on built-in simulated bench; 5 earlier runs of this device model: "
+        "5 NO VERDICT, 1 missing"
+    )
+
+
 def open_many(out, times):
     for _ in range(times):
         begin(out)
@@ -360,8 +380,7 @@ def test_a_run_until_green_shows_in_the_report_of_the_green_one(tmp_path):
     out = tmp_path / "runs"
     kinds = [kind for kind, _ in entries(out)]
     assert kinds == ["opened", "closed"] * 3
-    last = conclude(read_journal(runs_in(out)[-1]).records)
-    rows = last.earlier
+    rows = rows_of(runs_in(out)[-1])
     assert [row["code"] for row in rows] == codes[:2] == [10, 10]
     assert {row["serial"] for row in rows} == {"SIM-stimulator-01"}
     assert {row["state"] for row in rows} == {"as registered"}

@@ -23,6 +23,7 @@ import hashlib
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ if sys.platform != "win32":
 
 REGISTER = "register.jsonl"
 """Name of the register, in the folder of the run folders."""
+NEWEST = 100
+"""Earlier runs that a run lists in any case; of older ones, those that are not as registered."""
 PATIENCE = 10.0
 """Seconds that a run waits for another one that writes its entry."""
 _RETRY = 0.02
@@ -149,13 +152,15 @@ class Register:
             entry = _append(handle, records, "opened", {"number": number, **about}, self._utc())
         if not known:
             _sync_folder(self.out)
+        older, rows = _condensed(self._earlier(mine, about))
         before: PreviousBody | None = {"run_id": last.run_id, "head": last.head} if last else None
         return Opening(
             {"number": number, "entry": entry.hash, "previous": before},
             {
                 "number": number,
                 "bench": about["bench"],
-                "earlier": [*self._earlier(mine, about), *self._strangers(runs, about)],
+                "earlier": [*rows, *self._strangers(runs, about)],
+                "older": dict(Counter(row["verdict"] for row in older)),
             },
         )
 
@@ -216,6 +221,14 @@ class Register:
         except FileNotFoundError:
             return ()
         return self._parsed(content)[0]
+
+    def states(self) -> list[tuple[str, str]]:
+        """Return (run id, what became of it) of every run on every bench, oldest first.
+
+        Raises:
+            ChainBroken: the register is broken.
+        """
+        return [(run.run_id, self._state(run)) for run in _runs(list(self.entries()))]
 
     def _parsed(self, content: bytes) -> tuple[tuple[Record, ...], bytes]:
         whole, end, tail = content.rpartition(b"\n")
@@ -354,6 +367,12 @@ def _lock(handle: int) -> bool:
         except BlockingIOError:
             return False
     return True
+
+
+def _condensed(rows: list[EarlierBody]) -> tuple[list[EarlierBody], list[EarlierBody]]:
+    """Part those that are old and as registered, and of which a number says enough."""
+    old = [row for row in rows[:-NEWEST] if row["state"] == AS_REGISTERED]
+    return old, [row for row in rows if row not in old]
 
 
 def _runs(records: list[Record]) -> list[_Run]:
