@@ -58,10 +58,10 @@ def weighing(body: JudgementBody) -> str:
         parts.append(f"TUR {_ratio(body['tur'])}")
     if body["share"] is not None:
         parts.append(f"U / limit {body['share'] * 100:.2g} %")
-    if body["false_accept"] is not None:
-        parts.append(f"false accept {share(body['false_accept'])}")
-    if body["worst_false_accept"] is not None:
-        parts.append(f"at the acceptance limit {share(body['worst_false_accept'])}")
+    risks = {"": body["false_accept"], "at the acceptance limit ": body["worst_false_accept"]}
+    known = [f"{where}{_bare(risk)}" for where, risk in risks.items() if risk is not None]
+    if known:
+        parts.append(f"false accept {', '.join(known)}")
     return "; ".join(parts)
 
 
@@ -70,6 +70,10 @@ def share(value: float) -> str:
     if value >= 0.9999:
         return "> 99.99 %"
     return "< 0.01 %" if value < 0.0001 else f"= {value * 100:.2f} %"
+
+
+def _bare(risk: float) -> str:
+    return share(risk).removeprefix("= ")
 
 
 def _accepted(body: JudgementBody, dimension: str, expanded: Decimal | None) -> str:

@@ -34,22 +34,23 @@ def body(limit: Limit, value: str, u: float, rule: Rule = GUARDED) -> JudgementB
     ("limit", "value", "u", "rule", "told"),
     [
         (MOST, "0.004", 1e-5, GUARDED,
-         "accepted up to 4.18 mA; U / limit 0.48 %; false accept < 0.01 %; "
-         "at the acceptance limit = 2.28 %"),
+         "accepted up to 4.18 mA; U / limit 0.48 %; false accept < 0.01 %, "
+         "at the acceptance limit 2.28 %"),
         (MOST, "0.00419", 1e-5, GUARDED,
-         "accepted up to 4.18 mA; U / limit 0.48 %; at the acceptance limit = 2.28 %"),
+         "accepted up to 4.18 mA; U / limit 0.48 %; "
+         "false accept at the acceptance limit 2.28 %"),
         (MOST, "0.00419", 1e-5, SIMPLE,
-         "accepted up to 4.2 mA; U / limit 0.48 %; false accept = 15.87 %; "
-         "at the acceptance limit = 50.00 %"),
+         "accepted up to 4.2 mA; U / limit 0.48 %; false accept 15.87 %, "
+         "at the acceptance limit 50.00 %"),
         (LEAST, "0.004", 1e-5, GUARDED,
-         "accepted from 3.82 mA; U / limit 0.53 %; false accept < 0.01 %; "
-         "at the acceptance limit = 2.28 %"),
+         "accepted from 3.82 mA; U / limit 0.53 %; false accept < 0.01 %, "
+         "at the acceptance limit 2.28 %"),
         (BETWEEN, "0.004", 1e-5, GUARDED,
-         "accepted from 3.82 mA to 4.18 mA; TUR 10; false accept < 0.01 %; "
-         "at the acceptance limit = 2.28 %"),
+         "accepted from 3.82 mA to 4.18 mA; TUR 10; false accept < 0.01 %, "
+         "at the acceptance limit 2.28 %"),
         (BETWEEN, "0.004", 1e-8, GUARDED,
-         "accepted from 3.80002 mA to 4.19998 mA; TUR > 1000; false accept < 0.01 %; "
-         "at the acceptance limit = 2.28 %"),
+         "accepted from 3.80002 mA to 4.19998 mA; TUR > 1000; false accept < 0.01 %, "
+         "at the acceptance limit 2.28 %"),
         (BETWEEN, "0.004", 1.1e-4, GUARDED, "no value can be accepted; TUR 0.909"),
     ],
 )  # fmt: skip
