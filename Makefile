@@ -3,8 +3,9 @@
 # make peers ARGS="..."   drivers of PyMeasure and QCoDeS against the served bench, in .venv-peers
 # make qualify            every fault that a suite is said to catch, caught again (some minutes)
 # make bench              the benchmarks, each figure beside its peer
+# make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
-# make nightly            qualify, peers, fuzz and bench
+# make nightly            qualify, tamper, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
 PYTHON ?= python3
 STRICT ?= 0
@@ -14,7 +15,7 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: run test peers qualify bench fuzz nightly clean
+.PHONY: run test peers qualify tamper bench fuzz nightly clean
 
 run: .venv/installed
 	@$(BIN)/hil run $(ARGS)
@@ -24,6 +25,9 @@ test: .venv/installed
 
 qualify: .venv/installed
 	@$(BIN)/python test_suites/qualify/matrix.py $(ARGS)
+
+tamper: .venv/installed
+	@$(BIN)/python -m tamper.campaign $(ARGS)
 
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \
@@ -41,7 +45,7 @@ $(FUZZ)/locked: test_suites/fuzz/requirements.lock .venv/locked
 	@$(PIP) --no-deps --require-hashes --target $(FUZZ)/packages --requirement $<
 	@touch $@
 
-nightly: qualify peers fuzz bench
+nightly: qualify tamper peers fuzz bench
 
 # The project is not installed there: its packages lie on the path, beside those of the peers, whose
 # own warnings are no failures of ours.

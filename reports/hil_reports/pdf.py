@@ -28,6 +28,7 @@ _DRAWN = (
 )  # fmt: skip
 _WHOLE = {
     "svg", "head", "entry", "previous_head", "sha256", "profile_sha256", "tone", "mark", "date",
+    "signer", "annex",
 }  # fmt: skip
 
 

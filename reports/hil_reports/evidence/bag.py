@@ -97,9 +97,12 @@ def digests(
 
 
 def digest_of(path: Path) -> str:
-    """Hash one file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Hash one file; raises UsageError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as err:
+        raise UsageError(f"{path} cannot be read: {err.strerror}") from err
 
 
 def digest_of_bytes(content: bytes) -> str:

@@ -110,8 +110,10 @@ def verify(folder: Path, trusted: Iterable[str] = (), *, views_too: bool = True)
         views_too: whether report/ is checked; what is about to make it anew need not.
 
     Raises:
-        UsageError: the folder has no journal: it is no run folder.
+        UsageError: this is no run folder.
     """
+    if not (Path(folder) / DATA).is_dir():
+        raise UsageError(f"{folder} is no run folder: it has no {DATA}/")
     return _Check(Path(folder), frozenset(trusted)).made(views_too=views_too)
 
 
@@ -152,6 +154,12 @@ class _Check:
             self.annex,
         )
 
+    def _content(self, name: str) -> bytes:
+        """Read a plain file; a link or a pipe under its name is never opened."""
+        if name not in self.hashes:
+            raise UsageError("is missing")
+        return (self.folder / name).read_bytes()
+
     def _problem(self, file: str, text: str) -> None:
         self.problems.append(Problem(file, text))
 
@@ -170,15 +178,14 @@ class _Check:
 
     def _journal(self) -> None:
         """Check the chain, and what its records say of files."""
-        if not (self.folder / JOURNAL_FILE).exists():
-            raise UsageError(f"{self.folder} is no run folder: it has no {JOURNAL_FILE}")
+        if JOURNAL_FILE not in self.hashes:
+            self._problem(JOURNAL_FILE, "is missing")
+            return
         try:
             self.records = read_journal(self.folder).records
             self.conclusion = concluded(self.records)
         except UsageError as err:
             self._problem(JOURNAL_FILE, str(err))
-        if not self.records:
-            return
         self.problems += cited_problems(self.folder, self.records, self.hashes)
         signers = checkpoint_signers(self.records, self.problems)
         self.signed += [Signed(JOURNAL_FILE, signer) for signer in sorted(signers)]
@@ -189,15 +196,16 @@ class _Check:
         payload = {n: digest for n, digest in self.hashes.items() if n.startswith(f"{DATA}/")}
         for listing, present in ((bag.TAG_MANIFEST, tags), (bag.MANIFEST, payload)):
             try:
-                listed = bag.read_listing((self.folder / listing).read_bytes())
-            except (OSError, UsageError) as err:
+                listed = bag.read_listing(self._content(listing))
+            except UsageError as err:
                 self._problem(listing, str(err))
             else:
                 self.problems += bag.differences(listed, present)
         try:
-            text = (self.folder / bag.INFO).read_text("utf-8")
-            self._info(bag.read_info(text))
-        except (OSError, ValueError, KeyError) as err:
+            self._info(bag.read_info(self._content(bag.INFO).decode()))
+        except UsageError as err:
+            self._problem(bag.INFO, str(err))
+        except (ValueError, KeyError) as err:
             self._problem(bag.INFO, f"cannot be read: {err!r}")
 
     def _info(self, said: dict[str, str]) -> None:
@@ -222,24 +230,25 @@ class _Check:
             self.signed.append(Signed(dsse.ATTESTATION, ""))
             return
         try:
-            public = PublicKey.read((self.folder / dsse.SIGNER).read_bytes())
-        except (OSError, UsageError) as err:
+            public = PublicKey.read(self._content(dsse.SIGNER))
+        except UsageError as err:
             self._problem(dsse.SIGNER, str(err))
             return
         try:
-            content = (self.folder / dsse.ATTESTATION).read_bytes()
-            payload = dsse.opened(content, attestation.KIND, public)
+            payload = dsse.opened(self._content(dsse.ATTESTATION), attestation.KIND, public)
             head = self.records[-1].hash if self.records else ""
             subjects = attestation.subjects_of(
                 self.hashes[bag.TAG_MANIFEST], self.hashes.get(bag.MANIFEST, ""), head
             )
             attestation.check(payload, subjects, self.conclusion)
-        except (OSError, UsageError) as err:
+        except UsageError as err:
             self._problem(dsse.ATTESTATION, str(err))
         self.signed.append(Signed(dsse.ATTESTATION, public.fingerprint))
 
     def _annex(self) -> None:
         """Check what was stated after the seal."""
+        if ANNEX not in self.hashes:
+            return
         try:
             self.annex = read_annex(self.folder)
         except UsageError as err:

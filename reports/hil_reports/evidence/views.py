@@ -58,7 +58,10 @@ def view_problems(folder: Path, heads: tuple[str, str]) -> Iterator[Problem]:
     views = {name: size for name, size in found.files.items() if name not in _OURS}
     for problem in bag.differences(listed, bag.digests(report, views)):
         yield _problem(problem.file, problem.text)
-    yield from _summary_problems(report, heads)
+    if "summary.json" in found.files:
+        yield from _summary_problems(report, heads)
+    else:
+        yield _problem("summary.json", "is missing: it says what the views were made of")
 
 
 def view_signer(folder: Path) -> str:
@@ -68,15 +71,15 @@ def view_signer(folder: Path) -> str:
         UsageError: the signature is not good, or not that of this manifest.
     """
     report = folder / REPORT
-    if not any((report / name).exists() for name in (dsse.ATTESTATION, dsse.SIGNER)):
+    files = bag.inventory(report).files
+    if dsse.ATTESTATION not in files and dsse.SIGNER not in files:
         return ""
-    try:
-        public = PublicKey.read((report / dsse.SIGNER).read_bytes())
-        signed = dsse.opened((report / dsse.ATTESTATION).read_bytes(), KIND, public)
-        same = signed == (report / bag.MANIFEST).read_bytes()
-    except OSError as err:
-        raise UsageError(f"{err.filename} cannot be read: {err.strerror}") from err
-    if not same:
+    missing = {*_OURS} - files.keys()
+    if missing:
+        raise UsageError(f"{', '.join(sorted(missing))} is missing beside it")
+    public = PublicKey.read((report / dsse.SIGNER).read_bytes())
+    signed = dsse.opened((report / dsse.ATTESTATION).read_bytes(), KIND, public)
+    if signed != (report / bag.MANIFEST).read_bytes():
         raise UsageError(f"it signs another {bag.MANIFEST}")
     return public.fingerprint
 
@@ -85,7 +88,7 @@ def _summary_problems(report: Path, heads: tuple[str, str]) -> Iterator[Problem]
     try:
         summary = json.loads((report / "summary.json").read_bytes())
         made_of = summary["head"], summary["annex"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as err:
+    except (ValueError, KeyError, TypeError, RecursionError) as err:
         yield _problem("summary.json", f"does not say what the views were made of: {err!r}")
         return
     if made_of != heads:
