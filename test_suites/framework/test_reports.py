@@ -23,6 +23,7 @@ from hil.decision import judge
 from hil.exact import Dimension, Exact
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
+from hil.rule import METHOD_6, SIMPLE, Rule
 from hil_reports import pdf
 from hil_reports.evidence import Evidence, capture_loader, read_journal, seal, verify
 from hil_reports.plot import Marks, draw, envelope
@@ -320,6 +321,27 @@ def test_the_clause_table_shows_each_verdict_in_words_or_letters(every, name):
     table = pdf_text(every, 1)
     row = table[table.index(f"R-{name} title") :].split(" 201.12.4.104 ")[0]
     assert f" {WANTED[name][2]}" in row
+
+
+def test_each_result_is_printed_with_its_rule_its_acceptance_limits_and_its_risks(tmp_path):
+    band = Limit(Kind.BETWEEN, lower=Exact.parse("3.9 mA"), upper=Exact.parse("4.1 mA"))
+    rules = {"R-M6": METHOD_6, "R-SIMPLE": SIMPLE, "R-FACTOR": Rule.parse("guard factor 0.5")}
+    made = [requirement(name, limit=band, rule=rule) for name, rule in rules.items()]
+    run_ = Run(tmp_path / "run", made)
+    run_.collect({"m:test_a": list(rules)})
+    run_.test("m:test_a", judged=[(name, current("0.004", u=2e-5), None, "") for name in rules])
+    run_.off()
+    folder = run_.end()
+    write_report(folder)
+    for text in (pdf_text(folder), " ".join(html(folder).split())):
+        assert "guarded acceptance by Method 6, w = U (1.04 - exp(0.38 ln TUR - 0.54))" in text
+        assert "of all devices at most 2 % are accepted though outside" in text
+        assert "simple acceptance, w = 0; accepted from 3.9 mA to 4.1 mA; TUR 2.24" in text
+        assert "guarded acceptance, w = 0.5 U; accepted from 3.923 mA to 4.077 mA" in text
+        assert "at the acceptance limit 50.00 %" in text
+        assert text.count("Warning: test uncertainty ratio 2.24, less than 4") >= 3
+    (detail,) = allure(folder).values()
+    assert detail["status"] == "passed"
 
 
 def test_page_one_says_what_a_reviewer_must_know(every):
