@@ -145,7 +145,7 @@ def test_starters_are_written_and_taken(hil, tmp_path):
 def test_help_names_every_command(hil):
     code, out, lines = hil("--help")
     assert (code, lines) == (0, [])
-    for name in ("run", "new", "check", "faults", "seal", "verify", "serve"):
+    for name in "run new check faults serve seal report verify sign correct key".split():
         assert re.search(rf"\b{name}\b", out)
     code, out, lines = hil()
     assert (code, lines) == (11, [])
@@ -238,14 +238,16 @@ def test_a_run_of_plain_pytest_is_sealed_reported_and_verified(hil, tmp_path):
     line += ["--hil-suite", "polarity", "--hil-depth", "smoke", "-c", os.devnull]
     subprocess.run(line, cwd=tmp_path, capture_output=True, timeout=100, check=True)
     (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
-    assert hil("verify", str(folder)) == (10, "", ["hil: not sealed"])
+    code, out, lines = hil("verify", str(folder))
+    assert (code, lines) == (10, ["hil: tagmanifest-sha256.txt: not sealed"])
+    assert out.endswith("NOT INTACT\n")
     code, out, lines = hil("seal", str(folder))
     assert (code, lines) == (0, [])
     assert "partial scope" in out
     assert (folder / "report" / "compliance.pdf").stat().st_size > 10_000
     code, out, lines = hil("verify", str(folder))
-    assert (code, lines) == (0, [])
-    assert "as it was sealed" in out
+    assert (code, lines) == (3, [])
+    assert out.endswith("INTACT, unsigned\n")
     transcript = folder / "data" / "transcript.txt"
     transcript.write_text(transcript.read_text().replace("POS", "NEG", 1))
     code, _, lines = hil("verify", str(folder))
