@@ -1,0 +1,321 @@
+"""`hil replay`: a real run is judged again from its bundle alone, and every edit of it shows."""
+
+import contextlib
+import io
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from hil.bodies import judgement_body, measured_of
+from hil.conclusion import conclude
+from hil.decision import judge
+from hil.exact import Exact
+from hil.journal import Chain
+from hil.verdict import ExitCode
+from hil_fixtures import cli, config
+from hil_fixtures.rejudging import replay
+from hil_reports.evidence import DATA, JOURNAL, read_journal
+from hil_reports.evidence.rejudging import planned, unfounded
+
+SUITE = """
+from hil.derivation import derived
+from hil.features import peak, steady
+from hil.measurement import truth
+from hil.scenario import Scenario
+from hil.signs import along, has_sign
+from hil.units import mA, s
+from hil_fixtures.suite import requirement
+
+
+@derived
+def halved(wave, after):
+    "A feature of the user's own."
+    return peak(wave, after=after) - abs(steady(wave))
+
+
+@requirement("LIM-ACC", "LIM-OVER", "LIM-CEIL", "LIM-VOLT", "POL-SIGN", "STOP-CMD", "STOP-TELL")
+def test_all(bench, judge):
+    record = bench.record(Scenario.treatment(1 * mA, hold=2 * s))
+    current, profile = record.current, bench.profile
+    held = steady(current)
+    judge("LIM-ACC", along(held, profile.polarity), at=1 * mA)
+    judge("LIM-OVER", halved(current, record.event("start")), at=1 * mA)
+    judge("LIM-OVER", peak(current) - abs(held), at=1 * mA)
+    judge("LIM-CEIL", peak(current))
+    judge("LIM-VOLT", peak(record.voltage), at=profile["output.compliance"])
+    judge("POL-SIGN", has_sign(current, profile.polarity))
+    off, stop = profile["protection.off_current"], record.event("stop")
+    judge("STOP-CMD", current.time_to_below(off, after=stop))
+    judge("STOP-TELL", truth(True, "the device says so"))
+"""
+JUDGED = 8
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run folder of which nothing but data/ is left; its tests are gone."""
+    folder = tmp_path_factory.mktemp("tests")
+    (folder / "test_again.py").write_text(SUITE)
+    out = tmp_path_factory.mktemp("runs")
+    args = [str(folder), f"--rootdir={folder}", "-c", "/dev/null", "--import-mode=importlib", "-q"]
+    args += ["-p", "no:cacheprovider", "-p", "no:timeout", f"--hil-out={out}"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main([*args, "--hil-suite=current-limits", "--hil-suite=polarity",
+                     "--hil-suite=fault-shutdown"])  # fmt: skip
+    (made,) = (path for path in out.iterdir() if path.is_dir())
+    kept = tmp_path_factory.mktemp("kept") / "run"
+    shutil.copytree(made / DATA, kept / DATA)
+    return kept
+
+
+@pytest.fixture
+def hil(tmp_path, monkeypatch, capsys):
+    """Call `hil` in this process, in an empty folder; exit code, output, error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["hil", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return call
+
+
+def written_anew(run, folder, edit):
+    """The same run with an edited journal, chained again: nothing but its content gives it away."""
+    shutil.copytree(run, folder)
+    chain, lines = Chain(), []
+    for record in read_journal(run).records:
+        body = edit(record.kind, json.loads(json.dumps(record.body)))
+        utc = datetime.fromisoformat(record.utc).astimezone(UTC)
+        lines.append(chain.append(record.kind, body, utc=utc, bench=record.bench).line)
+    (folder / DATA / JOURNAL).write_text("".join(f"{line}\n" for line in lines))
+    return folder
+
+
+def rejudged_with(run, requirement, change):
+    """An edit of the judgement on one requirement: judged anew with what `change` makes of it."""
+    known = planned(read_journal(run).records)
+
+    def edit(kind, body):
+        if kind != "judgement" or body["requirement"] != requirement:
+            return body
+        at = None if body["at"] is None else Exact.parse(body["at"])
+        judged = judge(known[requirement], change(measured_of(body["measured"])), at)
+        return judgement_body(body["test"], judged)
+
+    return edit
+
+
+def test_a_run_judged_again_is_the_same_to_the_last_byte(run, hil):
+    code, out, err = hil("replay", run)
+    assert (code, err) == (0, "")
+    assert f"{JUDGED} judgements, {JUDGED - 1} measured again from their captures" in out
+    assert "as stated: 1" in out
+    assert "STOP-TELL, 1: it is no raw data" in out
+    assert f"identical: {JUDGED} of {JUDGED}" in out
+    assert list(unfounded(run, read_journal(run).records)) == []
+
+
+def test_nothing_but_the_bundle_is_needed(run, tmp_path):
+    """Another process, in an empty folder, with no home and no catalogue installed."""
+    program = """
+import importlib.metadata, sys
+importlib.metadata.entry_points = lambda **_: ()
+import hil_fixtures.config.catalogue as catalogue
+catalogue.entry_points = lambda **_: ()
+from hil_fixtures.cli import main
+main()
+"""
+    (tmp_path / "device.toml").write_text(config.starter("device"))
+    for more in ([], ["--device", "device.toml"]):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "replay", str(run), *more],
+            cwd=tmp_path, env={"HOME": "/nowhere", "PATH": ""}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert f"identical: {JUDGED} of {JUDGED}" in done.stdout
+        assert "LIM-OVER, 1: the feature test_again:halved is not known here" in done.stdout
+        assert "--features MODULE" in done.stdout
+
+
+def test_a_module_of_features_is_imported_where_it_is_named(run, tmp_path):
+    (tmp_path / "test_again.py").write_text(SUITE)
+    line = [sys.executable, "-c", "from hil_fixtures.cli import main; main()", "replay", str(run)]
+    for named, known in (([], False), (["--features", "test_again"], True)):
+        done = subprocess.run(
+            [*line, *named], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        assert ("test_again:halved is not known here" in done.stdout) is not known
+        assert f"identical: {JUDGED} of {JUDGED}" in done.stdout
+
+
+def test_another_rule_gives_a_report_of_differences(run, hil, tmp_path):
+    code, out, _ = hil("replay", run, "--rule", "simple", "--json", "all.json")
+    assert code == ExitCode.OTHER_VERDICT
+    assert "6 more differ, with the same verdict:" in out
+    assert "identical: 2 of 8" in out  # a truth weighs no uncertainty
+    assert "the run amounted to" in out
+    content = json.loads((tmp_path / "all.json").read_text())
+    assert (content["judgements"], content["identical"]) == (JUDGED, 2)
+    assert {each["now"]["rule"] for each in content["differences"]} == {"simple"}
+    assert {Decimal(each["now"]["guard"]) for each in content["differences"]} == {0}
+    assert [each["requirement"] for each in content["stated"]] == ["STOP-TELL"]
+    assert content["was"]["exit_code"] == int(conclude(read_journal(run).records).exit_code)
+
+
+def test_the_planned_rule_by_its_name_changes_nothing(run, hil):
+    assert hil("replay", run, "--rule", "guarded")[0] == 0
+
+
+def test_a_rule_for_two_sides_leaves_the_others_as_they_are(run, hil):
+    code, out, _ = hil("replay", run, "--rule", "method 6")
+    assert code == ExitCode.OTHER_VERDICT
+    assert "rule 'method 6' is not defined for" in out
+    assert "LIM-CEIL" in out
+
+
+def device(tmp_path, *changes):
+    text = config.starter("device")
+    for section, old, new in changes:
+        before = f'[{section}]\nvalue = "{old}"'
+        assert before in text
+        text = text.replace(before, f'[{section}]\nvalue = "{new}"')
+    (tmp_path / "changed.toml").write_text(text)
+    return tmp_path / "changed.toml"
+
+
+def test_a_changed_device_gives_limits_levels_and_references(run, hil, tmp_path):
+    changed = device(
+        tmp_path,
+        ("output.compliance", "80 V", "7 V"),
+        ("protection.off_current", "10 uA", "2 uA"),
+        ("output.accuracy_absolute", "0.05 mA", "0.001 mA"),
+        ("output.accuracy_relative", "5 %", "0.1 %"),
+    )
+    code, out, _ = hil("replay", run, "--device", changed, "--json", "all.json")
+    assert code == ExitCode.OTHER_VERDICT
+    assert "figures of the device: " in out
+    assert "protection.off_current 10 uA -> 2 uA" in out
+    content = json.loads((tmp_path / "all.json").read_text())
+    found = {each["now"]["requirement"]: each for each in content["differences"]}
+    assert set(found) >= {"LIM-ACC", "STOP-CMD", "LIM-VOLT"}
+    assert Decimal(found["LIM-ACC"]["now"]["upper"]) == Decimal("0.001001")
+    assert found["LIM-VOLT"]["now"]["at"] == "7 V"
+    level = found["STOP-CMD"]["now"]["measured"]["derivation"]["given"]["level"]
+    assert level == {"exact": "2 uA", "origin": "protection.off_current"}
+    assert found["STOP-CMD"]["now"]["measured"] != found["STOP-CMD"]["was"]["measured"]
+    assert content["now"]["requirements"]["LIM-ACC"] != "PASS"
+
+
+def test_what_was_commanded_stays_as_it_was(run, tmp_path):
+    changed = device(tmp_path, ("output.setpoint_max", "4.0 mA", "3.0 mA"))
+    made = replay(run, device=changed)
+    assert not made.differing
+    assert "output.setpoint_max 4.0 mA -> 3.0 mA" in made.notes[0]
+
+
+# --- what was edited -----------------------------------------------------------------------------
+
+
+def test_an_edited_value_is_not_what_its_captures_make_it(run, tmp_path):
+    """Value and all that follows from it, chained again: only the raw data contradict."""
+    edit = rejudged_with(run, "LIM-ACC", lambda found: replace(found, value=Decimal("0.000999")))
+    forged = written_anew(run, tmp_path / "forged", edit)
+    records = read_journal(forged).records
+    assert conclude(records).verdict is conclude(read_journal(run).records).verdict
+    ((number, why),) = unfounded(forged, records)
+    assert records[number].kind == "judgement"
+    assert "value 0.000999 was recorded" in why
+    made = replay(forged)
+    assert [each.was["requirement"] for each in made.differing] == ["LIM-ACC"]
+
+
+def test_last_digits_are_reported_as_such(run, tmp_path, hil):
+    """As if judged by another mathematical library: told, never taken as equal, and no forgery."""
+
+    def other(found):
+        return replace(found, value=found.value * Decimal("1.0000000000000003"))
+
+    forged = written_anew(run, tmp_path / "moved", rejudged_with(run, "LIM-CEIL", other))
+    code, out, _ = hil("replay", forged)
+    assert code == ExitCode.OTHER_VERDICT
+    assert "1 differ in last digits alone, by 3" in out
+    assert "e-16 of the value at most; another processor or library" in out
+    assert list(unfounded(forged, read_journal(forged).records)) == []
+
+
+def test_an_edited_limit_of_the_plan_does_not_fit_its_judgements(run, tmp_path):
+    """A run that failed is no pass by a wider limit in its plan: its judgements tell another."""
+
+    def edit(kind, body):
+        if kind == "plan":
+            (ceiling,) = (each for each in body["requirements"] if each["id"] == "LIM-CEIL")
+            ceiling["limit_parts"]["figure"] = "9 A"
+        return body
+
+    forged = written_anew(run, tmp_path / "forged", edit)
+    found = [why for _, why in unfounded(forged, read_journal(forged).records)]
+    assert len(found) == 1
+    assert "LIM-CEIL" in found[0]
+
+
+def test_a_capture_that_is_gone_is_named(run, tmp_path, hil):
+    shutil.copytree(run, tmp_path / "torn")
+    for path in (tmp_path / "torn" / DATA / "captures").iterdir():
+        path.unlink()
+    code, out, _ = hil("replay", tmp_path / "torn")
+    assert code == ExitCode.OTHER_VERDICT
+    assert "identical: 1 of 8" in out  # the one that is no raw data
+    assert "captures/" in out
+    assert "would amount to" in out
+
+
+def test_a_capture_that_was_exchanged_is_refused(run, tmp_path):
+    shutil.copytree(run, tmp_path / "torn")
+    first, second, *_ = sorted((tmp_path / "torn" / DATA / "captures").iterdir())
+    first.write_bytes(second.read_bytes())
+    troubles = {each.trouble for each in replay(tmp_path / "torn").differing}
+    assert any("was changed" in trouble for trouble in troubles)
+
+
+# --- usage ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--rule", "lenient"], "rule 'lenient' is unknown"),
+        (["--device", "none.toml"], "no such file"),
+        (["--features", "no_such_module"], "--features no_such_module: cannot be imported"),
+        (["--json", "no/such/folder.json"], "--json no/such/folder.json: cannot be written"),
+    ],
+)
+def test_what_cannot_be_done_is_usage(run, hil, arguments, said):
+    code, _, err = hil("replay", run, *arguments)
+    assert code == ExitCode.USAGE
+    assert said in err
+
+
+def test_what_is_no_run_folder_is_usage(hil, tmp_path):
+    code, _, err = hil("replay", tmp_path)
+    assert code == ExitCode.USAGE
+    assert "is no run folder" in err
+
+
+def test_a_device_of_another_class_of_figures_is_usage(run, hil, tmp_path):
+    Path("changed.toml").write_text(config.starter("device").replace("[output.standby]", "[x.y]"))
+    code, _, err = hil("replay", run, "--device", "changed.toml")
+    assert code == ExitCode.USAGE
+    assert "output.standby" in err
