@@ -82,8 +82,9 @@ class Rule:
         """
         if self.guard is Guard.METHOD_6:
             return _managed(expanded, half)
-        share = {Guard.EXPANDED: Decimal(1), Guard.NONE: Decimal(0)}.get(self.guard, self.factor)
-        return ARITHMETIC.multiply(expanded, share or Decimal(0))
+        if self.guard is Guard.NONE:
+            return Decimal(0)
+        return ARITHMETIC.multiply(expanded, self.factor or Decimal(1))
 
     @property
     def text(self) -> str:
