@@ -94,6 +94,8 @@ def test_the_room_is_taken_and_given_back(evidence, tmp_path):
     assert os.fstat(handle).st_size == RESERVE
     assert os.fstat(handle).st_nlink == 0
     evidence.close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["data"]
 
 

@@ -32,6 +32,8 @@ def write(file: h5py.File, name: str, values: npt.NDArray[Any]) -> h5py.Dataset:
         values: one-dimensional; kept in its type, little-endian.
     """
     values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
+    if not len(values):
+        return file.create_dataset(name, data=values)  # there is no chunk without numbers
     length = max(min(CHUNK // values.itemsize, len(values)), 1)
     dataset = file.create_dataset(
         name, shape=values.shape, dtype=values.dtype, chunks=(length,), shuffle=True,
