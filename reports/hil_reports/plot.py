@@ -161,11 +161,11 @@ def _frame(found: Envelope, marks: Marks) -> _Frame:
 
 def _axes(frame: _Frame) -> Iterable[str]:
     foot = _HEIGHT - _BOTTOM
-    for value in _ticks(frame.bottom, frame.top):
+    for value in ticks(frame.bottom, frame.top):
         y = frame.y(value / frame.factor)
         yield f'<path class="grid" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="{_GRID}"/>'
         yield _label(_LEFT - 6, y + 4, signed(f"{value:g}"), "end")
-    for time in _ticks(frame.left, frame.right):
+    for time in ticks(frame.left, frame.right):
         x = frame.x(time)
         yield f'<path class="axis" d="M{x} {foot}v4" stroke="{_INK}"/>'
         yield _label(x, foot + 17, signed(f"{time:g}"), "middle")
@@ -247,7 +247,7 @@ def _label(x: float, y: float, text: str, anchor: str, kind: str = "ink") -> str
     )
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def ticks(low: float, high: float) -> list[float]:
     """Four to eight round figures within a range."""
     raw = (high - low) / 6
     power = 10.0 ** math.floor(math.log10(raw))
