@@ -497,6 +497,44 @@ def test_it_needs_neither_bench_nor_configuration(run, tmp_path):
     assert done.stdout.splitlines()[-1] == "INTACT, signer unknown"
 
 
+def test_a_deep_verification_judges_the_run_again(hil, run):
+    mine = keys.find().public.fingerprint
+    assert verdict(hil, run, "--signer", mine, "--deep") == (0, "AUTHENTIC", [])
+
+
+def test_a_signer_who_lies_is_found_by_the_captures(hil, run):
+    """A judgement edited, chained and sealed by the holder of the trusted key."""
+    signer = keys.find()
+    judged = next(r for r in read_journal(run).records if r.kind == "judgement")
+
+    def edit(record):
+        if record.n != judged.n:
+            return record
+        measured = {**record.body["measured"], "value": "0.000123"}
+        return bundle.with_body(record, measured=measured)
+
+    bundle.strip(run)
+    bundle.rechain(run, edit, signer)
+    seal(run, signer)
+    assert verdict(hil, run, "--signer", signer.public.fingerprint)[:2] == (0, "AUTHENTIC")
+    code, _, lines = verdict(hil, run, "--signer", signer.public.fingerprint, "--deep")
+    assert code == 10
+    assert any(f"(record {judged.n})" in line for line in lines)
+
+
+def test_an_attested_result_that_the_journal_does_not_give_is_found(run):
+    signer = keys.find()
+    said = statement(run)
+    said["predicate"]["result"] = "PASSED"
+    content = json.dumps(said).encode()
+    sealed = dsse.sealed(content, "application/vnd.in-toto+json", signer)
+    bundle.put(run / dsse.ATTESTATION, sealed)
+    mine = {signer.public.fingerprint}
+    assert verify(run, mine).standing is Standing.AUTHENTIC
+    (problem,) = verify(run, mine, deep=True).problems
+    assert str(problem) == ("attestation.dsse.json: says PASSED; the journal amounts to WARNED")
+
+
 def test_a_run_says_who_sealed_it(hil, run):
     code, out, _ = hil("seal", run)
     assert code == 0

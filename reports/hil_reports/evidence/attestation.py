@@ -44,9 +44,14 @@ def statement(subjects: Mapping[str, str], conclusion: Conclusion | None) -> byt
     )
 
 
-def status_of(conclusion: Conclusion | None) -> str:
+def status(*, ended: bool) -> str:
     """COMPLETE for a run that ended by itself, else INCOMPLETE."""
-    return COMPLETE if conclusion and conclusion.complete else INCOMPLETE
+    return COMPLETE if ended else INCOMPLETE
+
+
+def status_of(conclusion: Conclusion | None) -> str:
+    """Status of a run that was concluded; None for one whose journal ends before its plan."""
+    return status(ended=conclusion is not None and conclusion.complete)
 
 
 def result_of(conclusion: Conclusion | None) -> str:
@@ -59,11 +64,19 @@ def result_of(conclusion: Conclusion | None) -> str:
     return "WARNED" if warned or not conclusion.complies else "PASSED"
 
 
-def check(payload: bytes, subjects: Mapping[str, str], conclusion: Conclusion | None) -> None:
+def check(payload: bytes, subjects: Mapping[str, str], status: str) -> str:
     """Compare a statement with the bundle that it lies in.
 
+    Args:
+        payload: the statement.
+        subjects: what it must be about.
+        status: COMPLETE or INCOMPLETE, as the journal is.
+
+    Returns:
+        The result that it attests, to be held against `result_of`.
+
     Raises:
-        UsageError: it is about another bundle, or says of this one what its journal does not.
+        UsageError: it is about another bundle, or gives another status.
     """
     try:
         made = json.loads(payload)
@@ -77,9 +90,10 @@ def check(payload: bytes, subjects: Mapping[str, str], conclusion: Conclusion | 
     other = [name for name in {**found, **subjects} if found.get(name) != subjects.get(name)]
     if other:
         raise UsageError(f"it attests another bundle: {', '.join(sorted(other))} differ")
-    shown = result_of(conclusion), status_of(conclusion)
-    if said != shown:
-        raise UsageError(f"it says {' and '.join(said)}; the journal says {' and '.join(shown)}")
+    result, attested = said
+    if attested != status:
+        raise UsageError(f"it says {attested}; the journal is {status}")
+    return str(result)
 
 
 def _predicate(head: str, conclusion: Conclusion | None) -> dict[str, Any]:

@@ -15,6 +15,8 @@ from hil_reports.evidence.folder import CONFIG, DATA, JOURNAL, TRANSCRIPT
 
 JOURNAL_FILE = f"{DATA}/{JOURNAL}"
 _TRANSCRIPT = f"{DATA}/{TRANSCRIPT}"
+CITING = frozenset({"record", "barrier", "document", "plan", checkpoint.KIND})
+"""Kinds of records that cite a file, or vouch for others."""
 _FORM = (KeyError, TypeError, AttributeError, ValueError)
 
 
@@ -25,7 +27,7 @@ def cited_problems(
 
     Args:
         folder: the run folder; only its transcript is read.
-        records: of its journal.
+        records: of its journal, those of a kind in `CITING` at least.
         hashes: name of each file to its SHA-256.
     """
     barriers = []

@@ -10,16 +10,21 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from hil.conclusion import Conclusion
 from hil.errors import UsageError
-from hil.journal import Record
+from hil.journal import Record, links
 from hil_reports.evidence import attestation, bag, dsse, views
 from hil_reports.evidence.annex import ANNEX, CORRECTION, Annex, read_annex
 from hil_reports.evidence.bag import Problem
-from hil_reports.evidence.citations import JOURNAL_FILE, checkpoint_signers, cited_problems
-from hil_reports.evidence.folder import DATA, read_journal
+from hil_reports.evidence.citations import (
+    CITING,
+    JOURNAL_FILE,
+    checkpoint_signers,
+    cited_problems,
+)
+from hil_reports.evidence.deep import deep_problems
+from hil_reports.evidence.folder import DATA
 from hil_reports.evidence.keys import PublicKey, Signer
-from hil_reports.evidence.seal import NOBODY, Seal, concluded, read_seal, write_seal
+from hil_reports.evidence.seal import NOBODY, Seal, read_seal, write_seal
 
 _BESIDE = {*bag.TAGS, bag.TAG_MANIFEST, dsse.ATTESTATION, dsse.SIGNER, ANNEX}
 """What may lie in a run folder beside data/ and report/."""
@@ -100,7 +105,9 @@ def seal(folder: Path, signer: Signer | None = None) -> Seal:
     return read_seal(folder)
 
 
-def verify(folder: Path, trusted: Iterable[str] = (), *, views_too: bool = True) -> Verification:
+def verify(
+    folder: Path, trusted: Iterable[str] = (), *, views_too: bool = True, deep: bool = False
+) -> Verification:
     """Check seal, signatures, chain, captures, documents, transcript, annex and views.
 
     Args:
@@ -108,13 +115,15 @@ def verify(folder: Path, trusted: Iterable[str] = (), *, views_too: bool = True)
         trusted: fingerprints of keys. With any given, what another key signed, or nobody, is a
             problem; without, nobody is known, and the standing is never AUTHENTIC.
         views_too: whether report/ is checked; what is about to make it anew need not.
+        deep: whether the run is judged again too: each record parsed, each capture read, each
+            judgement made anew from its captures, and the result held against the attested one.
 
     Raises:
         UsageError: this is no run folder.
     """
     if not (Path(folder) / DATA).is_dir():
         raise UsageError(f"{folder} is no run folder: it has no {DATA}/")
-    return _Check(Path(folder), frozenset(trusted)).made(views_too=views_too)
+    return _Check(Path(folder), frozenset(trusted)).made(views_too=views_too, deep=deep)
 
 
 class _Check:
@@ -127,11 +136,12 @@ class _Check:
         self.signed: list[Signed] = []
         self.sizes: dict[str, int] = {}
         self.hashes: dict[str, str] = {}
-        self.records: tuple[Record, ...] = ()
-        self.conclusion: Conclusion | None = None
+        self.chain: list[str] = []
+        self.status = attestation.INCOMPLETE
+        self.result = ""
         self.annex = Annex()
 
-    def made(self, *, views_too: bool) -> Verification:
+    def made(self, *, views_too: bool, deep: bool) -> Verification:
         """Check everything, each on its own: one problem hides no other."""
         self._stock()
         self._journal()
@@ -144,15 +154,20 @@ class _Check:
             self._trust()
         else:
             self._problem(bag.TAG_MANIFEST, "not sealed")
-        head = self.records[-1].hash if self.records else ""
+        if deep:
+            self.problems += deep_problems(self.folder, self.result)
         return Verification(
             tuple(self.problems),
             tuple(self.signed),
             self.trusted,
-            len(self.records),
-            head,
+            len(self.chain),
+            self._head,
             self.annex,
         )
+
+    @property
+    def _head(self) -> str:
+        return self.chain[-1] if self.chain else ""
 
     def _content(self, name: str) -> bytes:
         """Read a plain file; a link or a pipe under its name is never opened."""
@@ -177,17 +192,29 @@ class _Check:
         self.hashes = bag.digests(self.folder, self.sizes)
 
     def _journal(self) -> None:
-        """Check the chain, and what its records say of files."""
-        if JOURNAL_FILE not in self.hashes:
-            self._problem(JOURNAL_FILE, "is missing")
-            return
+        """Check the chain on its bytes, and what its records say of files."""
         try:
-            self.records = read_journal(self.folder).records
-            self.conclusion = concluded(self.records)
+            content = self._content(JOURNAL_FILE)
         except UsageError as err:
             self._problem(JOURNAL_FILE, str(err))
-        self.problems += cited_problems(self.folder, self.records, self.hashes)
-        signers = checkpoint_signers(self.records, self.problems)
+            return
+        citing: list[Record] = []
+        kinds: dict[str, int] = {}
+        try:
+            for link in links(content[: content.rfind(b"\n") + 1]):
+                kind = link.kind
+                kinds.setdefault(kind, link.n)
+                self.chain.append(link.hash)
+                if kind in CITING:
+                    citing.append(link.record())
+        except UsageError as err:
+            self._problem(JOURNAL_FILE, str(err))
+        if not self.chain:
+            self._problem(JOURNAL_FILE, "it holds no record")
+        planned = (kinds.get("run"), kinds.get("plan")) == (0, 1)
+        self.status = attestation.status(ended=planned and "end" in kinds)
+        self.problems += cited_problems(self.folder, citing, self.hashes)
+        signers = checkpoint_signers(citing, self.problems)
         self.signed += [Signed(JOURNAL_FILE, signer) for signer in sorted(signers)]
 
     def _bag(self) -> None:
@@ -211,10 +238,10 @@ class _Check:
     def _info(self, said: dict[str, str]) -> None:
         sizes = [size for name, size in self.sizes.items() if name.startswith(f"{DATA}/")]
         shown = {"Payload-Oxum": f"{sum(sizes)}.{len(sizes)}"}
-        if self.records:
-            shown["Journal-Head"] = self.records[-1].hash
-            shown["Journal-Records"] = str(len(self.records))
-            shown["Run-Status"] = attestation.status_of(self.conclusion)
+        if self.chain:
+            shown["Journal-Head"] = self._head
+            shown["Journal-Records"] = str(len(self.chain))
+            shown["Run-Status"] = self.status
         for key, value in shown.items():
             if said[key] != value:
                 self._problem(bag.INFO, f"says {key} {said[key]}; found {value}")
@@ -236,11 +263,10 @@ class _Check:
             return
         try:
             payload = dsse.opened(self._content(dsse.ATTESTATION), attestation.KIND, public)
-            head = self.records[-1].hash if self.records else ""
             subjects = attestation.subjects_of(
-                self.hashes[bag.TAG_MANIFEST], self.hashes.get(bag.MANIFEST, ""), head
+                self.hashes[bag.TAG_MANIFEST], self.hashes.get(bag.MANIFEST, ""), self._head
             )
-            attestation.check(payload, subjects, self.conclusion)
+            self.result = attestation.check(payload, subjects, self.status)
         except UsageError as err:
             self._problem(dsse.ATTESTATION, str(err))
         self.signed.append(Signed(dsse.ATTESTATION, public.fingerprint))
@@ -263,10 +289,10 @@ class _Check:
         if not isinstance(body, dict) or not isinstance(body.get("record"), int):
             return False
         n = body["record"]
-        return 0 <= n < len(self.records) and self.records[n].hash == body.get("hash")
+        return 0 <= n < len(self.chain) and self.chain[n] == body.get("hash")
 
     def _views(self) -> None:
-        heads = (self.records[-1].hash if self.records else "", self.annex.head)
+        heads = (self._head, self.annex.head)
         self.problems += views.view_problems(self.folder, heads)
         try:
             self.signed.append(Signed(f"{views.REPORT}/", views.view_signer(self.folder)))
