@@ -2,10 +2,11 @@
 # make test [STRICT=1]    every check; with STRICT=1 a missing tool is a failure
 # make peers ARGS="..."   drivers of PyMeasure and QCoDeS against the served bench, in .venv-peers
 # make qualify            every fault that a suite is said to catch, caught again (some minutes)
+# make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
 # make bench              the benchmarks, each figure beside its peer
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
-# make nightly            qualify, tamper, peers, fuzz and bench
+# make nightly            qualify, crash, tamper, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
 PYTHON ?= python3
 STRICT ?= 0
@@ -15,7 +16,7 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: run test peers qualify tamper bench fuzz nightly clean
+.PHONY: run test peers qualify crash tamper bench fuzz nightly clean
 
 run: .venv/installed
 	@$(BIN)/hil run $(ARGS)
@@ -25,6 +26,9 @@ test: .venv/installed
 
 qualify: .venv/installed
 	@$(BIN)/python test_suites/qualify/matrix.py $(ARGS)
+
+crash: .venv/installed
+	@$(BIN)/python test_suites/crash/crash.py $(ARGS)
 
 tamper: .venv/installed
 	@$(BIN)/python -m tamper.campaign $(ARGS)
@@ -45,7 +49,7 @@ $(FUZZ)/locked: test_suites/fuzz/requirements.lock .venv/locked
 	@$(PIP) --no-deps --require-hashes --target $(FUZZ)/packages --requirement $<
 	@touch $@
 
-nightly: qualify tamper peers fuzz bench
+nightly: qualify crash tamper peers fuzz bench
 
 # The project is not installed there: its packages lie on the path, beside those of the peers, whose
 # own warnings are no failures of ours.

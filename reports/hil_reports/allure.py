@@ -186,7 +186,7 @@ def _labels(
     kept = [
         label
         for label in (present if isinstance(present, list) else [])
-        if isinstance(label, dict) and label.get("name") not in ours
+        if isinstance(label, dict) and label.get("value") and label.get("name") not in ours
     ]
     layer = "hardware" if conclusion.run["provenance"] == "HARDWARE" else "simulated"
     added = [(LABEL, test.test), ("layer", layer), ("verdict", test.verdict.value)]
