@@ -120,6 +120,26 @@ def test_it_is_measured_and_not_remembered(name: str) -> None:
         assert text(found) != text(FEATURES[name](taken))
 
 
+def test_a_magnitude_is_one_whatever_the_sign_turns_out_to_be() -> None:
+    taken = wave()
+    turned = replace(taken.capture, samples=-taken.capture.samples)
+    for measured in (abs(mean(taken)), abs(-mean(taken))):
+        assert measured.derivation is not None
+        found = walked(measured.derivation, Sources(lambda _: turned))
+        assert found.value == measured.value > 0
+
+
+def test_what_a_default_was_is_remembered() -> None:
+    tree = steady(wave()).derivation
+    assert tree is not None
+    assert tree["given"]["phase"] == "hold"
+    assert mean(wave()).derivation["given"] | {"wave": 0} == {
+        "wave": 0,
+        "after": None,
+        "until": None,
+    }  # type: ignore[index]
+
+
 def test_two_captures_are_each_found() -> None:
     first, second = wave(1), wave(2)
     measured = mean(first) - mean(second)
@@ -310,7 +330,7 @@ def test_a_form_is_taken_once() -> None:
 NONSENSE = [
     {},
     {"neither": 1},
-    {"minus": {"exact": "1 A"}, "sum": []},
+    {"exact": "1 A", "number": "1"},
     {"sum": [{"exact": "1 A"}]},
     {"sum": 3},
     {"minus": "text"},

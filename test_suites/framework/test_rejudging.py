@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,7 @@ def test_all(bench, judge):
     judge("STOP-TELL", truth(True, "the device says so"))
 """
 JUDGED = 8
+PATHS = {name: os.environ[name] for name in ("PYTHONPATH", "SYSTEMROOT") if name in os.environ}
 
 
 @pytest.fixture(scope="module")
@@ -138,12 +140,12 @@ from hil_fixtures.cli import main
 main()
 """
     (tmp_path / "device.toml").write_text(config.starter("device"))
+    bare = {"HOME": "/nowhere", "PATH": "", **PATHS}
     for more in ([], ["--device", "device.toml"]):
+        line = [sys.executable, "-c", program, "replay", str(run), *more]
         done = subprocess.run(
-            [sys.executable, "-c", program, "replay", str(run), *more],
-            cwd=tmp_path, env={"HOME": "/nowhere", "PATH": ""}, capture_output=True, text=True,
-            check=False,
-        )  # fmt: skip
+            line, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
         assert f"identical: {JUDGED} of {JUDGED}" in done.stdout
         assert "LIM-OVER, 1: the feature test_again:halved is not known here" in done.stdout
@@ -182,8 +184,10 @@ def test_the_planned_rule_by_its_name_changes_nothing(run, hil):
 def test_a_rule_for_two_sides_leaves_the_others_as_they_are(run, hil):
     code, out, _ = hil("replay", run, "--rule", "method 6")
     assert code == ExitCode.OTHER_VERDICT
-    assert "rule 'method 6' is not defined for" in out
-    assert "LIM-CEIL" in out
+    (note,) = (line for line in out.splitlines() if "rule 'method 6' is not defined for" in line)
+    assert "LIM-CEIL" in note
+    assert "STOP-TELL" not in note  # a truth weighs no uncertainty
+    assert "LIM-ACC" not in note
 
 
 def device(tmp_path, *changes):

@@ -381,6 +381,13 @@ def test_a_test_that_broke_stays_broken_under_any_rule(outcome):
     assert found.exit_code is ExitCode.OTHER_VERDICT
 
 
+def test_a_test_that_still_fails_has_failed():
+    taken = wave("5 mA")
+    found = concluded(run(peak(taken), "failed", pytest_exit=1), SIMPLE, taken)
+    assert [row.outcome for row in found.tests] == ["failed"]
+    assert found.verdict is Verdict.FAIL
+
+
 def test_under_a_stricter_rule_a_pass_is_one_no_longer():
     taken = wave("3.998 mA")
     records = run(peak(taken), rule=SIMPLE)
