@@ -45,10 +45,21 @@ def measured(milliamperes, u="2e-6"):
     return Measurement(value, Dimension.CURRENT, (Component("a", float(u)),), (), Calibration.VALID)
 
 
-def ran(out, serial="SN-1", firmware="1.0", peak="4.05", steady="3.99", made=PLAN, *, sealed=True):
+def ran(
+    out,
+    serial="SN-1",
+    firmware="1.0",
+    peak="4.05",
+    steady="3.99",
+    made=PLAN,
+    *,
+    sealed=True,
+    more=(),
+):
     """Write a run of two tests, as the plugin does; return its folder."""
     with plan.begin(out, made, [], utc) as evidence:
         items = [("t:a", ["LIM-ACC"]), ("t:c", ["LIM-CEIL"])]
+        items += [("t:m", [judgement.requirement]) for judgement in more]
         listed = [{"test": test, "requirements": ids, "doc": ""} for test, ids in items]
         evidence.append("collected", {"items": listed, "plugins": [], "errors": []})
         evidence.append(
@@ -70,6 +81,7 @@ def ran(out, serial="SN-1", firmware="1.0", peak="4.05", steady="3.99", made=PLA
         for test, found in (
             ("t:a", [judged(needs["LIM-ACC"], steady, at) for at in ("4 mA", "3.98 mA")]),
             ("t:c", [judged(needs["LIM-CEIL"], peak)]),
+            *(("t:m", [judgement]) for judgement in more),
         ):
             evidence.append("test_begin", {"test": test})
             for judgement in found:
@@ -478,6 +490,26 @@ def test_history_takes_one_setting_in_whatever_unit(hil, runs):
         assert "3.98 mA" not in said
     _, said, _ = hil("history", "--out", str(out), "--trend", "LIM-ACC", "--at", "4 V")
     assert "no judgement on LIM-ACC answers to that" in said
+
+
+def test_a_yes_or_no_is_told_in_words_and_not_drawn(hil, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sign = WHOLE.requirements["POL-SIGN"]
+    made = replace(PLAN, requirements={**PLAN.requirements, "POL-SIGN": sign})
+    for answer in "10":
+        value = Measurement(Decimal(answer), Dimension.TRUTH, (), (), Calibration.VALID)
+        ran(Path("runs"), made=made, more=[judge(sign, value)])
+    code, said, _ = hil("history", "--trend", "POL-SIGN")
+    assert code == 0
+    assert re.findall(r"(holds|does not hold) .*(PASS|FAIL)", said) == [
+        ("holds", "PASS"),
+        ("does not hold", "FAIL"),
+    ]
+    code, _, lines = hil("history", "--trend", "POL-SIGN", "--plot", "x.svg")
+    assert (code, lines) == (
+        11,
+        ["hil: --plot: POL-SIGN is a yes or no, which has no trend to draw"],
+    )
 
 
 WRONG = {
