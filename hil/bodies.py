@@ -198,6 +198,7 @@ class TestEndBody(TypedDict):
     outcome: str
     detail: str
     seconds: float
+    judgements: int  # that were made in it: one that is missing is noticed
 
 
 class CaptureBody(TypedDict):

@@ -38,7 +38,7 @@ _OUTCOMES = ["error", "failed", "interrupted", "skipped", "passed"]
 _SIMULATED = (
     "SIM-"  # prefix of the serial number of a simulated instrument: its calibration is none
 )
-_UNENDED: TestEndBody = {"test": "", "outcome": "", "detail": "", "seconds": 0.0}
+_UNENDED: TestEndBody = {"test": "", "outcome": "", "detail": "", "seconds": 0.0, "judgements": 0}
 _TOLERATED = {Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.NOT_EVALUATED}
 
 
@@ -308,15 +308,24 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
 
 def _ends(records: list[Record]) -> dict[str, TestEndBody]:
     """End of each test; none of one that was left unended, and a repeated test shows nothing."""
-    begins = Counter(r.body["test"] for r in records if r.kind == "test_begin")
+    begins = Counter(body["test"] for body in _bodies(records, "test_begin"))
+    judged = Counter(body["test"] for body in _bodies(records, "judgement"))
     ends: dict[str, list[TestEndBody]] = {}
     for body in _bodies(records, "test_end"):
         ends.setdefault(body["test"], []).append(body)
     return {
-        test: _repeated(bodies) if len(bodies) > 1 else bodies[0]
+        test: _repeated(bodies) if len(bodies) > 1 else _whole(bodies[0], judged[test])
         for test, bodies in ends.items()
         if len(bodies) == begins[test]
     }
+
+
+def _whole(end: TestEndBody, judged: int) -> TestEndBody:
+    """The end of a test; of one whose judgements are not all there, that of an interrupted one."""
+    if end["judgements"] == judged:
+        return end
+    detail = f"it judged {end['judgements']} times, and the journal holds {judged} of that"
+    return {**end, "outcome": "interrupted", "detail": detail}
 
 
 def _repeated(bodies: list[TestEndBody]) -> TestEndBody:

@@ -14,6 +14,8 @@ class Docket:
 
     def __init__(self) -> None:
         """No test runs, nothing was captured."""
+        self.judgements = 0
+        """Judgements of the test that runs, or ran last, in its own name."""
         self._test = ""
         self._captures: dict[str, frozenset[str]] = {}
         self._fresh: set[str] = set()
@@ -28,9 +30,12 @@ class Docket:
         if kind == "test_begin":
             self._test = body["test"]
             self._fresh.clear()
+            self.judgements = 0
         elif kind == "test_end":
             self._test = ""
             self._fresh.clear()
+        elif kind == "judgement":
+            self.judgements += body["test"] == self._test
         elif kind == "record":
             held = frozenset(capture["sha256"] for capture in body["captures"])
             self._captures[body["record"]] = held

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from hil.bodies import measured_body, requirement_body
 from hil.conclusion import Conclusion, RequirementRow, conclude
+from hil.docket import Docket
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.journal import Chain, Record
@@ -74,8 +77,18 @@ def records(*entries: Entry) -> list[Record]:
     return [chain.append(kind, body, utc=NOON, bench=None) for kind, body in entries]
 
 
+def counted(entries: Iterable[Entry]) -> list[Entry]:
+    """As the runner writes them: the end of a test says how many judgements it made."""
+    docket, written = Docket(), []
+    for kind, body in entries:
+        docket.note(kind, body)
+        count = {"judgements": docket.judgements} if kind == "test_end" else {}
+        written.append((kind, body | count))
+    return written
+
+
 def concluded(*entries: Entry) -> Conclusion:
-    return conclude(records(*entries))
+    return conclude(records(*counted(entries)))
 
 
 def row(conclusion: Conclusion, name: str = "A") -> RequirementRow:
@@ -463,7 +476,7 @@ def test_a_calibration_that_expires_before_the_run_ends(
 def test_a_run_that_goes_on_past_midnight_outlives_a_calibration() -> None:
     course = [instrument("MY1", "2026-03-01"), begin("t"),
               rests_on(judged("t", "A"), serials=("MY1",)), end("t")]  # fmt: skip
-    made = records(*head(requirement("A")), collected(("t", ["A"])), *course)
+    made = records(*counted([*head(requirement("A")), collected(("t", ["A"])), *course]))
     assert row(conclude([*made, *records(END)])).verdict is Verdict.PASS
     later = Chain(made[-1].hash, len(made)).append(*END, utc=NOON + timedelta(days=1), bench=None)
     found = row(conclude([*made, later]))
@@ -489,7 +502,18 @@ def test_a_word_that_is_no_verdict_is_an_error() -> None:
 def test_a_body_of_another_form_is_refused_not_believed() -> None:
     for body in ({}, {"test": "t"}, {"test": "t", "requirement": "A", "verdict": "PASS"}):
         with pytest.raises(UsageError, match="has not the form of this version"):
-            one(begin("t"), ("judgement", body), end("t"))
+            conclude(records(*head(requirement("A")), begin("t"), ("judgement", body), END))
+
+
+def test_a_judgement_that_is_missing_is_noticed() -> None:
+    plan = [*head(requirement("A"), requirement("B")), collected(("t", ["A", "B"]))]
+    made = [judged("t", "A", "FAIL"), judged("t", "A"), judged("t", "B", "FAIL")]
+    course = counted([*plan, begin("t"), *made, end("t", "failed"), END])
+    assert row(conclude(records(*course))).verdict is Verdict.FAIL
+    del course[4]  # what made A a FAIL; B still says why the test failed
+    found = row(conclude(records(*course)))
+    assert found.verdict is Verdict.NO_VERDICT
+    assert "it judged 3 times, and the journal holds 2 of that" in found.remark
 
 
 # --- retried, interrupted, judging nothing -------------------------------------------------------
@@ -591,7 +615,8 @@ def test_a_run_is_never_better_than_any_of_its_judgements(
 
 def test_what_a_test_judged_unplanned_worsens_its_row_only() -> None:
     entries = [*head(requirement("A"), requirement("B")), collected(("t", ["A"]), ("u", ["B"]))]
-    found = concluded(*entries, *GOOD, *ran("u", "B"), judged("t", "B", "FAIL"), END)
+    course = [*GOOD[:-1], judged("t", "B", "FAIL"), GOOD[-1]]
+    found = concluded(*entries, *course, *ran("u", "B"), END)
     assert {test.test: test.verdict for test in found.tests} == {
         "t": Verdict.FAIL,
         "u": Verdict.PASS,
@@ -606,9 +631,102 @@ def test_a_test_that_never_ended_took_no_time() -> None:
 
 
 def test_head_and_times_are_those_of_the_journal() -> None:
-    journal = records(*head(requirement("A")), collected(("t", ["A"])), *GOOD, END)
+    journal = records(*counted([*head(requirement("A")), collected(("t", ["A"])), *GOOD, END]))
     found = conclude(journal)
     assert found.head == journal[-1].hash
     assert found.seconds == 1.0
     assert (found.begun, found.ended) == (journal[0].utc, journal[-1].utc)
     assert len(found.safe_states) == 1
+
+
+# --- whatever is lost, repeated or out of order never helps --------------------------------------
+
+PLANNED = {"t": ["A"], "u": ["A", "B"], "v": ["B", "C"]}
+
+
+@st.composite
+def course_of(draw: st.DrawFn, test: str, names: list[str]) -> list[Entry]:
+    """What a runner journals of a test: it fails at its end unless all is judged and PASS."""
+    kind = draw(st.sampled_from(["good", "good", "good", "bad", "broken", "skip", "kill", "none"]))
+    if kind == "none":
+        return []
+    words = ["PASS"] if kind == "good" else ["PASS", "FAIL", "INCONCLUSIVE", "ERROR"]
+    if kind == "skip":
+        words = ["NOT_EVALUATED", "NOT_APPLICABLE"]
+    captured = draw(st.sampled_from([[record(test, test, SHA)], [], [record("t", "t", SHA)]]))
+    made: list[Entry] = []
+    for name in names:
+        for word in draw(st.lists(st.sampled_from(words), min_size=1, max_size=2)):
+            serials = draw(st.sampled_from([(), ("SIM-1",), ("MY1",)]))
+            fresh = captured and captured[0][1]["test"] == test
+            held = {"serials": serials, "captures": (SHA,) if fresh else ()}
+            made.append(rests_on(judged(test, name, word), **held))
+    all_pass = all(body["verdict"] == "PASS" for _, body in made)
+    outcome = {"skip": "skipped", "broken": draw(st.sampled_from(["error", "interrupted"]))}
+    done = [begin(test), ARMED, *captured, OFF, *made]
+    if kind == "kill":
+        return done[: draw(st.integers(1, len(done)))]
+    return [*done, end(test, outcome.get(kind, "passed" if all_pass else "failed"))]
+
+
+@st.composite
+def journals(draw: st.DrawFn) -> list[Entry]:
+    """A whole journal as the runner writes it, of tests of which all, some or none went well."""
+    needs = [requirement("A"), requirement("B", "dose"), requirement("C", mandatory=False)]
+    due = draw(st.sampled_from(["2026-03-01", "2026-02-28"]))
+    before = [instrument("SIM-1", ""), instrument("MY1", due), collected(*PLANNED.items())]
+    courses = [draw(course_of(test, names)) for test, names in PLANNED.items()]
+    whole = all(course and course[-1][0] == "test_end" for course in courses)
+    bad = any(body["outcome"] != "passed" for course in courses for kind, body in course
+              if kind == "test_end")  # fmt: skip
+    last = [("end", {"pytest_exit": int(bad), "seconds": 1.0})] if whole else []
+    return counted([*head(*needs), *before, *itertools.chain(*courses), *last])
+
+
+@st.composite
+def spoiled(draw: st.DrawFn, entries: list[Entry]) -> list[Entry]:
+    """The same journal, well chained, with records lost, repeated and moved."""
+    plan, rest = entries[:2], list(entries[2:])
+    for _ in range(draw(st.integers(1, 4))):
+        if not rest:
+            break
+        place = draw(st.integers(0, len(rest) - 1))
+        what = draw(st.sampled_from(["lose", "repeat", "move", "cut"]))
+        entry = rest[place] if what == "repeat" else rest.pop(place)
+        if what == "cut":
+            del rest[place:]
+        elif what != "lose":
+            rest.insert(draw(st.integers(0, len(rest))), entry)
+    return [*plan, *rest]
+
+
+def passed(found: Conclusion) -> set[str]:
+    return {row.requirement["id"] for row in found.requirements if row.verdict is Verdict.PASS}
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), entries=journals())
+def test_what_a_journal_loses_repeats_or_reorders_never_helps(
+    data: st.DataObject, entries: list[Entry]
+) -> None:
+    """Nothing turns green that was not: neither a requirement, nor a test, nor the run."""
+    whole = conclude(records(*entries))
+    found = conclude(records(*data.draw(spoiled(entries))))
+    assert passed(found) <= passed(whole)
+    green = {test.test for test in whole.tests if test.verdict is Verdict.PASS}
+    assert {test.test for test in found.tests if test.verdict is Verdict.PASS} <= green
+    assert found.exit_code != 0 or whole.exit_code == 0
+    assert found.exit_code == 0 or found.reasons
+
+
+@settings(max_examples=100, deadline=None)
+@given(entries=journals(), data=st.data())
+def test_a_journal_that_is_cut_anywhere_is_never_green(
+    entries: list[Entry], data: st.DataObject
+) -> None:
+    """What a crash leaves is a prefix: what had passed stays so, the run as a whole does not."""
+    whole = conclude(records(*entries))
+    found = conclude(records(*entries[: data.draw(st.integers(2, len(entries) - 1))]))
+    assert passed(found) <= passed(whole)
+    assert found.exit_code != 0
+    assert found.complete is False or entries[-1][0] != "end"

@@ -89,6 +89,7 @@ def ran(
                 good = all(judgement.verdict.value == "PASS" for judgement in found)
             outcomes.append("passed" if good else "failed")
             body = {"test": test, "outcome": outcomes[-1], "detail": "", "seconds": 0.1}
+            body["judgements"] = len(found)
             evidence.append("test_end", body)
         evidence.append("end", {"pytest_exit": int("failed" in outcomes), "seconds": 1.0})
     folder = evidence.folder

@@ -337,6 +337,7 @@ def run(measured, outcome="passed", rule=GUARDED, pytest_exit=0):
     state = {"confirmed": True, "device_off": "", "path_open": "", "reason": ""}
     captures = [{"sha256": each} for each in measured.captures]
     instrument = {"role": "ammeter", "serial": "SIM-1", "due": ""}
+    end = {"test": "m:t", "outcome": outcome, "detail": "A", "seconds": 0.1, "judgements": 1}
     return journal(
         ("run", {"partial": "", "firmware": None, **provenance}),
         ("plan", plan),
@@ -346,7 +347,7 @@ def run(measured, outcome="passed", rule=GUARDED, pytest_exit=0):
         ("record", {"record": "r", "test": "m:t", "captures": captures}),
         ("safe_state", state),
         ("judgement", judgement_body("m:t", judge(req, measured))),
-        ("test_end", {"test": "m:t", "outcome": outcome, "detail": "A", "seconds": 0.1}),
+        ("test_end", end),
         ("end", {"pytest_exit": pytest_exit, "seconds": 1.0}),
     )
 

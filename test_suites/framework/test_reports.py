@@ -184,11 +184,11 @@ class Run:
                 self.evidence.append("recalled", body)
             verdict = judge(self.requirements[req], measured, at)
             self.evidence.append("judgement", judgement_body(name, verdict, record))
-        self.finish(name, outcome, detail)
+        self.finish(name, outcome, detail, len(judged))
 
-    def finish(self, name: str, outcome: str, detail: str) -> None:
+    def finish(self, name: str, outcome: str, detail: str, judgements: int) -> None:
         end = {"test": name, "outcome": outcome, "detail": detail, "seconds": 0.25}
-        self.evidence.append("test_end", end)
+        self.evidence.append("test_end", end | {"judgements": judgements})
 
     def off(self, *, confirmed: bool = True) -> None:
         body = {
@@ -242,7 +242,7 @@ def every_verdict(folder: Path, **run: Any) -> Path:
         body["measured"] = None
         run_.evidence.append("test_begin", {"test": test[name]})
         run_.evidence.append("judgement", body)
-        run_.finish(test[name], "skipped", "no oscilloscope")
+        run_.finish(test[name], "skipped", "no oscilloscope", 1)
     at = [Exact.parse(text) for text in ("0.1 mA", "2 mA", "4 mA")]
     values = [current(str(point.base + Decimal("1E-6"))) for point in at]
     judged = [("R-WITHIN", v, a, record) for v, a in zip(values, at, strict=True)]
