@@ -147,7 +147,7 @@ def test_boolean_requirement() -> None:
 
 SHARE = Rule(Guard.SHARE, Decimal("0.83"))
 WIDER = Rule(Guard.SHARE, Decimal("1.5"))
-DIGIT = Decimal("1E-30")
+DIGIT = Decimal("1E-60")
 AT = Exact.parse("3 mA")
 FORMS = {
     "at most": (Limit(Kind.AT_MOST, Exact.parse("4 mA")), "0.004", +1),

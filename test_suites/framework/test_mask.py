@@ -13,7 +13,7 @@ import pytest
 
 from hil.capture import Accuracy, Capture, Source
 from hil.decision import Judgement, judge
-from hil.derivation import Sources, walked
+from hil.derivation import Sources, walked, written
 from hil.errors import DimensionError, UsageError
 from hil.exact import Dimension, Exact
 from hil.features import mean, outside
@@ -240,6 +240,9 @@ STRANGERS = {
     "mean": NEGATIVE,
     "reading": replace(NEGATIVE, derivation=None),
     "forged": replace(NEGATIVE, derivation={"feature": "outside"}),
+    "another feature": replace(
+        NEGATIVE, derivation={"feature": "mine:lowest", "given": {"mask": written(RAMP)}}
+    ),
     "forged mask": replace(NEGATIVE, derivation={"feature": "outside", "given": {"mask": 1}}),
     "waveform": wave(ideal(times())),
     "nothing": None,
