@@ -31,6 +31,7 @@ TOOLS = [
     Tool("pdftoppm", "poppler-utils", "pages of the PDF report"),
     Tool("tmux", "tmux", "command line in a real terminal"),
     Tool("ngspice", "ngspice", "physics of the simulated bench against another solver"),
+    Tool("openssl", "openssl", "signatures of a sealed run by another program than ours"),
     Tool("cc", "gcc libc6-dev", "firmware in C behind the port, also under sanitizers"),
 ]
 

@@ -229,6 +229,37 @@ def test_a_journal_that_is_no_file_is_never_opened(written, hole):
     assert "data/journal.jsonl: is missing" in said
 
 
+LISTED = f"{'a' * 64}  data/x\n{'b' * 64}  data/a%0Ab%25\n"
+
+
+def test_a_manifest_is_read_as_it_was_written():
+    hashes = bag.read_listing(LISTED.encode())
+    assert hashes == {"data/x": "a" * 64, "data/a\nb%": "b" * 64}
+    assert bag.listing(hashes) == LISTED
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        LISTED.replace("\n", "\r\n"),
+        LISTED[:-1],
+        LISTED[:-70],
+        LISTED + LISTED,
+        LISTED + "\n",
+        LISTED.upper(),
+        LISTED.replace("data/x", "data/../x"),
+        LISTED.replace("data/x", "/data/x"),
+        LISTED.replace("  data/x", " *data/x"),
+        LISTED.replace("%25", "%"),
+        LISTED.replace("a" * 64, "a" * 63),
+        LISTED.replace("x", "\udcff"),
+    ],
+)
+def test_a_manifest_in_another_form_is_refused(changed):
+    with pytest.raises(UsageError):
+        bag.read_listing(changed.encode(errors="surrogateescape"))
+
+
 def test_a_problem_names_file_and_record(written):
     seal(written)
     (stored,) = (written / "data/captures").iterdir()
