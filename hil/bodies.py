@@ -332,6 +332,27 @@ class AbortBody(TypedDict):
     off_confirmed: bool
 
 
+class TripBody(TypedDict):
+    """One trip of the sentinel."""
+
+    cause: str
+    opened_after: float  # wall s from what was noticed to the command on its way
+    confirmed: bool  # whether it proved off, with sessions of its own
+    reason: str  # what is missing from the proof; empty if nothing is
+
+
+class SentinelBody(TypedDict):
+    """Kind `sentinel`: what the sentinel's own record amounts to; none where none stood by."""
+
+    file: str  # beside the journal
+    sha256: str  # of the whole file
+    records: int
+    head: str  # hash of the last one
+    ended: bool  # whether it ended by itself
+    broken: str  # why its chain cannot be followed; empty if it can
+    trips: list[TripBody]
+
+
 class EndBody(TypedDict):
     """Kind `end`: the last record of a run that ended by itself."""
 

@@ -22,7 +22,9 @@ from hil.bodies import (
     RegisterBody,
     RequirementBody,
     RunBody,
+    SentinelBody,
     TestEndBody,
+    TripBody,
     requirement_of,
 )
 from hil.docket import Docket
@@ -412,6 +414,7 @@ def _outcome(
     if refused:
         return ExitCode.USAGE, refused
     causes = [f"aborted: {body['cause']}" for body in _bodies(records, "abort")]
+    causes += [f"aborted: the sentinel tripped: {trip['cause']}" for trip in _trips(records)]
     if causes:
         energised = any(r.kind == "armed" or r.body.get("energised") for r in records)
         return ExitCode.ABORTED_OFF if energised else ExitCode.BENCH_BEFORE_OUTPUT, causes
@@ -466,6 +469,14 @@ def _unconfirmed(records: list[Record]) -> list[str]:
             armed = False
             if not body["confirmed"]:
                 why.append(body["reason"] or "no reason was given")
+        elif record.kind == "sentinel":
+            trips = _trips([record])
+            armed = armed and not trips
+            why += [
+                f"the sentinel tripped ({trip['cause']}): {trip['reason'] or 'no reason was given'}"
+                for trip in trips
+                if not trip["confirmed"]
+            ]
         elif record.kind == "abort":
             armed = armed and not body["off_confirmed"]
             if body["energised"] and not body["off_confirmed"]:
@@ -473,6 +484,11 @@ def _unconfirmed(records: list[Record]) -> list[str]:
     if armed:
         why.append("the bench was armed and off was never proven: the runner was lost")
     return why
+
+
+def _trips(records: Iterable[Record]) -> list[TripBody]:
+    bodies: list[SentinelBody] = _bodies(records, "sentinel")
+    return [trip for body in bodies for trip in body["trips"]]
 
 
 def _held_to_provenance(

@@ -25,11 +25,11 @@ def test_it_lapses_by_itself() -> None:
     assert lease.closed(11.999)
     assert not lease.closed(12.0)
     with pytest.raises(SafetyError, match="epoch 1 holds no lease: lapsed; arm again"):
-        lease.renew(1, 2.0, now=12.0)
+        lease.renew(1, 0, 2.0, now=12.0)
 
 
 def test_a_renewal_counts_from_now() -> None:
-    lease = Lease().grant(1, 2.0, now=10.0).renew(1, 2.0, now=11.5)
+    lease = Lease().grant(1, 2.0, now=10.0).renew(1, 0, 2.0, now=11.5)
     assert lease.closed(13.4)
     assert not lease.closed(13.5)
 
@@ -38,7 +38,7 @@ def test_a_trip_voids_its_epoch() -> None:
     lease = Lease().grant(3, 2.0, now=0.0).trip("ceiling exceeded")
     assert not lease.closed(0.1)
     with pytest.raises(SafetyError, match="epoch 3 holds no lease: ceiling exceeded"):
-        lease.renew(3, 2.0, now=0.1)
+        lease.renew(3, 0, 2.0, now=0.1)
     for epoch in (1, 2, 3):
         with pytest.raises(SafetyError, match=f"epoch {epoch} may not close.*ceiling exceeded"):
             lease.grant(epoch, 2.0, now=0.1)
@@ -48,7 +48,7 @@ def test_a_trip_voids_its_epoch() -> None:
 def test_a_runner_that_was_continued_after_the_trip_cannot_close_again() -> None:
     newer = Lease().grant(1, 2.0, now=0.0).trip("runner stopped").grant(2, 2.0, now=1.0)
     with pytest.raises(SafetyError):
-        newer.renew(1, 2.0, now=1.1)
+        newer.renew(1, 0, 2.0, now=1.1)
     with pytest.raises(SafetyError):
         newer.grant(1, 2.0, now=1.1)
 
@@ -59,8 +59,38 @@ def test_no_lease_is_longer_than_the_longest(seconds: float) -> None:
     with pytest.raises(SafetyError, match="allowed"):
         Lease().grant(1, seconds, now=0.0)
     with pytest.raises(SafetyError, match="allowed"):
-        Lease().grant(1, 1.0, now=0.0).renew(1, seconds, now=0.5)
+        Lease().grant(1, 1.0, now=0.0).renew(1, 0, seconds, now=0.5)
     assert Lease().grant(1, LONGEST, now=0.0).closed(LONGEST - 0.001)
+
+
+def test_the_same_step_again_extends_nothing() -> None:
+    """A heartbeat over stuck logic repeats the last step."""
+    lease = Lease().grant(1, 2.0, now=0.0).renew(1, 7, 2.0, now=1.0)
+    for step in (7, 6, 0):
+        assert lease.renew(1, step, 2.0, now=2.9) == lease
+    assert not lease.closed(3.0)
+    assert lease.renew(1, 8, 2.0, now=2.9).closed(4.8)
+
+
+def test_a_step_counts_within_its_own_grant() -> None:
+    lease = Lease().grant(1, 2.0, now=0.0).renew(1, 7, 2.0, now=1.0)
+    assert lease.grant(2, 2.0, now=1.0).renew(2, 0, 2.0, now=2.0).closed(3.9)
+
+
+def test_after_a_final_trip_no_epoch_closes() -> None:
+    lease = Lease().grant(1, 2.0, now=0.0).trip("the runner was lost", final=True)
+    for epoch in (1, 2, 10**6):
+        with pytest.raises(SafetyError, match="stays open: the runner was lost; start a new run"):
+            lease.grant(epoch, 2.0, now=0.1)
+    with pytest.raises(SafetyError, match="stays open"):
+        lease.trip("opened once more").grant(9, 2.0, now=0.2)
+
+
+def test_held_and_over_is_lapsed() -> None:
+    lease = Lease().grant(1, 2.0, now=0.0)
+    assert [lease.lapsed(now) for now in (0.0, 1.9, 2.0)] == [False, False, True]
+    assert not lease.trip("opened").lapsed(2.0)
+    assert not Lease().lapsed(2.0)
 
 
 def test_time_that_is_no_time_is_open() -> None:
@@ -85,7 +115,7 @@ def test_whatever_happens_it_is_closed_only_by_a_live_grant(
 ) -> None:
     """Against a plain account of what was granted, renewed and voided."""
     lease, now = Lease(), 0.0
-    epoch, until = 0, -1.0
+    epoch, until, step = 0, -1.0, 0
     for deed, asked, seconds, later in course:
         now += later
         if deed == "trip":
@@ -93,7 +123,11 @@ def test_whatever_happens_it_is_closed_only_by_a_live_grant(
         else:
             allowed = asked > epoch if deed == "grant" else asked == epoch and now < until
             try:
-                lease = getattr(lease, deed)(asked, seconds, now=now)
+                step += 1
+                if deed == "grant":
+                    lease = lease.grant(asked, seconds, now=now)
+                else:
+                    lease = lease.renew(asked, step, seconds, now=now)
             except SafetyError:
                 assert not allowed
             else:

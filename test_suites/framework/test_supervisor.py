@@ -76,9 +76,10 @@ class Running:
 
     @property
     def runner(self):
-        """Process id of the one child of the supervisor."""
+        """Process id of the runner: a child of the supervisor, beside the sentinel."""
         pid = self.process.pid
-        (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        (child,) = (one for one in children if b"--hil-run" in _command_line(one))
         return int(child)
 
     def end(self):
@@ -96,6 +97,10 @@ class Running:
             assert (self.folder / "report" / name).stat().st_size > 100
         assert verify(self.folder).problems == ()
         assert (self.out / "latest").read_text().strip() == self.folder.name
+
+
+def _command_line(pid):
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def armed_for_ever(tmp_path, *arguments):
@@ -281,7 +286,7 @@ def test_stalled(bench, judge):
 
 
 def test_a_served_bench_and_a_stalled_runner(tmp_path):
-    """A lapsed lease is an error of the bench; what was judged before it stands."""
+    """The sentinel ends a runner that comes no further; what was judged before it stands."""
     server = serve(tmp_path, 5)
     try:
         (tmp_path / "test_mine.py").write_text(SERVED)
@@ -291,22 +296,22 @@ def test_a_served_bench_and_a_stalled_runner(tmp_path):
         while sum(1 for _ in running.records("armed")) < 2:
             time.sleep(0.05)
         time.sleep(3)
-        runner = running.runner
-        os.kill(runner, signal.SIGSTOP)
-        time.sleep(3)
-        os.kill(runner, signal.SIGCONT)
+        os.kill(running.runner, signal.SIGSTOP)
         code, said, complained = running.end()
     finally:
         server.send_signal(signal.SIGINT)
         server.communicate(timeout=20)
     assert complained == ""
-    assert code == 10, said
+    assert code == 13, said
     (judged,) = running.records("judgement")
     assert (judged["requirement"], judged["verdict"]) == ("LIM-OFF", "PASS")
-    ends = {body["test"]: body for body in running.records("test_end")}
-    assert ends["test_mine:test_stalled"]["outcome"] == "error"
-    assert "opened by itself" in ends["test_mine:test_stalled"]["detail"]
-    assert all(state["confirmed"] for state in running.records("safe_state"))
+    assert [body["test"] for body in running.records("test_end")] == ["test_mine:test_quiet"]
+    (sentinel,) = running.records("sentinel")
+    (trip,) = sentinel["trips"]
+    assert trip["confirmed"], trip
+    assert "lease lapsed" in trip["cause"]
+    assert "aborted: the sentinel tripped: the runner's lease lapsed" in said
+    running.assert_reported(13)
     reason = running.records("run")[0]["provenance_reason"]
     assert "served over the loopback interface, 5 bench seconds for each second" in reason
     assert not (tmp_path / "served.toml").exists()  # its ports are gone, and so is the file
