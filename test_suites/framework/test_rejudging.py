@@ -152,6 +152,26 @@ main()
         assert "--features MODULE" in done.stdout
 
 
+def test_replay_knows_every_feature_of_ours():
+    """Imported alone, in a process of its own."""
+    program = """
+import hil.replay
+from hil.derivation import Sources, Underivable, walked
+ours = "steady mean peak slope largest_step charge outside time_to_below".split()
+for name in [*ours, "has_sign", "keeps_sign", "rest_between"]:
+    try:
+        walked({"feature": name, "given": {}}, Sources(None))
+    except Underivable as err:
+        raise SystemExit(str(err))
+    except ValueError:
+        pass  # known, and given nothing
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_module_of_features_is_imported_where_it_is_named(run, tmp_path):
     (tmp_path / "test_again.py").write_text(SUITE)
     line = [sys.executable, "-c", "from hil_fixtures.cli import main; main()", "replay", str(run)]
