@@ -407,12 +407,23 @@ def test_a_bare_number_as_reference_is_an_error_though_the_limit_needs_none() ->
     assert judge(required(), measured("1"), 0.001).verdict is ERROR  # type: ignore[arg-type]
 
 
-requirements = st.builds(
+one_sided = st.builds(
     required,
-    st.sampled_from([Kind.AT_MOST, Kind.AT_LEAST, Kind.WITHIN, Kind.EXCESS, Kind.DIFFERENCE]),
+    st.sampled_from([Kind.AT_MOST, Kind.AT_LEAST, Kind.EXCESS]),
     st.sampled_from(["4 mA", "0.1 mA", "5000 uA"]),
-    rule=st.sampled_from([GUARDED, SIMPLE]),
+    rule=st.sampled_from([GUARDED, SIMPLE, SHARE, WIDER]),
 )
+two_sided = st.builds(
+    required,
+    st.sampled_from([Kind.WITHIN, Kind.DIFFERENCE]),
+    st.sampled_from(["4 mA", "0.1 mA", "5000 uA"]),
+    rule=st.sampled_from([GUARDED, SIMPLE, SHARE, WIDER, METHOD_6]),
+)
+between = st.builds(
+    lambda rule: replace(required(), limit=BETWEEN, rule=rule),
+    st.sampled_from([GUARDED, SIMPLE, SHARE, WIDER, METHOD_6]),
+)
+requirements = st.one_of(one_sided, two_sided, between)
 anything = st.builds(
     Measurement,
     st.one_of(
@@ -435,18 +446,23 @@ def test_a_pass_is_finite_of_the_right_dimension_calibrated_and_inside(
     requirement: Requirement, found: Measurement
 ) -> None:
     at = Exact.parse("1 mA")
-    verdict = judge(requirement, found, at).verdict
-    if verdict is not PASS:
+    judgement = judge(requirement, found, at)
+    if judgement.verdict is not PASS:
+        assert judgement.false_accept is None
         return
+    assert judgement.false_accept is not None
+    assert 0 <= judgement.false_accept <= (judgement.worst_false_accept or 0) + 1e-12
     assert found.value.is_finite()
     assert found.dimension is requirement.dimension
     assert found.calibration is Calibration.VALID
     assert found.components
     assert math.isfinite(found.u)
-    guard = found.expanded if requirement.rule is GUARDED else 0
     lower, upper = bounds(requirement, at)
+    both = lower is not None and upper is not None
+    guard = requirement.rule.width(found.expanded, (upper - lower) / 2 if both else None)
     assert upper is None or (found.value + guard <= upper and not found.censored)
     assert lower is None or found.value - guard >= lower
+    assert judgement.guard == guard >= 0
 
 
 # --- laws ----------------------------------------------------------------------------------------
