@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 CHUNK = 1 << 17
 """Bytes of a chunk before compression."""
+_WEIGHTS = np.arange(CHUNK, 0, -1, dtype=np.uint64)
+"""Weight of each word of 16 bits in a checksum, the last one 1; twice as many as a chunk has."""
 _PROBE = 1024
 _LEVEL = 1
 _WORTH = 0.95
@@ -39,20 +41,33 @@ def write(file: h5py.File, name: str, values: npt.NDArray[Any]) -> h5py.Dataset:
         name, shape=values.shape, dtype=values.dtype, chunks=(length,), shuffle=True,
         compression="gzip", compression_opts=_LEVEL, fletcher32=True,
     )  # fmt: skip
+    noisy = _noisy(_planes(values[:length]))
     for start in range(0, len(values), length):
-        piece = np.zeros(length, dtype=values.dtype)  # HDF5 stores whole chunks
-        piece[: len(values) - start] = values[start : start + length]
-        packed = _packed(piece)
+        piece = values[start : start + length]
+        if len(piece) < length:  # HDF5 stores whole chunks, and zeros need no room if packed
+            piece = np.concatenate([piece, np.zeros(length - len(piece), values.dtype)])
+            noisy = 0
+        packed = _packed(_planes(piece), noisy)
         dataset.id.write_direct_chunk((start,), packed + struct.pack("<I", fletcher32(packed)))
     return dataset
 
 
-def _packed(piece: npt.NDArray[Any]) -> bytes:
-    """Shuffle and compress one chunk into a zlib stream."""
-    planes = np.ascontiguousarray(piece.view(np.uint8).reshape(-1, piece.itemsize).T)
-    plain = 0
-    while plain < len(planes) and not _shrinks(planes[plain]):
-        plain += 1
+def _planes(piece: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """The filter shuffle: first bytes of all numbers, then their second bytes, and so on."""
+    return np.ascontiguousarray(piece.view(np.uint8).reshape(-1, piece.itemsize).T)
+
+
+def _noisy(planes: npt.NDArray[np.uint8]) -> int:
+    """How many of the first planes do not shrink, by their begin."""
+    for number, plane in enumerate(planes):
+        probe = plane[:_PROBE].tobytes()
+        if len(zlib.compress(probe, _LEVEL)) < _WORTH * len(probe):
+            return number
+    return len(planes)
+
+
+def _packed(planes: npt.NDArray[np.uint8], plain: int) -> bytes:
+    """Pack the planes of one chunk into a zlib stream, the first of them as they are."""
     stored = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_RLE)
     return b"".join(
@@ -67,16 +82,10 @@ def _packed(piece: npt.NDArray[Any]) -> bytes:
     )
 
 
-def _shrinks(plane: npt.NDArray[np.uint8]) -> bool:
-    probe = plane[:_PROBE].tobytes()
-    return len(zlib.compress(probe, _LEVEL)) < _WORTH * len(probe)
-
-
 def fletcher32(content: bytes) -> int:
     """Checksum that HDF5 appends to a chunk: big-endian words of 16 bits, sums modulo 65 535."""
     words = np.frombuffer(content + b"\0" * (len(content) % 2), dtype=">u2").astype(np.uint64)
-    weights = np.arange(len(words), 0, -1, dtype=np.uint64)
-    first, second = int(words.sum()), int((words * weights).sum())
+    first, second = int(words.sum()), int((words * _WEIGHTS[-len(words) or CHUNK :]).sum())
     return _folded(second) << 16 | _folded(first)
 
 
