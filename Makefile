@@ -1,6 +1,6 @@
 # make run ARGS="..."     the suites on the bench; without ARGS on the simulated one
 # make test [STRICT=1]    every check; with STRICT=1 a missing tool is a failure
-# make peers ARGS="..."   drivers of PyMeasure and QCoDeS against the served bench, in .venv-peers
+# make peers ARGS="..."   PyMeasure and QCoDeS on the served bench; a sealed run in the eyes of others; in .venv-peers
 # make qualify            every fault that a suite is said to catch, caught again (some minutes)
 # make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
 # make bench              the benchmarks, each figure beside its peer
