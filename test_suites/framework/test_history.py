@@ -466,7 +466,7 @@ def test_history_names_damage_and_what_the_register_misses(hil, runs):
     assert code == 0
     assert "DAMAGED: record" in said
     assert f"register: {folders[0].name} is changed" in said
-    assert f"register: {folders[1].name} is missing: its folder is gone" in said
+    assert f"register: {folders[1].name} is missing: its folder is not there" in said
 
 
 def test_history_prints_and_draws_a_trend(hil, runs, tmp_path):

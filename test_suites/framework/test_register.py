@@ -17,7 +17,7 @@ import pytest
 
 from hil.conclusion import conclude
 from hil.errors import UsageError
-from hil.journal import ChainBroken
+from hil.journal import Chain, ChainBroken
 from hil_fixtures import plan
 from hil_fixtures.plan import Options
 from hil_fixtures.software import packages, software, source_sha256
@@ -247,6 +247,39 @@ def test_an_entry_that_was_torn_is_kept_as_text(tmp_path, cut):
     assert [kind for kind, _ in entries(tmp_path)] == ["opened", "torn", "opened"]
     torn = whole.splitlines(keepends=True)[1][:-cut].decode()
     assert entries(tmp_path)[1][1] == {"text": torn}
+
+
+def chained(bodies):
+    """A register of these entries, its chain in order."""
+    chain, lines = Chain(), []
+    for kind, body in bodies:
+        utc = datetime(2026, 3, 1, tzinfo=UTC)
+        lines.append(chain.append(kind, body, utc=utc, bench=None).line)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_a_register_written_anew_without_a_run_is_none_of_the_bundles(tmp_path):
+    gone, kept = end(begin(tmp_path)), end(begin(tmp_path))
+    shutil.rmtree(gone)
+    bodies = entries(tmp_path)[2:]
+    bodies[0][1]["number"] = 1
+    opened = chained(bodies[:1])
+    bodies[1][1]["opened"] = json.loads(opened)["hash"]
+    (tmp_path / "register.jsonl").write_text(chained(bodies))
+    assert earlier(begin(tmp_path)) == [(1, kept.name, "changed")]
+    (tmp_path / "register.jsonl").write_text(opened)
+    assert earlier(begin(tmp_path))[0] == (1, kept.name, "changed")
+
+
+@pytest.mark.parametrize("change", [{"verdict": "PASS"}, {"code": 0}, {"serial": "other"}])
+def test_a_last_closing_that_says_something_else_than_its_bundle_is_seen(tmp_path, change):
+    folder = end(begin(tmp_path))
+    opened, closed = (tmp_path / "register.jsonl").read_text().splitlines()
+    head = json.loads(opened)
+    body = {**json.loads(closed)["body"], **change}
+    entry = Chain(head["hash"], 1).append("closed", body, utc=CLOCK(), bench=None)
+    (tmp_path / "register.jsonl").write_text(f"{opened}\n{entry.line}\n")
+    assert earlier(begin(tmp_path)) == [(1, folder.name, "changed")]
 
 
 def test_a_run_cannot_be_closed_in_another_register(tmp_path):

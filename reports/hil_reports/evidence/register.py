@@ -8,7 +8,8 @@ like a journal's, each on the disk before the run goes on:
     torn     what a writer left of its last line when it was killed
 
 A run cites its opening entry, and lists what became of the runs before it: so a run that was
-deleted, changed or repeated until it was green shows in the next report. Whoever deletes the
+deleted, changed or repeated until it was green shows in the next report. A register that was
+written anew does not hold the entries that the bundles cite. Whoever deletes the
 register and every folder with it leaves no trace here: the number and the head of the run before
 stand in each printed report.
 
@@ -20,6 +21,7 @@ chain, which the next run refuses.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 import time
@@ -37,7 +39,7 @@ from hil.errors import UsageError
 from hil.journal import Chain, ChainBroken, Record, read
 from hil_reports.evidence.bag import MANIFEST, TAG_MANIFEST
 from hil_reports.evidence.folder import DATA, JOURNAL, read_journal
-from hil_reports.evidence.seal import read_seal
+from hil_reports.evidence.seal import concluded, read_seal
 
 if sys.platform != "win32":
     from fcntl import LOCK_EX, LOCK_NB, flock
@@ -59,7 +61,7 @@ STATES = {
     AS_REGISTERED: "its journal and its seal are those of the register",
     NOT_CLOSED: "it was opened and never closed: killed, or still going on",
     CHANGED: "its journal or its seal is not that of the register",
-    MISSING: "its folder is gone",
+    MISSING: "its folder is not there",
     NOT_REGISTERED: "its folder is here, the register does not know it",
 }
 """What became of an earlier run: word in the record to what it means."""
@@ -109,6 +111,8 @@ class _Run:
     number: int
     opened: Record
     closed: tuple[Mapping[str, Any], ...]
+    witnessed: bool
+    """Whether a run that began after its closing cites an entry that rests on it."""
 
     @property
     def run_id(self) -> str:
@@ -315,18 +319,24 @@ class Register:
         }
 
     def _state(self, run: _Run) -> str:
-        """Whether a run stands as registered; its captures are for `hil verify` to look at."""
+        """Whether a run stands as registered; its captures are for `hil verify` to look at.
+
+        Nobody cites the newest closings yet, so what they say is held against the bundle.
+        """
         folder = self.out / run.run_id
         journal = folder / DATA / JOURNAL
         if not journal.is_file():
             return MISSING
-        if not run.closed:
-            return NOT_CLOSED
+        cited = _cited_entry(journal)
+        if not run.closed:  # of a run that begins at this moment the first record is still to come
+            return NOT_CLOSED if cited in {"", run.opened.hash} else CHANGED
         told = run.closed[-1]
         sealed = _digest(folder / MANIFEST)
         same = _digest(journal) == told["journal"] and told["manifest"] in {"", sealed}
         steady = len({entry["journal"] for entry in run.closed}) == 1
-        return AS_REGISTERED if same and steady else CHANGED
+        if not (same and steady and cited == run.opened.hash):
+            return CHANGED
+        return AS_REGISTERED if run.witnessed or _ended_as(folder, told) else CHANGED
 
     def _strangers(self, runs: list[_Run], about: OpenedBody) -> Iterator[EarlierBody]:
         """Run folders of this device on this bench that the register does not know."""
@@ -376,15 +386,47 @@ def _condensed(rows: list[EarlierBody]) -> tuple[list[EarlierBody], list[Earlier
 
 
 def _runs(records: list[Record]) -> list[_Run]:
-    closed: dict[str, list[Mapping[str, Any]]] = {}
+    closed: dict[str, list[Record]] = {}
     for record in records:
         if record.kind == "closed":
-            closed.setdefault(record.body["opened"], []).append(record.body)
+            closed.setdefault(record.body["opened"], []).append(record)
+    opened = [record for record in records if record.kind == "opened"]
+    newest = opened[-1].n if opened else 0
     return [
-        _Run(record.body["number"], record, tuple(closed.get(record.hash, ())))
-        for record in records
-        if record.kind == "opened"
+        _Run(
+            record.body["number"],
+            record,
+            tuple(entry.body for entry in closed.get(record.hash, ())),
+            all(entry.n < newest for entry in closed.get(record.hash, ())),
+        )
+        for record in opened
     ]
+
+
+def _cited_entry(journal: Path) -> str:
+    """Opening entry that a run's first record cites; empty if it cites none."""
+    with journal.open("rb") as file:
+        line = file.readline()
+    try:
+        return str(json.loads(line)["body"]["register"]["entry"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _ended_as(folder: Path, told: Mapping[str, Any]) -> bool:
+    """Whether a bundle amounts to what its closing entry says."""
+    try:
+        found = concluded(read_journal(folder).records)
+    except UsageError:
+        return False
+    said = (told["head"], told["verdict"], told["code"], told["serial"], told["firmware"])
+    return found is not None and said == (
+        found.head,
+        found.verdict.value,
+        int(found.exit_code),
+        found.serial,
+        found.firmware,
+    )
 
 
 def _append(
