@@ -27,7 +27,6 @@ from hil.exact import Exact
 
 GENESIS = "0" * 64
 """`prev` of a journal's first record."""
-_KEYS = ("n", "prev", "kind", "utc", "bench", "body")
 _HASH = b',"hash":"'
 _TAIL = len(_HASH) + 64 + len(b'"}')
 _KIND = b'","kind":"'
@@ -73,18 +72,14 @@ class Chain:
             raise UsageError(f"{utc} has no time zone; a record carries UTC")
         if not kind.isidentifier():
             raise UsageError(f"{kind!r} is no kind of record; allowed: letters, digits and _")
-        fields = {
-            "n": self.n,
-            "prev": self.prev,
-            "kind": kind,
-            "utc": utc.astimezone(UTC).isoformat(timespec="milliseconds"),
-            "bench": None if bench is None else plain(round(bench, 6)),
-            "body": plain(body),
-        }
-        head = _head(fields)
+        time = None if bench is None else plain(round(bench, 6))
+        when = utc.astimezone(UTC).isoformat(timespec="milliseconds")
+        held = plain(body)
+        n, prev = self.n, self.prev
+        head = _head(n, prev, kind, when, time, held)
         digest = hashlib.sha256(head.encode()).hexdigest()
-        self.prev, self.n = digest, self.n + 1
-        return Record(**fields, hash=digest, line=_line(head, digest))
+        self.prev, self.n = digest, n + 1
+        return Record(n, kind, when, time, held, prev, digest, _line(head, digest))
 
 
 class ChainBroken(UsageError):
@@ -116,10 +111,10 @@ class Link:
         """
         try:
             text = self.line.decode()
-            fields = json.loads(text)
-            record = Record(**fields, line=text)
-            same = _line(_head(fields), record.hash) == text
-        except (ValueError, TypeError, KeyError, RecursionError) as err:
+            record = Record(**json.loads(text), line=text)
+            head = _head(record.n, record.prev, record.kind, record.utc, record.bench, record.body)
+            same = _line(head, record.hash) == text
+        except (ValueError, TypeError, RecursionError) as err:
             raise ChainBroken(f"record {self.n} cannot be read: {err}") from err
         if not same or not isinstance(record.body, dict):
             raise ChainBroken(f"record {self.n} is no record in canonical form: it was changed")
@@ -173,10 +168,14 @@ def read(content: bytes, prev: str = GENESIS) -> Iterator[Record]:
     return (link.record() for link in links(content, prev))
 
 
-def _head(fields: Mapping[str, Any]) -> str:
-    """What a record's hash is the hash of."""
-    pairs = (f'"{key}":{_canonical(fields[key])}' for key in _KEYS)
-    return "{" + ",".join(pairs) + "}"
+def _head(  # the fields of a record, in the order of its line
+    n: int, prev: str, kind: str, utc: str, bench: float | None, body: Mapping[str, Any]
+) -> str:
+    """What a record's hash is the hash of; hashes, kinds and times hold nothing to escape."""
+    return (
+        f'{{"n":{n},"prev":"{prev}","kind":"{kind}","utc":"{utc}"'
+        f',"bench":{_canonical(bench)},"body":{_canonical(body)}}}'
+    )
 
 
 def _line(head: str, digest: str) -> str:
@@ -193,7 +192,12 @@ def plain(value: Any) -> Any:  # noqa: ANN401  # a tree of JSON values
     Raises:
         UsageError: for a NaN or infinite float, or for a type that has no form here.
     """
-    if isinstance(value, Mapping):
+    kind = type(value)
+    if kind is str and value.isascii():  # most of what is written, and free to check
+        return value
+    if value is None or kind is int or kind is bool:
+        return value
+    if kind is dict or isinstance(value, Mapping):
         return {plain(str(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, (set, frozenset)):
         return sorted((plain(entry) for entry in value), key=repr)
