@@ -96,6 +96,30 @@ def test_a_torn_line_is_kept_as_a_record_and_the_chain_goes_on(written):
     assert not journal.torn
 
 
+def test_a_line_torn_at_any_byte_costs_itself_alone(folder):
+    """Also within a character of two bytes, behind the hash, and before the line end."""
+    with Evidence.create(folder, clock()) as evidence:
+        evidence.append("run", {"run_id": "r1"})
+        kept = read_journal(folder).records
+        evidence.append("note", {"text": "2 Ω ± 1"})
+    path = folder / "data" / "journal.jsonl"
+    content = path.read_bytes()
+    begin = content.index(b"\n") + 1
+    assert read_journal(folder).records[:1] == kept
+    for end in range(begin + 1, len(content)):
+        path.write_bytes(content[:end])
+        assert read_journal(folder).records == kept
+        assert read_journal(folder).tail == content[begin:end]
+        Evidence.resume(folder, clock()).close()
+        records = read_journal(folder).records
+        assert [record.kind for record in records] == ["run", "torn"]
+        text = content[begin:end].decode(errors="backslashreplace")
+        assert records[1].body == {"text": text}
+    for end in (begin, len(content)):  # between two lines nothing is torn
+        path.write_bytes(content[:end])
+        assert not read_journal(folder).torn
+
+
 @pytest.mark.parametrize("line", [0, 2, -1])
 def test_a_changed_record_is_found(written, line):
     path = written / "data" / "journal.jsonl"
