@@ -22,7 +22,7 @@ from hil_fixtures import plan
 from hil_fixtures.plan import Options
 from hil_fixtures.software import packages, software, source_sha256
 from hil_reports.earlier import register_view
-from hil_reports.evidence import Evidence, read_journal, seal
+from hil_reports.evidence import Evidence, keys, read_journal, seal
 from hil_reports.evidence import register as module
 from hil_reports.evidence.register import Register
 from hil_reports.report import write_report
@@ -134,6 +134,15 @@ def test_a_closing_entry_says_what_became_of_the_run(tmp_path):
     assert closed["head"] == found.head
     assert (closed["verdict"], closed["code"], closed["complete"]) == ("NO_VERDICT", 10, True)
     assert len(closed["manifest"]) == len(closed["journal"]) == 64
+
+
+def test_a_closing_entry_names_who_signed_the_seal(tmp_path):
+    signer = keys.create(tmp_path / "key.pem")
+    folder = end(begin(tmp_path / "runs"), sealed=False)
+    seal(folder, signer)
+    close(folder)
+    closings = [body["signer"] for kind, body in entries(tmp_path / "runs") if kind == "closed"]
+    assert closings == ["", signer.public.fingerprint]
 
 
 def test_a_killed_run_is_opened_and_not_closed(tmp_path):
