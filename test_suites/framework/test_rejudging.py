@@ -317,6 +317,18 @@ def test_a_capture_that_was_exchanged_is_refused(run, tmp_path):
 # --- usage ---------------------------------------------------------------------------------------
 
 
+def test_other_software_is_named_where_last_digits_differ(run, tmp_path, hil):
+    edit = rejudged_with(
+        run, "LIM-CEIL", lambda m: replace(m, value=m.value * Decimal("1.0000000000000003"))
+    )
+
+    def elsewhere(kind, body):
+        return {**body, "python": "3.11.0"} if kind == "run" else edit(kind, body)
+
+    _, out, _ = hil("replay", written_anew(run, tmp_path / "moved", elsewhere))
+    assert "of the value at most; other software: Python 3.11.0 -> 3." in out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
