@@ -349,6 +349,7 @@ def test_row(bench, judge, subtests):
         with subtests.test(i=i):
             {}
 """
+OTHER_ID = "test_mine:test_other"
 KEPT = """
 KEPT = {}
 @requirement("OTHER")
@@ -561,6 +562,24 @@ def test_a_module_that_cannot_be_collected(run, options, verdict):
     found = assert_not_green(left)
     assert left.verdict() is Verdict(verdict)  # nothing is green even then: a module is missing
     assert "nothing_of_that_name" in found.collection_errors[0]
+
+
+def test_simulated_where_hardware_was_asked(run):
+    left = run(GOOD + OTHER, "--hil-require=hardware")
+    found = assert_not_green(left)
+    assert (left.verdict(), left.verdict("OTHER")) == (Verdict.PASS, Verdict.PASS)
+    assert "SIMULATED" in found.reasons[0]
+    assert {"broken", "passed"} == set(allure(left).values())
+
+
+@pytest.mark.parametrize("value", ["KEPT['measured']", "peak(KEPT['record'].current)"])
+def test_a_stale_value_fails_its_test_at_once(run, value):
+    """The author sees it, not only who reads the journal afterwards."""
+    left = run(KEPT + judging(value))
+    (body,) = [body for body in of_kind(journal_of(left), "judgement") if body["test"] != OTHER_ID]
+    assert body["verdict"] == "ERROR"
+    assert "stale: test_mine:test_row neither recorded nor recalled" in body["reason"]
+    assert "stale" in left.said
 
 
 def test_two_tests_of_one_identity_are_refused(run, bench_files):
