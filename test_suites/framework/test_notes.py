@@ -246,5 +246,24 @@ def test_a_beat_brings_to_the_disk_what_waited_for_a_second(tmp_path, monkeypatc
     assert barriers[7:] == [now[0]]
 
 
+def test_a_verdict_that_is_not_on_the_disk_is_not_shown_and_ends_the_run(tmp_path, monkeypatch):
+    campaign = Campaign(plan=None, evidence=Evidence.create(tmp_path / "run", utc))
+
+    def refuse() -> None:
+        raise BenchError("the disk could not keep journal.jsonl")
+
+    monkeypatch.setattr(campaign.evidence, "barrier", refuse)
+    campaign.write("note", {})  # waits for the next barrier
+    assert not campaign.interruption.cause
+    with pytest.raises(BenchError):
+        campaign.write("judgement", {"test": "m:t", "requirement": "A", "verdict": "PASS"})
+    assert "the evidence cannot be written" in campaign.interruption.cause
+    campaign.note("test_end", {"test": "m:t", "outcome": "passed", "detail": "", "seconds": 0.0})
+    campaign.abort(campaign.interruption.cause)
+    monkeypatch.setattr("hil_fixtures.campaign.conclude", lambda records: records)
+    records = campaign.close(0, 1.0)
+    assert [record.kind for record in records] == ["note", "judgement", "test_end", "abort"]
+
+
 def utc() -> datetime:
     return datetime(2026, 3, 1, tzinfo=UTC)
