@@ -5,8 +5,9 @@
 # make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
 # make bench              the benchmarks, each figure beside its peer
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
+# make chaos ARGS="..."   ends runner and sentinel of a served bench at random moments (an hour)
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
-# make nightly            qualify, crash, tamper, peers, fuzz and bench
+# make nightly            qualify, crash, tamper, chaos, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
 PYTHON ?= python3
 STRICT ?= 0
@@ -16,7 +17,7 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: run test peers qualify crash tamper bench fuzz nightly clean
+.PHONY: run test peers qualify crash tamper chaos bench fuzz nightly clean
 
 run: .venv/installed
 	@$(BIN)/hil run $(ARGS)
@@ -32,6 +33,9 @@ crash: .venv/installed
 
 tamper: .venv/installed
 	@$(BIN)/python -m tamper.campaign $(ARGS)
+
+chaos: .venv/installed
+	@$(BIN)/python -m chaos.campaign $(ARGS)
 
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \
@@ -49,7 +53,7 @@ $(FUZZ)/locked: test_suites/fuzz/requirements.lock .venv/locked
 	@$(PIP) --no-deps --require-hashes --target $(FUZZ)/packages --requirement $<
 	@touch $@
 
-nightly: qualify crash tamper peers fuzz bench
+nightly: qualify crash tamper chaos peers fuzz bench
 
 # The project is not installed there: its packages lie on the path, beside those of the peers, whose
 # own warnings are no failures of ours.

@@ -1,0 +1,216 @@
+"""A served bench in another process, its ground truth, and a treatment on it that can be killed.
+
+The runner here is the smallest one: it drives the bench by the product's own drivers, under a
+sentinel of the product, and does nothing but come further until it is ended.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from hil.bench import BenchDescription, InstrumentEntry
+from hil.device import DeviceProfile
+from hil.exact import Exact
+from hil.measurement import Calibration
+from hil.roles import Cutoff
+from hil.units import mA
+from hil_fixtures import config
+from hil_fixtures.clocks import WallClock
+from hil_fixtures.sentinel.held import HeldCutoff
+from hil_fixtures.sentinel.post import Post
+from hil_fixtures.sentinel.wire import Wire
+from hil_fixtures.station import POWER_UP, SUPPLY, lease_time
+from hil_instruments import drivers, transport
+from hil_instruments.simulated.servers.control_client import ControlClient
+
+HIL = (sys.executable, "-P", "-c", "from hil_fixtures.cli import main; main()")
+OFF = 10e-6
+"""A; at and below this the output is off."""
+LIVE = 100e-6
+"""A; above this it is clearly on."""
+_LOOK = 5e-4
+"""Seconds between two looks at the truth."""
+_OPENING = 30.0
+"""Seconds in which a bench is served."""
+
+
+def hurry(pid: int) -> None:
+    """Let a process go before others, where the platform allows it: the world waits for nobody."""
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, -15)
+
+
+class Ground:
+    """`hil serve` in a process of its own."""
+
+    def __init__(self, folder: Path, scale: float = 1.0) -> None:
+        """Serve the built-in bench; `scale` bench seconds a second."""
+        self.file = folder / "served.toml"
+        self._process = subprocess.Popen(
+            [*HIL, "serve", self.file.name, "--scale", f"{scale:g}"],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        hurry(self._process.pid)
+        self.control = ControlClient(self._port())
+        self.profile = config.read_device(None)
+        self.description = config.read_bench(self.file)
+
+    def _port(self) -> int:
+        deadline = time.monotonic() + _OPENING
+        said, output = "", self._process.stdout
+        while output and time.monotonic() < deadline and (line := output.readline()):
+            said += line
+            if found := re.search(r"control channel: port (\d+)", line):
+                return int(found[1])
+        raise RuntimeError(f"no bench was served within {_OPENING:g} s: {said}")
+
+    @property
+    def current(self) -> float:
+        """Magnitude of the current through the load in A, as the bench's physics has it."""
+        return abs(float(self.control.do("truth")["nodes"]["current"]))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the contacts of the cut-off are closed, as the circuit has it."""
+        return bool(self.control.do("truth")["relays"]["cutoff"])
+
+    def until(self, condition: Callable[[], bool], seconds: float) -> float:
+        """Wait for the bench to fulfil a condition; return the seconds that it took.
+
+        Raises:
+            TimeoutError: it did not come.
+        """
+        began = time.monotonic()
+        while not condition():
+            if time.monotonic() - began > seconds:
+                raise TimeoutError(f"not within {seconds:g} s; the truth: {self.told()}")
+            time.sleep(_LOOK)
+        return time.monotonic() - began
+
+    def told(self) -> str:
+        """The ground truth as text."""
+        return json.dumps(self.control.do("truth"))
+
+    def end(self) -> None:
+        """End the bench; its file goes with it."""
+        self.control.close()
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=20)
+
+
+class Treatment:
+    """A runner under a sentinel, energised, in processes of their own."""
+
+    def __init__(self, ground: Ground, data: Path) -> None:
+        """Start both; returns at once."""
+        data.mkdir(parents=True)
+        ground.control.do("reset", seed=1)  # a device that was cut off holds a fault
+        self.ground = ground
+        self.post = Post(ground.profile, ground.description, data)
+        self.runner = os.fork()
+        if not self.runner:
+            _run(ground, self.post)
+        self.post.link.close()
+
+    def energised(self) -> None:
+        """Wait until current flows.
+
+        Raises:
+            TimeoutError: none came.
+        """
+        self.ground.until(lambda: self.ground.current > LIVE, 30.0)
+
+    def off_after(self, deed: Callable[[], None], bound: float) -> float:
+        """Do something, and return the seconds until the current is off.
+
+        Raises:
+            TimeoutError: it was not within `bound` s.
+        """
+        began = time.monotonic()
+        deed()
+        self.ground.until(lambda: self.ground.current <= OFF, bound)
+        took = time.monotonic() - began
+        if took > bound:
+            raise TimeoutError(f"off after {took:.3f} s; bound {bound:g} s")
+        return took
+
+    def kill_runner(self) -> None:
+        """The hardest end of a process."""
+        os.kill(self.runner, signal.SIGKILL)
+
+    def stop_runner(self) -> None:
+        """Suspend it: it lives, and comes no further."""
+        os.kill(self.runner, signal.SIGSTOP)
+
+    def kill_sentinel(self) -> None:
+        """The hardest end of the one who watches."""
+        os.kill(self.post.pid, signal.SIGKILL)
+
+    def stop_sentinel(self) -> None:
+        """Suspend the one who watches."""
+        os.kill(self.post.pid, signal.SIGSTOP)
+
+    def end(self, *, prove: bool) -> None:
+        """End what is left; with `prove`, wait until the sentinel has proven off."""
+        for pid in (self.runner, *(() if prove else (self.post.pid,))):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(self.runner, 0)
+        self.post.end()
+
+
+def _run(ground: Ground, post: Post) -> None:
+    """The runner's life; never returns."""
+    os.setpgid(0, 0)
+    try:
+        _treat(ground.profile, ground.description, post)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _treat(profile: DeviceProfile, description: BenchDescription, post: Post) -> None:
+    clock, manager = WallClock(description.clock_scale), transport.open_manager()
+
+    def parts(
+        role: str,
+    ) -> tuple[transport.Session, WallClock, InstrumentEntry, Calibration]:
+        entry = description.instruments[role]
+        return transport.connect(manager, entry, clock), clock, entry, Calibration.UNKNOWN
+
+    def reach() -> Cutoff:
+        return drivers.cutoff(*parts("cutoff"))
+
+    gone: list[str] = []
+    supply, load = drivers.supply(*parts("supply")), drivers.load(*parts("load"))
+    voltage, limit = map(Exact.parse, SUPPLY)
+    supply.on(voltage.quantity, limit.quantity)
+    load.select(description.loads["2k"].channel)
+    clock.sleep(POWER_UP)
+    stimulator = drivers.stimulator(*parts("stimulator"), profile)
+    stimulator.configure(4 * mA, profile.polarity, None)
+    cutoff = HeldCutoff(Wire(post.link), description.clock_scale, reach, gone.append)
+    cutoff.close_relay(cutoff.epoch() + 1)
+    cutoff.renew(lease_time(description))
+    stimulator.start()
+    while not gone:
+        clock.sleep(0.05)
+        stimulator.state()
+        cutoff.progressed()
+        cutoff.renew(lease_time(description))
+    stimulator.abort()
+    cutoff.open_relay()
+    signal.pause()
