@@ -185,15 +185,15 @@ def folder_in(place: Path) -> Path:
 def lost(folder: Path, log: Path, *, power: bool) -> list[str]:
     """Acknowledged records that the journal does not hold, in their order.
 
-    Acknowledged is what the operating system took before the runner died; with the power cut, what
-    it had synced.
+    Acknowledged is each record that `Evidence.append` returned before the runner died; with the
+    power cut, those before a `barrier` that returned.
     """
     lines, acknowledged = [], 0
     for entry in log.read_text().splitlines():
         word, _, digest = entry.partition(" ")
-        if word == "write":
+        if word == "append":
             lines.append(digest)
-        if word == "sync" or not power:
+        if word == "barrier" or not power:
             acknowledged = len(lines)
     content = (folder / "data" / "journal.jsonl").read_bytes()
     kept = [hashlib.sha256(line + b"\n").hexdigest() for line in content.split(b"\n")[:-1]]

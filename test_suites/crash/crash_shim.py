@@ -1,12 +1,13 @@
 """A pytest plugin that loses its own process at a chosen moment, and tells what was acknowledged.
 
-Loaded into the runner of `hil run`; it stands between the evidence and the operating system. What
-`os.write` has taken, `kill -9` cannot undo; what `os.fsync` has taken, a power cut cannot. Both are
-told by a line in a log of its own, written after the call returned:
+Loaded into the runner of `hil run`; it stands about the evidence, and between it and the operating
+system. A record that `Evidence.append` returned must outlive `kill -9`, one before a `barrier` that
+returned must outlive a power cut. Both are told by a line in a log of its own, as soon as they have
+returned, and so are the calls below them, in whose midst a crash may come:
 
-    write <SHA-256 of the line>     the journal took a whole line
-    sync                            all lines so far are on the disk
-    replace                         a file got its name
+    append <SHA-256 of the line>    acknowledged
+    barrier                         all so far are acknowledged for good
+    write, sync, replace            a line was written, the journal synced, a file got its name
 
 `CRASH` says when to die: `write:12:0.4` after 40 % of the bytes of the 12th line, `sync:3:0` before
 and `sync:3:1` after the third sync of the journal, `replace:2:0` before and `:1` after the second
@@ -23,10 +24,14 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from hil.journal import Record
+from hil_reports.evidence import Evidence
+
 _LOG = os.open(os.environ["CRASH_LOG"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
 _CALL, _COUNT, _SHARE = (os.environ.get("CRASH") or "never:0:0").split(":")
 _POWER = os.environ.get("CRASH_POWER") == "1"
 _write, _fsync, _replace = os.write, os.fsync, os.replace
+_append, _barrier = Evidence.append, Evidence.barrier
 _seen = {"write": 0, "sync": 0, "replace": 0}
 _synced: dict[str, int] = {}
 """Bytes of journal and transcript that are on the disk."""
@@ -65,7 +70,7 @@ def write(handle: int, content: bytes) -> int:
         _write(handle, content[: int(len(content) * float(_SHARE))])
         _die()
     done = _write(handle, content)
-    _write(_LOG, f"write {hashlib.sha256(content).hexdigest()}\n".encode())
+    _write(_LOG, b"write\n")
     return done
 
 
@@ -101,4 +106,19 @@ def replace(source: Any, target: Any, **more: Any) -> None:  # noqa: ANN401  # a
         _die()
 
 
+def append(self: Evidence, kind: str, body: Any, **more: Any) -> Record:  # noqa: ANN401  # as it
+    """Acknowledge a record once it is written."""
+    record = _append(self, kind, body, **more)
+    digest = hashlib.sha256(record.line.encode() + b"\n").hexdigest()
+    _write(_LOG, f"append {digest}\n".encode())
+    return record
+
+
+def barrier(self: Evidence) -> None:
+    """Acknowledge for good what is on the disk."""
+    _barrier(self)
+    _write(_LOG, b"barrier\n")
+
+
 os.write, os.fsync, os.replace = write, fsync, replace
+Evidence.append, Evidence.barrier = append, barrier  # type: ignore[method-assign]

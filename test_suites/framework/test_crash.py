@@ -41,8 +41,8 @@ def test_a_lost_record_is_noticed(tmp_path):
     (tmp_path / "data").mkdir()
     lines = [f'{{"n":{n}}}\n'.encode() for n in range(6)]
     journal, log = tmp_path / "data" / "journal.jsonl", tmp_path / "log"
-    told = [f"write {crash.hashlib.sha256(line).hexdigest()}\n" for line in lines[2:]]
-    log.write_text("".join([*told[:2], "sync\n", *told[2:]]))
+    told = [f"append {crash.hashlib.sha256(line).hexdigest()}\n" for line in lines[2:]]
+    log.write_text("".join([*told[:2], "barrier\n", *told[2:]]))
     journal.write_bytes(b"".join(lines))
     assert crash.lost(tmp_path, log, power=False) == []
     for kept, killed, cut in ((lines[:5], 1, 0), (lines[:3], 3, 1), (lines[1:2] + lines[3:], 1, 1)):
