@@ -20,6 +20,7 @@ from pathlib import Path
 
 from hil.bench import BenchDescription, InstrumentEntry
 from hil.device import DeviceProfile
+from hil.errors import BenchError
 from hil.exact import Exact
 from hil.measurement import Calibration
 from hil.roles import Cutoff
@@ -206,11 +207,12 @@ def _treat(profile: DeviceProfile, description: BenchDescription, post: Post) ->
     cutoff.close_relay(cutoff.epoch() + 1)
     cutoff.renew(lease_time(description))
     stimulator.start()
-    while not gone:
-        clock.sleep(0.05)
-        stimulator.state()
-        cutoff.progressed()
-        cutoff.renew(lease_time(description))
+    with suppress(BenchError):  # the sentinel is gone, and `gone` says so
+        while not gone:
+            clock.sleep(0.05)
+            stimulator.state()
+            cutoff.progressed()
+            cutoff.renew(lease_time(description))
     stimulator.abort()
     cutoff.open_relay()
     signal.pause()

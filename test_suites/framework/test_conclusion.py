@@ -181,6 +181,39 @@ def test_20_aborted_and_not_confirmed_off() -> None:
     assert one(begin("t"), ARMED, abort(energised=True, off=False)).exit_code == 20
 
 
+def sentinel(*proofs: bool) -> Entry:
+    trips = [
+        {"cause": "the runner ended", "opened_after": 1e-4, "confirmed": ok, "reason": "no meter"}
+        for ok in proofs
+    ]
+    return "sentinel", {"file": "sentinel.jsonl", "sha256": "", "ended": True, "trips": trips}
+
+
+def test_13_a_lost_runner_and_a_sentinel_that_proved_off() -> None:
+    found = one(begin("t"), ARMED, sentinel(True))
+    assert found.exit_code == 13
+    assert found.reasons == ("aborted: the sentinel tripped: the runner ended",)
+
+
+def test_13_a_trip_counts_whatever_was_judged_before() -> None:
+    assert one(*GOOD, sentinel(True)).exit_code == 13
+
+
+def test_20_a_lost_runner_and_a_sentinel_that_could_not_prove_off() -> None:
+    found = one(begin("t"), ARMED, sentinel(False))
+    assert found.exit_code == 20
+    assert "the sentinel tripped (the runner ended): no meter" in found.reasons[0]
+    assert one(*GOOD, sentinel(False)).exit_code == 20
+
+
+def test_20_a_lost_runner_and_a_sentinel_that_was_lost_too() -> None:
+    assert one(begin("t"), ARMED, sentinel()).exit_code == 20
+
+
+def test_a_sentinel_that_had_nothing_to_do_changes_nothing() -> None:
+    assert one(*GOOD, sentinel()).exit_code == one(*GOOD).exit_code
+
+
 def test_20_the_worst_abort_counts_not_the_last() -> None:
     found = one(abort(energised=True, off=False), abort(energised=False, off=True))
     assert found.exit_code == 20

@@ -16,11 +16,13 @@ from hil.journal import verify_chain
 from hil_fixtures import clocks
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.safe_state import SafeState
-from hil_fixtures.sentinel.account import account
+from hil_fixtures.sentinel.account import account, enter
 from hil_fixtures.sentinel.held import HeldCutoff
 from hil_fixtures.sentinel.ledger import FILE, Ledger
 from hil_fixtures.sentinel.watch import Watch
 from hil_fixtures.sentinel.wire import Wire
+from hil_reports.evidence import Evidence, read_journal
+from hil_reports.evidence.citations import cited_problems
 
 HARDWARE = 0.4
 """Seconds of the relay's own lease."""
@@ -329,6 +331,30 @@ def test_its_record_is_chained_and_a_torn_end_counts_for_nothing(stand):
     (stand.folder / FILE).write_bytes(content.replace(b"lapsed", b"lasted"))
     assert "does not follow" in account(stand.folder)["broken"]
     assert account(stand.folder / "elsewhere") is None
+
+
+def test_the_journal_cites_its_record(stand):
+    run = stand.folder / "run"
+    with Evidence.create(run, clocks.utc) as evidence:
+        evidence.append("run", {"run_id": "r1"})
+    enter(run, clocks.utc)
+    assert [record.kind for record in read_journal(run).records] == ["run"]  # none stood by
+    stand.arm(allowance=0.1)
+    stand.trip()
+    stand.end()
+    (run / "data" / FILE).write_bytes((stand.folder / FILE).read_bytes())
+    for _ in range(2):  # the second time it stands there
+        enter(run, clocks.utc)
+    records = read_journal(run).records
+    assert [record.kind for record in records] == ["run", "sentinel"]
+    assert records[1].body["trips"][0]["confirmed"]
+    name = f"data/{FILE}"
+    right = {name: records[1].body["sha256"]}
+    assert list(cited_problems(run, records, right)) == []
+    (changed,) = cited_problems(run, records, {name: "0" * 64})
+    assert "not the file that was recorded" in changed.text
+    (gone,) = cited_problems(run, records, {})
+    assert gone.text == "is missing"
 
 
 # -- the runner's side -----------------------------------------------------------------------------

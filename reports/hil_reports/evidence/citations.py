@@ -64,6 +64,8 @@ def _cited(record: Record) -> Iterator[tuple[str, str]]:
     if record.kind == "record":
         for capture in body["captures"]:
             yield f"{DATA}/{FOLDER}/{capture['dataset']}.h5", capture["file_sha256"]
+    if record.kind == "sentinel":
+        yield f"{DATA}/{body['file']}", body["sha256"]
     documents = [body] if record.kind == "document" else []
     if record.kind == "plan":
         documents = [body["device"], body["bench"], *body.get("catalogues", ())]
