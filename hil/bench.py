@@ -70,6 +70,27 @@ class LoadEntry:
         return Exact(total, "ohm")
 
 
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """A source of known sign, which proves the wiring before a run.
+
+    It is the second output of the supply, against the dispersive lead, and reaches the device's end
+    of the ammeter through a resistance and a channel of the switch unit.
+    """
+
+    series: Exact
+    """Resistance that limits its current whatever else fails."""
+    voltage: Exact
+    """Largest voltage that is set."""
+    channel: int
+    """Channel of the switch unit that joins it; none of a load."""
+
+    @property
+    def current(self) -> Exact:
+        """Largest current that it can drive, into a short circuit."""
+        return Exact(self.voltage.base / self.series.base, "A")
+
+
 @dataclass(frozen=True)
 class FirmwareEntry:
     """A build of firmware, as a bench file declares it."""
@@ -100,6 +121,8 @@ class BenchDescription:
     """Current that damages the bench."""
     damage_voltage: Exact
     """Voltage that damages the bench."""
+    source: SourceEntry | None = None
+    """Source of known sign; None leaves signs, loads and shunt to what is declared."""
     bleed: str = "bleed"
     """Load position that discharges the output."""
     clock_scale: float = 1.0
@@ -138,6 +161,8 @@ def problems(
     if not bench.ceiling < bench.damage_current:
         text = f"{bench.ceiling} must lie below limits.damage_current = {bench.damage_current}"
         found.append(("limits.ceiling", text))
+    if bench.source is not None:
+        found += _source_problems(bench, bench.source)
     if profile is None:
         return found
     found += _identity_problems(bench, profile)
@@ -187,6 +212,21 @@ def _instrument_problems(bench: BenchDescription) -> list[tuple[str, str]]:
         if bool(entry.certificate) != (entry.due is not None):
             text = "certificate and due belong together; give both, or none if never calibrated"
             found.append((f"instruments.{role}", text))
+    return found
+
+
+def _source_problems(bench: BenchDescription, source: SourceEntry) -> list[tuple[str, str]]:
+    found = []
+    taken = {load.channel: name for name, load in bench.loads.items()}
+    if source.channel in taken:
+        text = f"{source.channel} is the channel of load {taken[source.channel]}; take another"
+        found.append(("wiring.source.channel", text))
+    if not source.current < bench.ceiling:
+        text = (
+            f"{source.voltage} behind {source.series} can drive {source.current}, which must lie "
+            f"below limits.ceiling = {bench.ceiling}: raise the resistance"
+        )
+        found.append(("wiring.source.series", text))
     return found
 
 

@@ -158,6 +158,14 @@ class ElectrodeLoad(Identified, Protocol):
         """Position that is connected now."""
         ...
 
+    def join(self, channel: int) -> None:
+        """Close a channel that is no position, as that of a source."""
+        ...
+
+    def part(self, channel: int) -> None:
+        """Open it again."""
+        ...
+
 
 class Supply(Identified, Protocol):
     """Supply of the device under test."""

@@ -17,7 +17,7 @@ from hil.roles import Clock, Cutoff, ElectrodeLoad, Multimeter, Oscilloscope, St
 from hil_instruments.drivers.instrument import calibration_of
 from hil_instruments.drivers.keysight_34465a import Keysight34465A
 from hil_instruments.drivers.keysight_34970a import Keysight34970A
-from hil_instruments.drivers.rigol_dp800 import RigolDP800
+from hil_instruments.drivers.rigol_dp800 import RigolDP800, SecondChannel
 from hil_instruments.drivers.rigol_ds1000z import RigolDS1000Z
 from hil_instruments.drivers.scpi_stimulator import ScpiStimulator
 from hil_instruments.drivers.stimproof_cutoff import StimproofCutoff
@@ -33,6 +33,7 @@ __all__ = [
     "load",
     "multimeter",
     "oscilloscope",
+    "source",
     "stimulator",
     "supply",
 ]
@@ -47,6 +48,8 @@ MULTIMETERS: Mapping[str, Factory[Multimeter]] = {"keysight-34465a": Keysight344
 OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {"rigol-ds1000z": RigolDS1000Z}
 LOADS: Mapping[str, Factory[ElectrodeLoad]] = {"keysight-34970a": Keysight34970A}
 SUPPLIES: Mapping[str, Factory[Supply]] = {"rigol-dp800": RigolDP800}
+SOURCES: Mapping[str, Factory[Supply]] = {"rigol-dp800": SecondChannel}
+"""Second outputs of supplies, by the driver of the supply: sources of known sign."""
 CUTOFFS: Mapping[str, Factory[Cutoff]] = {"stimproof-cutoff": StimproofCutoff}
 
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -112,6 +115,13 @@ def supply(
 ) -> Supply:
     """Build the driver of the supply; raises ConfigurationError if unknown."""
     return _named(SUPPLIES, entry)(session, clock, entry, calibration)
+
+
+def source(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> Supply:
+    """Build the driver of the supply's second output; raises ConfigurationError if unknown."""
+    return _named(SOURCES, entry)(session, clock, entry, calibration)
 
 
 def cutoff(

@@ -1,5 +1,7 @@
 """Keysight 34970A with a 34903A in slot 1: twenty relays, one load position each.
 
+A relay of a card in another slot may join what is no load, as a source.
+
 The 34903A's relays latch: they keep their position without power, so this card is no cut-off.
 """
 
@@ -37,6 +39,26 @@ class Keysight34970A(Instrument):
         if found != channel:
             raise InstrumentError(
                 f"{self.name}: channel {channel} was selected, {found} reads back; check the relay"
+            )
+
+    def join(self, channel: int) -> None:
+        """Close a channel beside the load; raises InstrumentError unless it reads back closed."""
+        self._move(channel, closed=True)
+
+    def part(self, channel: int) -> None:
+        """Open a channel beside the load; raises InstrumentError unless it reads back open."""
+        self._move(channel, closed=False)
+
+    def _move(self, channel: int, *, closed: bool) -> None:
+        if channel in CHANNELS:
+            raise UsageError(f"{self.name}: channel {channel} is a load position: select() it")
+        listed = encoding.channel_list(channel)
+        self._configure(f"ROUT:{'CLOS' if closed else 'OPEN'} {listed}")
+        found = encoding.flags(self._session.query(f"ROUT:CLOS? {listed}"), 1)[0]
+        if found is not closed:
+            raise InstrumentError(
+                f"{self.name}: channel {channel} was told to {'close' if closed else 'open'} and "
+                f"reads back {'closed' if found else 'open'}; check the relay"
             )
 
     def selected(self) -> int | None:

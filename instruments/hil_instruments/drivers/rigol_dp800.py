@@ -1,4 +1,4 @@
-"""Rigol DP800: supply of the device under test, on channel 1."""
+"""Rigol DP800: supply of the device under test on channel 1, source of known sign on channel 2."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from hil_instruments.drivers.instrument import Instrument
 class RigolDP800(Instrument):
     """One supply output."""
 
+    CHANNEL = "CH1"
+
     def on(self, voltage: Quantity, current_limit: Quantity) -> None:
         """Set voltage and current limit and switch on.
 
@@ -19,18 +21,26 @@ class RigolDP800(Instrument):
         """
         volts = encoding.quantity_text(voltage, "V")
         amperes = encoding.quantity_text(current_limit, "A")
-        self._configure(f":APPL CH1,{volts},{amperes}", ":OUTP CH1,ON")
+        switch = f":OUTP {self.CHANNEL},ON"
+        self._configure(f":APPL {self.CHANNEL},{volts},{amperes}", switch)
         if not self.is_on():
-            raise InstrumentError(f"{self.name}: :OUTP CH1,ON was sent, the output reads back off")
+            raise InstrumentError(f"{self.name}: {switch} was sent, the output reads back off")
 
     def off(self) -> None:
         """Switch off; write-only, exempt from poisoning: `is_on` tells whether it was heard."""
-        self._session.stop_write(":OUTP CH1,OFF")
+        self._session.stop_write(f":OUTP {self.CHANNEL},OFF")
 
     def is_on(self) -> bool:
         """Whether the output is on."""
-        return encoding.switch(self._session.query(":OUTP? CH1"))
+        return encoding.switch(self._session.query(f":OUTP? {self.CHANNEL}"))
 
     def output_voltage(self) -> Quantity:
         """Measured output voltage, in V."""
-        return quantity(float(encoding.number(self._session.query(":MEAS:VOLT? CH1"))), V)
+        reply = self._session.query(f":MEAS:VOLT? {self.CHANNEL}")
+        return quantity(float(encoding.number(reply)), V)
+
+
+class SecondChannel(RigolDP800):
+    """The second output of the same supply, isolated from the first."""
+
+    CHANNEL = "CH2"

@@ -2,8 +2,9 @@
 
 The card (34903A, DAQM903A: 20 form-C relays) in slot 1 connects the loads of the bench, that in
 slot 2 is a cut-off by software: channels 201 and 202 are its poles. Which of the two is wired
-follows from the unit's role on the bench. The relays latch: they keep their state without power,
-so that a cut-off made of them is none that opens when it is de-energised.
+follows from the unit's role on the bench; in that of the load a channel of the second card joins
+the source of known sign, where the bench file has one. The relays latch: they keep their state
+without power, so that a cut-off made of them is none that opens when it is de-energised.
 
 What is modelled: operate time, break before make of an exclusive close, cycle counts, the state
 recalled at power-on. What is not: contact bounce, the internal multimeter, scan lists.
@@ -11,6 +12,7 @@ recalled at power-on. What is not: contact bounce, the internal multimeter, scan
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
@@ -94,6 +96,8 @@ class Keysight34970A(Instrument):
         self._closed: frozenset[int] = frozenset()
         self._cycles: Counter[int] = Counter()
         self._recall = True
+        source = world.description.source
+        self._source = source if entry.role == "load" else None
 
     @property
     def closed(self) -> frozenset[int]:
@@ -147,17 +151,19 @@ class Keysight34970A(Instrument):
         now = self.clock.time
         self.busy_until = now + delay
         if first_open:
-            self.clock.at(now + OPERATE_TIME, lambda: self._wire(None, closed=False))
-        joined = closed >= POLES
-        self.clock.at(self.busy_until, lambda: self._wire(load, closed=joined))
+            self.clock.at(now + OPERATE_TIME, lambda: self._wire(None, frozenset()))
+        self.clock.at(self.busy_until, lambda: self._wire(load, closed))
 
-    def _wire(self, load: LoadEntry | None, *, closed: bool) -> None:
+    def _wire(self, load: LoadEntry | None, closed: frozenset[int]) -> None:
         """Tell the circuit what the contacts of this unit connect now."""
         circuit = self._world.device.circuit
         if self.entry.role == "cutoff":
-            circuit.set_cutoff(closed)
-        else:
-            circuit.select_load(load)
+            circuit.set_cutoff(closed >= POLES)
+            return
+        circuit.select_load(load)
+        if self._source is not None:
+            joined = self._source.channel in closed
+            circuit.join_source(float(self._source.series.base) if joined else math.inf)
 
     def _connected(self, closed: frozenset[int]) -> LoadEntry | None:
         """Load that these channels connect; several plain resistors are one in parallel."""

@@ -2,7 +2,8 @@
 
 What is modelled: set and read-back errors inside the data sheet, resolution, slew, constant voltage
 and constant current, over-voltage and over-current protection that latches until it is cleared.
-CH2 and CH3 are connected to nothing. What is not: tracking, timer, delay, recorder, trigger.
+CH2 is the source of known sign where the bench file has one; CH3 is connected to nothing. What is
+not: tracking, timer, delay, recorder, trigger.
 
 Ref: DP800 Programming Guide ("PG").
 """
@@ -18,9 +19,11 @@ from hil_instruments.simulated.clock import World
 from hil_instruments.simulated.dialects.rigol_dp800_output import (
     CONVERSION,
     CURRENT_STEP,
+    FALL_TIME,
     LEAST_LEVEL,
     LIMITING,
     RATINGS,
+    RISE_TIME,
     VOLTAGE_STEP,
     Channel,
     Feed,
@@ -79,6 +82,8 @@ class RigolDP800(Instrument):
         self._channels = [Channel(rating, draw(self._random)) for rating in RATINGS]
         self._feed = Feed(self._channels[0], world)
         self._selected = 0
+        self._world = world
+        self._sourced = 0.0
 
     @property
     def volts(self) -> float:
@@ -100,8 +105,19 @@ class RigolDP800(Instrument):
         for channel in self._channels:
             channel.preset()
         self._feed.follow()
+        self._follow_source()
 
-    # Measurement. Nothing is connected to CH2 and CH3.
+    def _follow_source(self) -> None:
+        """Let CH2 go to what it is set to, at the end of its rise or fall."""
+        volts = self._channels[1].target
+        if volts == self._sourced:
+            return
+        time = RISE_TIME if volts > self._sourced else FALL_TIME
+        self._sourced = volts
+        circuit = self._world.device.circuit  # a later power cycle has a circuit of its own
+        self.clock.at(self.clock.time + time, lambda: circuit.drive_source(volts))
+
+    # Measurement. What flows from CH2 is less than its meter resolves.
 
     def _true(self, index: int, node: Node) -> float:
         if index == 0:
@@ -166,6 +182,8 @@ class RigolDP800(Instrument):
         channel.current = round(amperes / CURRENT_STEP) * CURRENT_STEP
         if index == 0:
             self._feed.follow()
+        else:
+            self._follow_source()
 
     @scpi("APPLy", choice("|".join(_CHANNELS)), optional(_VOLTS), optional(_AMPERES))
     def _apply(
@@ -238,6 +256,8 @@ class RigolDP800(Instrument):
         channel.on = bool(on)
         if index == 0:
             self._feed.follow()
+        else:
+            self._follow_source()
 
     @scpi("OUTPut[:STATe]?", _CHANNEL)
     def _is_on(self, name: str = "") -> str:

@@ -41,7 +41,10 @@ class Assembly:
         """What the switched load has connected."""
         self.load = Load()
         """What is connected, through cut-off and electrode."""
-        self._shunt, self._stage = shunt, stage
+        self.shunt = shunt
+        self.source = math.inf
+        """Resistance in ohm of the bench source; infinite while it is not connected."""
+        self._stage = stage
         self._relay, self._saturated = False, False
         self._solved: dict[Wiring, Solved] = {}
         self._networks: dict[tuple[Wiring, float | None], Network] = {}
@@ -139,7 +142,7 @@ class Assembly:
     def _wire(self, *, saturated: bool = False) -> Network:
         load = self.load
         wiring = Wiring(
-            self._shunt,
+            self.shunt,
             self.burden,
             self.voltmeter,
             load.entry,
@@ -147,6 +150,7 @@ class Assembly:
             yields=load.fall is not None,
             relay=self._relay,
             saturated=saturated,
+            source=self.source,
         )
         key = wiring, load.ohm
         if key in self._networks:

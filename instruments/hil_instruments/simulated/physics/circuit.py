@@ -70,7 +70,7 @@ class Circuit:
         self._assembly = Assembly(float(bench.shunt.base), self._front.stage)
         self._left: tuple[LoadEntry, float] | None = None
         self._windows = Windows()
-        self._charge = 0.0
+        self._charge = self._source = 0.0
         self._refresh = math.inf
         self._alert: float | None = None
         self._history = History(start)
@@ -149,6 +149,34 @@ class Circuit:
         at_least(LEAST_OHM, ohm, "input resistance of the voltmeter in ohm", endless=True)
         self._settle()
         self._assembly.voltmeter = ohm
+        self._rewire()
+
+    def set_shunt(self, ohm: float) -> None:
+        """Put another shunt under the oscilloscope."""
+        at_least(0, ohm, "shunt in ohm")
+        self._settle()
+        self._assembly.shunt = ohm
+        self._rewire()
+
+    def drive_source(self, volts: float) -> None:
+        """Set the bench's source of known sign, in V; positive drives as a positive device does."""
+        self._settle()
+        self._source = volts
+        self._front.injected = volts / self._assembly.source
+        self._begin()
+
+    def join_source(self, resistance: float) -> None:
+        """Join that source to the device's end of the ammeter, against the dispersive lead.
+
+        Args:
+            resistance: in series with it, in ohm; infinite parts it.
+        """
+        if resistance == self._assembly.source:
+            return
+        at_least(LEAST_OHM, resistance, "resistance of the source in ohm", endless=True)
+        self._settle()
+        self._front.injected = self._source / resistance
+        self._assembly.source = resistance
         self._rewire()
 
     # --- board side -----------------------------------------------------------------------------

@@ -61,6 +61,8 @@ class FrontEnd:
         self._volts = SUPPLY_NOMINAL
         self._boost = boost_aim(stage, self.compliance, self._volts, on=True)
         self._stray = 0.0
+        self.injected = 0.0
+        """Current in A that the source of the bench drives through its resistance when shorted."""
         self._feed = Feed(0.0, 0.0, 0.0, 0.0, 0.0)
 
     def _set_comparator(self) -> Comparator:
@@ -258,17 +260,17 @@ class FrontEnd:
             skin: level in A and slope in A/s of the source of yielding skin.
         """
         sign, stage, regulator = self.sign, self.stage, self.regulator
-        leak = feed.supply / stage.isolation
+        leak, bench = feed.supply / stage.isolation, self.injected
         if self.mode is Mode.SATURATED:
             siemens = sign / stage.drop
             amplitudes = (0.0, 0.0, siemens * feed.boost_excess)
-            return Drive((siemens * feed.boost, skin[0], leak), skin[1], amplitudes)
+            return Drive((siemens * feed.boost, skin[0], leak, bench), skin[1], amplitudes)
         if self.mode is not Mode.REGULATED:
-            return Drive((0.0, skin[0], leak), skin[1])
+            return Drive((0.0, skin[0], leak, bench), skin[1])
         if not self.relay.closed:
-            return Drive((sign * self._leak, skin[0], leak), skin[1])
+            return Drive((sign * self._leak, skin[0], leak, bench), skin[1])
         return Drive(
-            (sign * regulator.command, skin[0], leak),
+            (sign * regulator.command, skin[0], leak, bench),
             skin[1],
             (sign * regulator.behind, sign * regulator.excess, 0.0),
             sign * regulator.swing,

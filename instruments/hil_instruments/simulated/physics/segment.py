@@ -22,7 +22,7 @@ BOOST_DECAY = 2
 class Drive:
     """The sources of a network from one event to the next."""
 
-    levels: tuple[float, float, float]
+    levels: tuple[float, float, float, float]
     """Constant part of each source in A."""
     slope: float = 0.0
     """Ramp of the second source in A/s."""
@@ -101,14 +101,13 @@ class Segment:
     ) -> list[float]:
         """Modes that the sources alone would give."""
         network, drive = self.network, self.drive
-        stage, skin, leak = drive.levels
+        stage, skin, leak, bench = drive.levels
         rates = network.rates
-        first, second, third = network.inputs
-        if skin or leak or drive.slope:
+        if skin or leak or bench or drive.slope:
             slope = drive.slope
             forced = [
-                (a * stage + b * (skin + slope * (age - 1 / r)) + c * leak) / r
-                for a, b, c, r in zip(first, second, third, rates, strict=True)
+                (a * stage + b * (skin + slope * (age - 1 / r)) + c * leak + d * bench) / r
+                for a, b, c, d, r in zip(*network.inputs, rates, strict=True)
             ]
         else:
             forced = [w * stage for w in network.still]
@@ -145,6 +144,7 @@ class Segment:
         network, drive = self.network, self.drive
         gains, levels = network.gains[probe], drive.levels
         level = gains[0] * levels[0] + gains[1] * levels[1] + gains[2] * levels[2]
+        level += gains[3] * levels[3]
         weights = network.probes[probe]
         decays = [
             (w * h, rate) for w, h, rate in zip(weights, self.free, network.rates, strict=True)
@@ -170,6 +170,7 @@ class Segment:
         network, drive = self.network, self.drive
         gains, levels = network.gains[probe], drive.levels
         level = gains[0] * levels[0] + gains[1] * levels[1] + gains[2] * levels[2]
+        level += gains[3] * levels[3]
         ramp = 0.0
         if drive.slope:
             level -= drive.slope * network.drags[probe][YIELD]

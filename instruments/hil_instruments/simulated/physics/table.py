@@ -30,8 +30,8 @@ class Table:
         """Of the exponentials, in 1/s: of the modes, of the sources; then ones."""
         self.sizes: Array = np.empty((0, 0))
         """Of the same: free amplitudes of the modes, amplitudes of the sources; then zeros."""
-        self.levels: Array = np.empty((0, 4))
-        """Constant parts of the three sources in A, slope of the second in A/s."""
+        self.levels: Array = np.empty((0, 5))
+        """Constant parts of the four sources in A, slope of the second in A/s."""
         self.feeds: Array = np.empty((0, 5))
         """Boost aim and excess, supply in V, quiescent current in A, draw."""
         self.swings: npt.NDArray[np.complex128] = np.empty(0, dtype=np.complex128)
@@ -80,7 +80,7 @@ class Table:
         self.starts = grown(self.starts, (rows,))
         self.rates = grown(self.rates, (rows, width), fill=1.0)
         self.sizes = grown(self.sizes, (rows, width))
-        self.levels = grown(self.levels, (rows, 4))
+        self.levels = grown(self.levels, (rows, 5))
         self.feeds = grown(self.feeds, (rows, 5))
         self.swings = grown(self.swings, (rows,))
 

@@ -73,7 +73,7 @@ class Trace:
             return
         factor = feeds[:, 4] if node is Node.SUPPLY_CURRENT else np.ones(len(rows))
         probe = Node.SENSE.value if node is Node.SUPPLY_CURRENT else node.value
-        levels, slopes = table.levels[rows, :3], table.levels[rows, 3]
+        levels, slopes = table.levels[rows, :4], table.levels[rows, 4]
         gains = np.array(network.gains[probe])
         seen = levels @ gains - slopes * network.drags[probe][YIELD]
         self._levels[rows] = factor * seen + (feeds[:, 3] if probe != node.value else 0.0)

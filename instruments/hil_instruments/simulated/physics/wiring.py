@@ -3,6 +3,7 @@
 output stage -+- relay -+-> ammeter -+-> cut-off -> electrode -> load -> shunt -> return
  stray  ------+         +-- C, bleed +-- voltmeter ---------------------------> return
                         +-- isolation -- earth -- 1 kohm meter ---------------> return
+                        +-- source of the bench behind its resistance, while connected -> return
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ OUTPUT = "output"
 """Name of the capacitance across the output."""
 FALLING = f"{ACTIVE}.0"
 """Name of the link whose resistance falls."""
-STAGE, YIELD, LEAK = 0, 1, 2
-"""Sources: the output stage, what yielding skin passes beyond its resistance, isolation."""
+STAGE, YIELD, LEAK, BENCH = 0, 1, 2, 3
+"""Sources: the output stage, what yielding skin passes beyond its resistance, isolation, bench."""
 SKIN, EFFORT = Node.EARTH.value + 1, Node.EARTH.value + 2
 """Probes beside those of the nodes: V across the falling link; V of output and stage together."""
 _CONTACT = 1e-3  # ohm: keeps a short across no shunt finite
@@ -53,6 +54,8 @@ class Wiring:
     """Whether the output relay is closed."""
     saturated: bool = False
     """Whether the stage is a voltage behind its drop, not a current."""
+    source: float = math.inf
+    """Resistance in ohm of the bench source; infinite while it is not connected."""
 
 
 def solved(wiring: Wiring, stage: OutputStage) -> Solved:
@@ -71,6 +74,8 @@ def solved(wiring: Wiring, stage: OutputStage) -> Solved:
     netlist.resistor("earth", GROUND, EARTH_METER)
     netlist.source("earth" if stage.isolation < math.inf else GROUND, "output")
     netlist.resistor("earth", "output", stage.isolation)
+    netlist.resistor("output", GROUND, wiring.source)
+    netlist.source(GROUND, "output")
     siemens = 1 / wiring.burden
     drawn = -1 / stage.drop if wiring.saturated else 0.0
     probes = {
