@@ -6,11 +6,17 @@ import math
 
 import numpy as np
 
-from hil.capture import Capture
+from hil.capture import Capture, Samples
 from hil.measurement import COVERAGE, Component
 
 WINDOW = 0.5
 """Seconds over which both are averaged, about the highest voltage."""
+BLOCK = 0.02
+"""Seconds over which both are averaged where each moment counts: one line cycle."""
+ROW = 3
+"""Blocks that must contradict each other in a row: fewer may be a step that one sees earlier."""
+FACTOR = 4
+"""Ratio of two readings up to which they are of one size; the accuracy of both is far finer."""
 METER_INPUT = 10e6
 """Input resistance of the voltmeter in ohm, beside the load."""
 
@@ -59,6 +65,46 @@ def dispute(
                 f"it {expected:.4g} V, U = {COVERAGE * u:.2g} V"
             )
     return ""
+
+
+def contradicted(
+    current: Capture, voltage: Capture, until: float, resistance: float, floor: float
+) -> bool:
+    """Whether at any moment one of them shows a current of which the other one shows nothing.
+
+    A dead meter, a blown fuse and a lead that is off show so, also where they set in later, and
+    where the device notices the open circuit within a tenth of a second.
+
+    Args:
+        current: through the load, in A.
+        voltage: across load and shunt, in V.
+        until: end of the time for which the load is known, in s.
+        resistance: load and shunt together, a plain resistance, in ohm.
+        floor: voltage in V below which nothing is compared.
+    """
+    begin = max(current.start, voltage.start)
+    end = min(current.end, voltage.end, until)
+    count = math.floor((end - begin) / BLOCK)
+    if count < ROW:
+        return False
+    driven = _blocks(current, begin, count) * resistance
+    seen = _blocks(voltage, begin, count)
+    larger = np.maximum(np.abs(driven), np.abs(seen))
+    smaller = np.minimum(np.abs(driven), np.abs(seen))
+    apart = (larger > floor) & ((smaller * FACTOR < larger) | (driven * seen < 0))
+    rows = np.lib.stride_tricks.sliding_window_view(apart, ROW).all(axis=1)
+    return bool(rows.any())
+
+
+def _blocks(capture: Capture, begin: float, count: int) -> Samples:
+    """Means over blocks from a time on; a block with a gap or an overload is not a number."""
+    width = max(round(BLOCK / capture.interval), 1)
+    first = max(round((begin - capture.start) / capture.interval), 0)
+    part = capture.samples[first : first + count * width]
+    whole = part[: len(part) // width * width].reshape(-1, width)
+    means = np.full(count, math.nan)
+    means[: len(whole)] = np.where(np.isfinite(whole).all(axis=1), whole.mean(axis=1), math.nan)
+    return means
 
 
 def _highest(capture: Capture, until: float) -> float | None:

@@ -266,6 +266,16 @@ class ReadingBody(TypedDict):
     transcript: int  # byte of the transcript at which its exchange begins
 
 
+class RefusalBody(TypedDict):
+    """Kind `refusal`: a command or a wait that the envelope did not hold; nothing was sent."""
+
+    who: str  # test that ran, or that none did
+    command: str
+    asked: str
+    reason: str  # what is allowed
+    spent: str  # of the envelope, until then
+
+
 class SafeStateBody(TypedDict):
     """Kind `safe_state`: both proofs of off."""
 

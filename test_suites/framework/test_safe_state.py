@@ -6,29 +6,34 @@ from datetime import date
 import numpy as np
 import pytest
 
+from hil.decision import judge as decide
 from hil.errors import Abort, BenchError, ConnectionLost, SafeStateUnconfirmed
-from hil.exact import Dimension
+from hil.exact import Dimension, Exact
+from hil.features import steady
 from hil.scenario import Scenario
 from hil.units import A, V, mA, s
-from hil_fixtures.config import read_bench, read_device
+from hil.verdict import Verdict
+from hil_fixtures.config import read_bench, read_device, read_setup
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
 from hil_instruments.simulated.physics.circuit import Node
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
+LIM_ACC = next(req for req in read_setup(None, None).requirements if req.id == "LIM-ACC")
 TREATMENT = Scenario.treatment(1 * mA, hold=1 * s)
 
 
 class Rig:
     """A bench whose parts a test breaks."""
 
-    def __init__(self):
+    def __init__(self, *faults):
         RIGS.append(self)
         self.journal, self.sent = [], []
         self.station = open_station(
             PROFILE,
             DESCRIPTION,
+            faults=faults,
             seed=1,
             today=date(2026, 1, 1),
             transcript=lambda role, way, text, now: self.sent.append((role, text)),
@@ -262,9 +267,166 @@ def test_no_current_was_commanded_is_said(rig):
     assert "no current was commanded" in rig.state["path_open"]
 
 
-def test_into_an_open_load_the_contacts_carry_the_proof(rig):
+def test_where_no_current_could_flow_the_supply_is_shown_gone(rig):
+    """No live current was there for the ammeter to read, so its word is not needed."""
     with rig.bench.armed(load="open") as run:
         run.start(1 * mA)
         run.wait(2 * s)
     assert rig.state["confirmed"] is True
-    assert "the read-back contacts carry the proof" in rig.state["path_open"]
+    assert "no live current was read in this arming" in rig.state["path_open"]
+    assert "supply, live before, is at 0 V" in rig.state["path_open"]
+
+
+def keep_supply(rig, monkeypatch):
+    monkeypatch.setattr(rig.station.supply, "off", lambda: None)
+
+
+def freeze_supply(rig, monkeypatch):
+    monkeypatch.setattr(rig.station.supply, "output_voltage", lambda: 0.0 * V)
+
+
+def lose_supply(rig, monkeypatch):
+    off = rig.station.supply.off
+
+    def off_then_die():
+        off()
+        monkeypatch.setattr(rig.station.supply, "output_voltage", lost)
+
+    monkeypatch.setattr(rig.station.supply, "off", off_then_die)
+
+
+UNFED = {
+    keep_supply: "live before, is at 9",
+    freeze_supply: "never live, is at 0 V",
+    lose_supply: "live before, is at not read",
+}
+
+
+@pytest.mark.parametrize("breakage", UNFED)
+def test_without_a_live_current_and_without_a_proven_source_nothing_is_proven(
+    rig, monkeypatch, breakage
+):
+    breakage(rig, monkeypatch)
+    with pytest.raises(SafeStateUnconfirmed, match=UNFED[breakage]), rig.bench.armed() as run:
+        run.wait(1 * s)
+    assert rig.state["confirmed"] is False
+
+
+def test_a_live_current_needs_no_word_of_the_supply(rig, monkeypatch):
+    lose_supply(rig, monkeypatch)
+    rig.bench.record(TREATMENT)
+    assert rig.state["confirmed"] is True
+    assert "read a live current" in rig.state["path_open"]
+
+
+def freeze(rig, monkeypatch, role):
+    """A meter that repeats, from the end of its recording on, what it read then."""
+    meter = getattr(rig.station, role)
+    collect, accuracy = meter.stop_recording, meter.read(Dimension.VOLTAGE, 1.0)[1]
+
+    def stop_then_freeze():
+        unit = A if role == "ammeter" else V
+        monkeypatch.setattr(meter, "read", lambda *_: (1.25e-6 * unit, accuracy))
+        return collect()
+
+    monkeypatch.setattr(meter, "stop_recording", stop_then_freeze)
+
+
+@pytest.mark.parametrize("role", ["ammeter", "voltmeter"])
+def test_a_meter_that_repeats_itself_to_the_last_digit_is_frozen(rig, monkeypatch, role):
+    freeze(rig, monkeypatch, role)
+    with pytest.raises(SafeStateUnconfirmed, match=f"the {role} read .* 3 times: it is frozen"):
+        rig.bench.record(TREATMENT)
+
+
+def lose_records(rig, monkeypatch):
+    monkeypatch.setattr(rig.station.voltmeter, "stop_recording", lost)
+
+
+def test_records_that_are_lost_prove_nothing_of_what_was_energised(rig, monkeypatch):
+    lose_records(rig, monkeypatch)
+    with pytest.raises(SafeStateUnconfirmed, match="what the meters recorded of it is lost"):
+        rig.bench.record(TREATMENT)
+
+
+DEAD = "a dead meter proves nothing"
+SEEDED = {
+    "fuse blown from the beginning": ("I05:role=ammeter", "a blown fuse looks the same"),
+    "voltmeter lead off": ("I05:role=voltmeter", DEAD),
+    "voltmeter lead lost while current flows": ("I05:role=voltmeter,onset=after:20s", DEAD),
+    "ammeter frozen at nothing": ("I01:role=ammeter,onset=start", DEAD),
+    "ammeter frozen at a current": ("I01:role=ammeter", "it is frozen"),
+    "voltmeter frozen at nothing": ("I01:role=voltmeter,onset=start", DEAD),
+    "voltmeter frozen at a voltage": ("I01:role=voltmeter", "by a frozen meter"),
+    "cut-off welded": ("I08", "contacts CLOSED"),
+    "cut-off that never closes and says that it did": ("I10", DEAD),
+}
+"""What the simulated bench can have wrong, and why off is then unconfirmed."""
+
+
+@pytest.mark.parametrize("wrong", SEEDED)
+def test_no_fault_of_the_bench_ends_in_a_confirmed_off(wrong):
+    fault, why = SEEDED[wrong]
+    rig = Rig(fault)
+    with pytest.raises(SafeStateUnconfirmed, match=why):
+        rig.bench.record(Scenario.treatment(1 * mA, hold=10 * s))
+    assert rig.state["confirmed"] is False
+
+
+def test_a_fuse_that_blows_while_current_flows_is_believed_no_more():
+    """The device reports a fault with its load connected; off is then shown at its source."""
+    rig = Rig("I05:role=ammeter,onset=after:40s")
+    with rig.bench.armed() as run:
+        run.start(1 * mA)
+        run.wait(42 * s)
+    assert run.record.fault
+    assert "a blown fuse looks the same, so it proves nothing" in rig.state["path_open"]
+    assert "supply, live before, is at 0 V" in rig.state["path_open"]
+    held = steady(run.record.current)
+    assert decide(LIM_ACC, held, Exact.parse("1 mA")).verdict is Verdict.INCONCLUSIVE
+    assert "a blown fuse looks the same" in run.record.dispute
+
+
+def test_a_cutoff_that_never_closes_is_an_error_before_anything_is_started():
+    rig = Rig("I09")
+    with pytest.raises(BenchError, match="told to close and reads back open"):
+        rig.bench.record(TREATMENT)
+    assert PROFILE.wire.commands["start"] not in [text for _, text in rig.sent]
+
+
+@pytest.mark.parametrize("fault", ["I01:role=ammeter", "I01:role=voltmeter", "I08"])
+def test_nor_does_it_where_nothing_was_started(fault):
+    rig = Rig(f"{fault},onset=after:1s" if "role" in fault else fault)
+    with pytest.raises(SafeStateUnconfirmed), rig.bench.armed() as run:
+        run.wait(1 * s)
+
+
+def test_what_went_wrong_on_the_way_is_attached_and_replaces_nothing(rig, monkeypatch):
+    monkeypatch.setattr(rig.station.stimulator, "fault", lost)
+    monkeypatch.setattr(rig.station.load, "select", lost_later(rig.station.load.select))
+    mine = ExceptionGroup("mine", [ValueError("one"), KeyError("two")])
+    with pytest.raises(ExceptionGroup) as caught:
+        inside(rig, raising(mine))
+    assert caught.value is mine
+    assert rig.state["confirmed"] is True
+    notes = "\n".join(caught.value.__notes__)
+    assert notes.count("the peer closed the connection") == 2
+    with pytest.raises(Abort) as ended:
+        inside(rig, raising(Abort("signal SIGINT")))
+    assert "the peer closed the connection" in "\n".join(ended.value.__notes__)
+
+
+def lost_later(select):
+    """Works until the way to off selects the bleed load."""
+    bleed = DESCRIPTION.loads[DESCRIPTION.bleed].channel
+    return lambda channel: lost() if channel == bleed else select(channel)
+
+
+def test_an_unconfirmed_off_carries_every_error_of_its_way(rig, monkeypatch):
+    lose_ammeter(rig, monkeypatch)
+    monkeypatch.setattr(rig.station.stimulator, "fault", lost)
+    with pytest.raises(SafeStateUnconfirmed) as caught:
+        rig.bench.record(TREATMENT)
+    group = caught.value.__cause__
+    assert isinstance(group, ExceptionGroup)
+    assert [type(error) for error in group.exceptions] == [ConnectionLost, ConnectionLost]

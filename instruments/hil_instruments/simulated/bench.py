@@ -15,8 +15,9 @@ from hil_instruments.simulated.device.board import BoardFaults
 from hil_instruments.simulated.device.device import Device, Flash
 from hil_instruments.simulated.device.firmware import ReferenceFirmware
 from hil_instruments.simulated.device.policy import Policy
+from hil_instruments.simulated.dialects.stimproof_cutoff import StimproofCutoff
 from hil_instruments.simulated.faults.injection import Injection, once
-from hil_instruments.simulated.faults.instrument import Meter, changes
+from hil_instruments.simulated.faults.instrument import Meter, Relay, changes
 from hil_instruments.simulated.faults.link import Link
 from hil_instruments.simulated.faults.spec import FaultSpec
 from hil_instruments.simulated.front_ends import front_end, stands_in
@@ -140,6 +141,11 @@ class SimulatedBench:
         instrument = self.instruments.get(role)
         fault = getattr(instrument, "fault", None)
         return cast("Meter", instrument) if isinstance(fault, MeterFault) else None
+
+    def relay(self, role: str) -> Relay | None:
+        """The relay in a role, where it can be faulty."""
+        instrument = self.instruments.get(role)
+        return instrument if isinstance(instrument, StimproofCutoff) else None
 
     def link(self, role: str) -> Link | None:
         """What the replies of a role pass through."""

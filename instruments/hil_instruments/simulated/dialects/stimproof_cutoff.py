@@ -9,6 +9,7 @@ import math
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import Timer, World
+from hil_instruments.simulated.dialects.contacts import ContactFault
 from hil_instruments.simulated.scpi import (
     Instrument,
     ScpiError,
@@ -45,7 +46,10 @@ class StimproofCutoff(Instrument):
         super().__init__(entry, world.clock)
         self._world = world
         self.closed = False
-        """Whether the contacts are closed."""
+        """Whether the contacts read back closed."""
+        self.contacts = ContactFault()
+        """What is wrong with them, from their next movement on."""
+        self._made = False
         self._epoch = 0
         self._void = 0
         self._cause = "NONE"
@@ -66,8 +70,9 @@ class StimproofCutoff(Instrument):
 
     def _move(self, closed: bool, at: float) -> None:
         def move() -> None:
-            self._world.device.circuit.set_cutoff(closed)
-            self.closed = closed
+            self._made = self.contacts.reached(closed, self._made)
+            self._world.device.circuit.set_cutoff(self._made)
+            self.closed = closed if self.contacts.lies else self._made
 
         self.clock.at(at, move)
 

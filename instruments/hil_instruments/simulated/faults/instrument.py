@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeAlias
 
 from hil.errors import UsageError
 from hil_instruments.simulated.clock import VirtualClock
+from hil_instruments.simulated.dialects.contacts import ContactFault
 from hil_instruments.simulated.faults.catalogue import Layer
 from hil_instruments.simulated.faults.link import LINK_FAULTS, Link, LinkFault
 from hil_instruments.simulated.faults.spec import FaultSpec
@@ -24,6 +25,13 @@ _FIGURES = tuple(figure.name for figure in fields(MeterFault))
 
 Change: TypeAlias = Callable[[bool, float], None]
 """Told that a fault sets in (True) or ends, and the bench time in s at which it does."""
+
+
+class Relay(Protocol):
+    """A cut-off that can be faulty."""
+
+    contacts: ContactFault
+    """What is wrong with its contacts, from their next movement on."""
 
 
 class Meter(Protocol):
@@ -50,9 +58,21 @@ class Stand(Protocol):
         """The instrument in a role, where it can be faulty."""
         ...
 
+    def relay(self, role: str) -> Relay | None:
+        """The relay in a role, where it can be faulty."""
+        ...
+
     def link(self, role: str) -> Link | None:
         """The link to a role."""
         ...
+
+
+CONTACTS = {
+    "I08": ContactFault(welded=True),
+    "I09": ContactFault(dead=True),
+    "I10": ContactFault(dead=True, lies=True),
+}
+"""What is wrong with the contacts of a relay."""
 
 
 def meter_fault(spec: FaultSpec, seen: float) -> MeterFault:
@@ -99,7 +119,11 @@ def changes(specs: Iterable[FaultSpec], stand: Stand) -> dict[FaultSpec, Change]
     there: list[FaultSpec] = []
     for spec in specs:
         layer, role = spec.fault.layer, spec.place
-        if layer is Layer.INSTRUMENT:
+        if spec.id in CONTACTS:
+            if stand.relay(role) is None:
+                raise UsageError(f"fault {spec}: this bench has no {role} that can be faulty")
+            found[spec] = partial(_set_contacts, spec, stand)
+        elif layer is Layer.INSTRUMENT:
             if stand.meter(role) is None:
                 raise UsageError(f"fault {spec}: this bench has no {role} that can be faulty")
             found[spec] = partial(_set_meter, spec, there, stand)
@@ -133,6 +157,13 @@ def _set_meter(
         meter.fault = _combined(meter_fault(each, seen) for each in together)
     finally:
         clock.time = late
+
+
+def _set_contacts(spec: FaultSpec, stand: Stand, present: bool, now: float) -> None:
+    del now
+    relay = stand.relay(spec.place)
+    if relay is not None:
+        relay.contacts = CONTACTS[spec.id] if present else ContactFault()
 
 
 def _set_link(
