@@ -10,6 +10,7 @@ later than its bound.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import statistics
@@ -18,10 +19,13 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from chaos.ground import Ground, Treatment, hurry
+from hil_fixtures import clocks
 from hil_fixtures.sentinel.account import account
+from hil_fixtures.sentinel.ledger import FILE
 from hil_fixtures.station import LEASE
 
 MARGIN = 0.2
@@ -95,13 +99,25 @@ def trial(
     try:
         treatment.energised()
         time.sleep(dice.uniform(0, 0.5))
+        done = clocks.utc()
         try:
             tally.seconds.append(treatment.off_after(lambda: deed(treatment), bound))
         except TimeoutError as err:
-            tally.late.append(f"{name}, trial {number}: {err}")
+            time.sleep(LEASE)  # what is late may still come
+            tally.late.append(f"{name}, trial {number}: {_story(data, done)}; {err}")
     finally:
         treatment.end(prove=prove)
     return _wrong(data) if prove else ""
+
+
+def _story(data: Path, since: datetime) -> str:
+    """What the sentinel wrote, and how many seconds after the deed."""
+    lines = (data / FILE).read_text("utf-8").splitlines()
+    records = [json.loads(line) for line in lines if line.endswith("}")]
+    return ", ".join(
+        f"{record['kind']} {(datetime.fromisoformat(record['utc']) - since).total_seconds():+.3f} s"
+        for record in records
+    )
 
 
 def _wrong(data: Path) -> str:

@@ -227,6 +227,18 @@ def test_after_a_trip_a_runner_that_goes_on_closes_nothing(stand):
     assert stand.ask("bye")["ok"]
 
 
+def test_it_trips_once(stand):
+    stand.arm(allowance=0.1)
+    stand.trip()
+    with subprocess.Popen(["sleep", "60"]) as other:
+        assert stand.ask("hello", pid=other.pid)["ok"]
+        other.kill()
+    os.write(stand.post.fileno(), bytes([signal.SIGINT, signal.SIGINT]))
+    stand.link.close()
+    stand.end()
+    assert len(account(stand.folder)["trips"]) == len(stand.proofs) == 1
+
+
 @pytest.mark.parametrize("who", ["runner", "supervisor"])
 def test_the_second_signal_opens_and_the_first_does_not(stand, who):
     stand.arm()
