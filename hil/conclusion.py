@@ -424,6 +424,7 @@ def _outcome(
     )
     ends: list[EndBody] = _bodies(records, "end")
     grave = [] if ends else ["the runner did not end by itself"]
+    grave += _unwatched(records)
     grave += [f"could not be collected: {error}" for error in _listed(records, "errors")]
     grave += _unshown(tests)
     reasons = [*grave, *(_reason(row) for row in rows if row.verdict is not Verdict.PASS)]
@@ -484,6 +485,16 @@ def _unconfirmed(records: list[Record]) -> list[str]:
     if armed:
         why.append("the bench was armed and off was never proven: the runner was lost")
     return why
+
+
+def _unwatched(records: Iterable[Record]) -> list[str]:
+    """What is wrong with the sentinel's own record: nobody knows for how long it watched."""
+    bodies: list[SentinelBody] = _bodies(records, "sentinel")
+    return [
+        f"the sentinel did not end by itself{body['broken'] and ': ' + body['broken']}"
+        for body in bodies
+        if body["broken"] or not body["ended"]
+    ]
 
 
 def _trips(records: Iterable[Record]) -> list[TripBody]:

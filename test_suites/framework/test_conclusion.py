@@ -186,7 +186,7 @@ def sentinel(*proofs: bool) -> Entry:
         {"cause": "the runner ended", "opened_after": 1e-4, "confirmed": ok, "reason": "no meter"}
         for ok in proofs
     ]
-    return "sentinel", {"file": "sentinel.jsonl", "sha256": "", "ended": True, "trips": trips}
+    return "sentinel", {"ended": True, "broken": "", "trips": trips}
 
 
 def test_13_a_lost_runner_and_a_sentinel_that_proved_off() -> None:
@@ -208,6 +208,17 @@ def test_20_a_lost_runner_and_a_sentinel_that_could_not_prove_off() -> None:
 
 def test_20_a_lost_runner_and_a_sentinel_that_was_lost_too() -> None:
     assert one(begin("t"), ARMED, sentinel()).exit_code == 20
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"ended": False}, ""), ({"ended": False, "broken": "record 3 was lost"}, ": record 3")],
+)
+def test_a_run_whose_sentinel_was_lost_complies_with_nothing(change, said) -> None:
+    kind, body = sentinel()
+    found = one(*GOOD, (kind, body | change))
+    assert found.exit_code == 10
+    assert f"the sentinel did not end by itself{said}" in found.reasons[0]
 
 
 def test_a_sentinel_that_had_nothing_to_do_changes_nothing() -> None:
