@@ -6,7 +6,7 @@ Pure and total: whatever is missing from the journal counts against the run, nev
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -102,7 +102,7 @@ class Conclusion:
     reasons: tuple[str, ...]
     """Why the exit code is not 0; empty if it is."""
     complete: bool
-    """Whether the run ended by itself."""
+    """Whether the run ended by itself: neither lost nor aborted."""
     begun: str
     """UTC of the first record."""
     ended: str
@@ -179,7 +179,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         verdict=worst(row.verdict for row in rows),
         exit_code=code,
         reasons=tuple(reasons),
-        complete=bool(ends),
+        complete=ended_by_itself({record.kind for record in records}),
         begun=records[0].utc,
         ended=records[-1].utc,
         seconds=ends[-1]["seconds"] if ends else 0.0,
@@ -197,6 +197,11 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         aborts=tuple(_bodies(records, "abort")),
         register=next(iter(_bodies(records, "register")), None),
     )
+
+
+def ended_by_itself(kinds: Container[str]) -> bool:
+    """Whether a run with records of these kinds was neither lost nor aborted."""
+    return "end" in kinds and "abort" not in kinds
 
 
 def _weighed(records: list[Record], requirements: Mapping[str, Requirement]) -> list[Record]:

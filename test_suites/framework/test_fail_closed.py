@@ -466,6 +466,14 @@ def test_line_of_the_table(run, line):
     assert left.verdict() is Verdict(verdict)
 
 
+@pytest.mark.parametrize("line", ["KeyboardInterrupt", "pytest.exit", "pytest.exit with code 0"])
+def test_a_run_that_was_interrupted_did_not_end_by_itself(run, line):
+    found = assert_not_green(run(ROWS[line][0], test_healthy=OTHER))
+    assert not found.complete
+    assert found.exit_code is ExitCode.ABORTED_OFF
+    assert found.aborts[0]["cause"].startswith(("KeyboardInterrupt", "Exit"))
+
+
 ARGUMENTS = {
     "-k": ("-k", "other"),
     "-m": ("-m", "not slow"),
@@ -722,6 +730,7 @@ def test_a_signal(bench_files, name, armed):
     left = _process(bench_files)
     found = assert_not_green(left)
     assert found.exit_code is ExitCode.ABORTED_OFF
+    assert not found.complete
     assert name in found.reasons[0]
     assert left.verdict("OTHER") is Verdict.NO_VERDICT  # one of its two tests never started
     if armed:

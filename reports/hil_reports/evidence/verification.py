@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from hil.conclusion import ended_by_itself
 from hil.errors import UsageError
 from hil.journal import Record, links
 from hil_reports.evidence import attestation, bag, dsse, views
@@ -212,7 +213,7 @@ class _Check:
         if not self.chain:
             self._problem(JOURNAL_FILE, "it holds no record")
         planned = (kinds.get("run"), kinds.get("plan")) == (0, 1)
-        self.status = attestation.status(ended=planned and "end" in kinds)
+        self.status = attestation.status(ended=planned and ended_by_itself(kinds))
         self.problems += cited_problems(self.folder, citing, self.hashes)
         signers = checkpoint_signers(citing, self.problems)
         self.signed += [Signed(JOURNAL_FILE, signer) for signer in sorted(signers)]
