@@ -19,7 +19,8 @@ from hil_reports.view import View
 _Form: TypeAlias = Literal["pdf", "png"]
 
 
-_TEMPLATE = Path(__file__).parent / "templates" / "compliance.typ"
+_TEMPLATES = Path(__file__).parent / "templates"
+_REPORT, _SIGNATURE = _TEMPLATES / "compliance.typ", _TEMPLATES / "signature.typ"
 # What the fonts within Typst draw; PDF/A refuses a character that would come out as a box.
 _DRAWN = (
     (0x0A, 0x0A), (0x20, 0x7E), (0xA1, 0xAC), (0xAE, 0x377), (0x384, 0x38A), (0x38E, 0x3A1),
@@ -42,16 +43,31 @@ def compliance_pdf(view: View) -> bytes:
     return made if isinstance(made, bytes) else b"".join(made)
 
 
+def signature_pdf(view: View) -> bytes:
+    """Typeset what a signature in the report shows, as the one page of a PDF.
+
+    Args:
+        view: date, width and height (points), and the texts that the template names.
+
+    Raises:
+        UsageError: Typst refused; the message is Typst's.
+    """
+    made = _compiled(view, "pdf", template=_SIGNATURE)
+    return made if isinstance(made, bytes) else b"".join(made)
+
+
 def pages_png(view: View, ppi: float = 60) -> list[bytes]:
     """Draw the pages of the same report as PNG, for looking at them."""
     drawn = _compiled(view, "png", ppi)
     return drawn if isinstance(drawn, list) else [drawn]
 
 
-def _compiled(view: View, form: _Form, ppi: float | None = None) -> bytes | list[bytes]:
+def _compiled(
+    view: View, form: _Form, ppi: float | None = None, template: Path = _REPORT
+) -> bytes | list[bytes]:
     try:
         drawn: bytes | list[bytes] | None = typst.compile(
-            _TEMPLATE.read_bytes(),
+            template.read_bytes(),
             format=form,
             ignore_system_fonts=True,
             sys_inputs={"view": json.dumps(_printable(view), ensure_ascii=False)},

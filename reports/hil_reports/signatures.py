@@ -51,8 +51,11 @@ def _signatures(annex: Annex) -> list[View]:
             "time": moment(entry.utc),
             "meaning": clean(entry.body["meaning"]),
             "signer": entry.signer,
+            "document": clean(document),
+            "sha256": clean(sha256),
         }
         for entry in annex.entries
+        for document, sha256 in [entry.document or ("", "")]
         if entry.kind == SIGNATURE
     ]
 

@@ -296,8 +296,8 @@ def test_a_run_cannot_be_closed_in_another_register(tmp_path):
     begin(tmp_path / "two")
     found = conclude(read_journal(folder).records)
     other = Register(tmp_path / "two", CLOCK)
-    assert not other.knows(found)
-    assert Register(tmp_path / "one", CLOCK).knows(found)
+    assert not other.knows(folder)
+    assert Register(tmp_path / "one", CLOCK).knows(folder)
     with pytest.raises(UsageError, match="holds no opening entry of run"):
         other.close(folder, found)
 

@@ -3,12 +3,17 @@
 `annex.jsonl` lies beside data/ and has the journal's line format; its first record follows from
 the SHA-256 of the tag manifest. Each statement is followed by a checkpoint of whoever made it.
 Nothing in the sealed bag changes. Who can write the folder can cut whole records off the annex's
-end, or remove it: so its head stands in reports, and in what `hil verify` prints.
+end, or remove it: so its head stands in the register of the bench, in reports, and in what
+`hil verify` prints.
+
+A signature may name a document: a signed copy of the report, which cannot be made again. It lies
+in `signed/`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,8 +31,11 @@ except ImportError:  # Windows: two that sign at once break the chain, which ver
     fcntl = None  # type: ignore[assignment]
 
 ANNEX = "annex.jsonl"
+DOCUMENTS = "signed"
+"""Folder of the documents that signatures name."""
 SIGNATURE, CORRECTION = "signature", "correction"
 _STATEMENTS = {SIGNATURE, CORRECTION}
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +49,26 @@ class Entry:
     utc: str
     """When it was made, by the clock of whoever made it."""
     body: Mapping[str, Any]
-    """Of a signature: name, meaning. Of a correction: record, hash, reason, author, text."""
+    """Of a signature: name, meaning, and document (file, sha256) if there is one. Of a correction:
+    record, hash, reason, author, text."""
     signer: str
     """Fingerprint of the key that signed it."""
+    head: str
+    """Head of the annex when it was made."""
+
+    @property
+    def document(self) -> tuple[str, str] | None:
+        """File, from the run folder, and SHA-256 of what a signature names; None for nothing.
+
+        Raises:
+            UsageError: it names something in another form.
+        """
+        match self.body.get("document"):
+            case None:
+                return None
+            case {"file": str(file), "sha256": str(sha256)} if _DIGEST.fullmatch(sha256):
+                return file, sha256
+        raise UsageError(f"record {self.n} names a document in a form that is not ours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,4 +170,6 @@ def _entries(records: tuple[Record, ...]) -> Iterator[Entry]:
             signer = checkpoint.signer_of(signed.body, stated.hash)
         except UsageError as err:
             raise UsageError(f"record {signed.n}: {err}") from err
-        yield Entry(stated.n, stated.kind, stated.utc, stated.body, signer)
+        entry = Entry(stated.n, stated.kind, stated.utc, stated.body, signer, signed.hash)
+        _ = entry.document  # one in another form is refused with all the rest
+        yield entry

@@ -5,6 +5,7 @@ like a journal's, each on the disk before the run goes on:
 
     opened   before a run's first record: number, run id, bench, device model, operator
     closed   after its end or its seal: head, hashes of journal and manifest, verdict, exit code
+    stated   after a statement in its annex: the annex's head
     torn     what a writer left of its last line when it was killed
 
 A run cites its opening entry, and lists what became of the runs before it: so a run that was
@@ -92,6 +93,14 @@ class ClosedBody(TypedDict):
     complete: bool
     serial: str
     firmware: str
+
+
+class StatedBody(TypedDict):
+    """Kind `stated`: a statement that was added to a run's annex."""
+
+    run_id: str
+    opened: str  # hash of its opening entry
+    annex: str  # head of the annex with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +218,48 @@ class Register:
             if not run.closed or dict(run.closed[-1]) != body:
                 _append(handle, records, "closed", body, self._utc())
 
-    def knows(self, conclusion: Conclusion) -> bool:
+    def state(self, folder: Path, head: str) -> bool:
+        """Register the head of a run's annex.
+
+        Args:
+            folder: its run folder.
+            head: of its annex, with the statement that was added.
+
+        Returns:
+            Whether the run began in this register; of another one nothing is entered.
+
+        Raises:
+            UsageError: the register is broken, or cannot be written.
+        """
+        if not self.path.exists():
+            return False
+        opened = _cited_entry(folder / DATA / JOURNAL)
+        with self._locked() as handle:
+            records = self._tidy(handle)
+            run = next((record for record in records if record.hash == opened), None)
+            if run is None:
+                return False
+            body: StatedBody = {"run_id": run.body["run_id"], "opened": opened, "annex": head}
+            _append(handle, records, "stated", body, self._utc())
+        return True
+
+    def stated(self, folder: Path) -> str:
+        """Return the newest head of a run's annex that was registered; empty for none.
+
+        Raises:
+            ChainBroken: the register is broken.
+        """
+        opened = _cited_entry(folder / DATA / JOURNAL)
+        heads = [
+            str(entry.body["annex"])
+            for entry in self.entries()
+            if entry.kind == "stated" and entry.body["opened"] == opened
+        ]
+        return heads[-1] if heads else ""
+
+    def knows(self, folder: Path) -> bool:
         """Whether a run began in this register; raises UsageError if the register is broken."""
-        opened = conclusion.run["register"]["entry"]
+        opened = _cited_entry(folder / DATA / JOURNAL)
         return any(entry.hash == opened for entry in self.entries())
 
     def entries(self) -> tuple[Record, ...]:
@@ -219,11 +267,14 @@ class Register:
 
         Raises:
             ChainBroken: an entry was changed, lost or added; names the first that does not fit.
+            UsageError: it cannot be read.
         """
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
             return ()
+        except OSError as err:
+            raise UsageError(f"{self.path} cannot be read: {err.strerror}") from err
         return self._parsed(content)[0]
 
     def states(self) -> list[tuple[str, str]]:
@@ -405,6 +456,8 @@ def _runs(records: list[Record]) -> list[_Run]:
 
 def _cited_entry(journal: Path) -> str:
     """Opening entry that a run's first record cites; empty if it cites none."""
+    if not journal.is_file():
+        return ""
     with journal.open("rb") as file:
         line = file.readline()
     try:

@@ -13,8 +13,8 @@ from pathlib import Path
 from hil.conclusion import ended_by_itself
 from hil.errors import UsageError
 from hil.journal import Record, links
-from hil_reports.evidence import attestation, bag, dsse, views
-from hil_reports.evidence.annex import ANNEX, CORRECTION, Annex, read_annex
+from hil_reports.evidence import attestation, bag, dsse, timestamp, views
+from hil_reports.evidence.annex import ANNEX, CORRECTION, DOCUMENTS, Annex, read_annex
 from hil_reports.evidence.bag import Problem
 from hil_reports.evidence.citations import (
     CITING,
@@ -25,10 +25,22 @@ from hil_reports.evidence.citations import (
 from hil_reports.evidence.deep import deep_problems
 from hil_reports.evidence.folder import DATA
 from hil_reports.evidence.keys import PublicKey, Signer
+from hil_reports.evidence.register import Register
 from hil_reports.evidence.seal import NOBODY, Seal, read_seal, write_seal
+from hil_reports.evidence.timestamp import Authority, Stamp
 
-_BESIDE = {*bag.TAGS, bag.TAG_MANIFEST, dsse.ATTESTATION, dsse.SIGNER, ANNEX}
-"""What may lie in a run folder beside data/ and report/."""
+_BESIDE = {
+    *bag.TAGS,
+    bag.TAG_MANIFEST,
+    dsse.ATTESTATION,
+    dsse.SIGNER,
+    timestamp.ANSWER,
+    timestamp.REQUEST,
+    ANNEX,
+}
+"""What may lie in a run folder beside its folders."""
+_EVIDENCE = (f"{DATA}/", f"{DOCUMENTS}/")
+"""Folders of what cannot be made again."""
 
 
 class Standing(Enum):
@@ -69,6 +81,8 @@ class Verification:
     """Hash of the last one; empty if there is none."""
     annex: Annex
     """What was stated after the seal."""
+    stamp: Stamp | None
+    """When the seal existed, by an authority; None if there is no good time stamp."""
 
     @property
     def signer(self) -> str:
@@ -107,7 +121,13 @@ def seal(folder: Path, signer: Signer | None = None) -> Seal:
 
 
 def verify(
-    folder: Path, trusted: Iterable[str] = (), *, views_too: bool = True, deep: bool = False
+    folder: Path,
+    trusted: Iterable[str] = (),
+    *,
+    views_too: bool = True,
+    deep: bool = False,
+    authority: Authority | None = None,
+    register: Register | None = None,
 ) -> Verification:
     """Check seal, signatures, chain, captures, documents, transcript, annex and views.
 
@@ -118,21 +138,32 @@ def verify(
         views_too: whether report/ is checked; what is about to make it anew need not.
         deep: whether the run is judged again too: each record parsed, each capture read, each
             judgement made anew from its captures, and the result held against the attested one.
+        authority: who is trusted to tell the time. With one, a bundle must carry its time stamp.
+        register: the register that the run began in; an annex must hold what it says of it.
 
     Raises:
         UsageError: this is no run folder.
     """
     if not (Path(folder) / DATA).is_dir():
         raise UsageError(f"{folder} is no run folder: it has no {DATA}/")
-    return _Check(Path(folder), frozenset(trusted)).made(views_too=views_too, deep=deep)
+    check = _Check(Path(folder), frozenset(trusted), authority, register)
+    return check.made(views_too=views_too, deep=deep)
 
 
 class _Check:
     """One verification: gathers problems and signers."""
 
-    def __init__(self, folder: Path, trusted: frozenset[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        trusted: frozenset[str],
+        authority: Authority | None,
+        register: Register | None,
+    ) -> None:
         self.folder = folder
         self.trusted = trusted
+        self.authority = authority
+        self.register = register
         self.problems: list[Problem] = []
         self.signed: list[Signed] = []
         self.sizes: dict[str, int] = {}
@@ -141,6 +172,7 @@ class _Check:
         self.status = attestation.INCOMPLETE
         self.result = ""
         self.annex = Annex()
+        self.stamp: Stamp | None = None
 
     def made(self, *, views_too: bool, deep: bool) -> Verification:
         """Check everything, each on its own: one problem hides no other."""
@@ -149,7 +181,10 @@ class _Check:
         if bag.TAG_MANIFEST in self.hashes:
             self._bag()
             self._attestation()
+            self._stamp()
             self._annex()
+            self._documents()
+            self._registered()
             if views_too and (self.folder / views.REPORT).is_dir():
                 self._views()
             self._trust()
@@ -164,6 +199,7 @@ class _Check:
             len(self.chain),
             self._head,
             self.annex,
+            self.stamp,
         )
 
     @property
@@ -186,7 +222,7 @@ class _Check:
             if not _is_view(name):
                 self._problem(name, "is a link, or no file")
         for name, size in found.files.items():
-            if name in _BESIDE or name.startswith(f"{DATA}/"):
+            if name in _BESIDE or name.startswith(_EVIDENCE):
                 self.sizes[name] = size
             elif not _is_view(name):
                 self._problem(name, "is no part of a run folder")
@@ -272,6 +308,25 @@ class _Check:
             self._problem(dsse.ATTESTATION, str(err))
         self.signed.append(Signed(dsse.ATTESTATION, public.fingerprint))
 
+    def _stamp(self) -> None:
+        """Check the time stamp, and that a request that was kept asks for it."""
+        about = timestamp.stamped(self.folder).name
+        if about not in self.hashes:  # a link; said already
+            return
+        digest = bytes.fromhex(self.hashes[about])
+        asked = timestamp.REQUEST in self.hashes
+        if asked and self._content(timestamp.REQUEST) != timestamp.request(digest):
+            self._problem(timestamp.REQUEST, f"asks for no time stamp of {about}")
+        if timestamp.ANSWER not in self.hashes:
+            if self.authority is not None:
+                self._problem(timestamp.ANSWER, "is missing: there is no time stamp")
+            return
+        try:
+            answer = self._content(timestamp.ANSWER)
+            self.stamp = timestamp.read(answer, digest, self.authority)
+        except UsageError as err:
+            self._problem(timestamp.ANSWER, str(err))
+
     def _annex(self) -> None:
         """Check what was stated after the seal."""
         if ANNEX not in self.hashes:
@@ -285,6 +340,30 @@ class _Check:
             self.signed.append(Signed(ANNEX, entry.signer))
             if entry.kind == CORRECTION and not self._corrects(entry.body):
                 self._problem(ANNEX, f"record {entry.n} corrects a record that is not there")
+
+    def _documents(self) -> None:
+        """Compare the documents that are there with those that signatures name."""
+        present = {n: digest for n, digest in self.hashes.items() if n.startswith(f"{DOCUMENTS}/")}
+        named = [entry.document for entry in self.annex.entries if entry.document]
+        for name, digest in named:
+            if present.get(name) != digest:
+                said = "is not what was signed" if name in present else "is missing"
+                self._problem(name, f"{said}; a signature names it")
+        for name in sorted(present.keys() - dict(named).keys()):
+            self._problem(name, "is named by no signature")
+
+    def _registered(self) -> None:
+        """Check that the annex still holds what the register says of it."""
+        if self.register is None:
+            return
+        try:
+            head = self.register.stated(self.folder)
+        except UsageError as err:
+            self._problem(ANNEX, str(err))
+            return
+        if head and head not in {entry.head for entry in self.annex.entries}:
+            text = f"has lost statements: the register holds a head of it that is gone, {head}"
+            self._problem(ANNEX, text)
 
     def _corrects(self, body: object) -> bool:
         if not isinstance(body, dict) or not isinstance(body.get("record"), int):
