@@ -96,6 +96,7 @@ def trial(
     data = room / f"{name.replace(' ', '-')}-{number}"
     ground.until(lambda: not ground.closed, 2 * LEASE)
     treatment = Treatment(ground, data)
+    done = clocks.utc()
     try:
         treatment.energised()
         time.sleep(dice.uniform(0, 0.5))
@@ -105,6 +106,8 @@ def trial(
         except TimeoutError as err:
             time.sleep(LEASE)  # what is late may still come
             tally.late.append(f"{name}, trial {number}: {_story(data, done)}; {err}")
+    except TimeoutError as err:  # it counts as a failure: why no current came must be known
+        tally.late.append(f"{name}, trial {number}, no current: {_story(data, done)}; {err}")
     finally:
         treatment.end(prove=prove)
     return _wrong(data) if prove else ""
@@ -115,7 +118,8 @@ def _story(data: Path, since: datetime) -> str:
     lines = (data / FILE).read_text("utf-8").splitlines()
     records = [json.loads(line) for line in lines if line.endswith("}")]
     return ", ".join(
-        f"{record['kind']} {(datetime.fromisoformat(record['utc']) - since).total_seconds():+.3f} s"
+        f"{record['kind']} {record['body'].get('cause', '')} "
+        f"{(datetime.fromisoformat(record['utc']) - since).total_seconds():+.3f} s"
         for record in records
     )
 

@@ -34,7 +34,7 @@ class Relay:
 
     def __init__(self, alive):
         self.alive = alive
-        self.closed = self.welded = False
+        self.closed = self.welded = self.refuses = False
         self.broken = ""
         self.heard = []
         self.renewals = 0
@@ -44,6 +44,8 @@ class Relay:
 
     def close_relay(self, epoch):
         self._hear(f"close {epoch}")
+        if self.refuses:
+            raise BenchError("refused")
         self.closed = True
 
     def open_relay(self):
@@ -298,6 +300,30 @@ def test_a_relay_that_cannot_be_reached_is_a_trip_and_the_runner_ends(stand):
     assert "cannot be reached: its link is lost" in trip["cause"]
     assert trip["contacts"] == "not read"
     assert stand.runner.wait(1) == -signal.SIGKILL
+
+
+def test_a_slow_disk_costs_the_runner_nothing_of_its_lease(stand, monkeypatch):
+    syncs = []
+
+    def slow(ledger):
+        syncs.append(ledger)
+        time.sleep(0.4 if len(syncs) == 1 else 0)
+
+    monkeypatch.setattr(Ledger, "sync", slow)
+    stand.arm(allowance=0.3)
+    assert stand.ask("state")["closed"]
+    assert stand.runner.poll() is None
+
+
+def test_a_relay_that_refuses_to_close_is_opened(stand):
+    stand.relay.refuses = True
+    assert stand.ask("hello", pid=stand.runner.pid)["ok"]
+    reply = stand.ask("close", epoch=5, allowance=5.0)
+    assert "refused" in reply["error"]
+    assert [what for what, _ in stand.relay.heard] == ["close 5", "open"]
+    assert stand.runner.poll() is None
+    stand.relay.refuses = False
+    assert stand.ask("close", epoch=6, allowance=5.0)["ok"]
 
 
 def test_welded_contacts_are_opened_again_and_told(stand):
