@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
-from hil.exact import Exact
+from hil.exact import Dimension, Exact
+from hil.requirement import Requirement
 
 ROLES = ("stimulator", "ammeter", "voltmeter", "oscilloscope", "load", "supply", "cutoff")
 """Every role that a suite may ask for."""
@@ -177,6 +178,29 @@ def problems(
         text = f"{bench.damage_voltage} must lie above output.compliance = {compliance}"
         found.append(("limits.damage_voltage", text))
     return found
+
+
+def out_of_reach(bench: BenchDescription, requirement: Requirement) -> str:
+    """Say why a requirement cannot be tested here: its limit is beyond what may happen on it.
+
+    Requirement <= ceiling < damage limit: else the bench would trip, or break, before the device
+    could be seen to fail. Empty if it can be tested.
+    """
+    most = {
+        Dimension.CURRENT: ("limits.ceiling", bench.ceiling),
+        Dimension.VOLTAGE: ("limits.damage_voltage", bench.damage_voltage),
+    }
+    limit = requirement.limit
+    if limit.relates or requirement.dimension not in most:
+        return ""
+    name, end = most[requirement.dimension]
+    beyond = [figure for figure in limit.figures if abs(figure.base) > end.base]
+    if not beyond:
+        return ""
+    return (
+        f"{requirement.id}: its limit of {beyond[0]} lies above {name} = {end} of the bench file; "
+        "what lies above it is never let happen, so the device could not be seen to fail"
+    )
 
 
 def _identity_problems(bench: BenchDescription, profile: DeviceProfile) -> list[tuple[str, str]]:

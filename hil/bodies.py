@@ -276,6 +276,14 @@ class RefusalBody(TypedDict):
     spent: str  # of the envelope, until then
 
 
+class BudgetBody(TypedDict):
+    """Kind `budget`: the hazard budget of a property was spent before all its examples had run."""
+
+    test: str
+    reason: str
+    short: bool  # whether it has shown too little: its requirements are then INCONCLUSIVE
+
+
 class SafeStateBody(TypedDict):
     """Kind `safe_state`: both proofs of off."""
 

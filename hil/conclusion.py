@@ -282,13 +282,14 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
     for body in _bodies(records, "judgement"):
         key = (body["test"], body["requirement"])
         judged.setdefault(key, []).append(Verdict(body["verdict"]))
+    cause = next(iter(_causes(records)), "")
     failing = {Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE}
     broken = {test for (test, _), verdicts in judged.items() if failing & {*verdicts}}
     rows = []
     for collected in _bodies(records, "collected"):
         for item in collected["items"]:
             test = item["test"]
-            end = ended.get(test, _UNENDED)
+            end = ended.get(test, {**_UNENDED, "detail": cause})
             verdicts = {
                 req: _pair(judged.get((test, req), []), end["outcome"], explained=test in broken)
                 for req in item["requirements"]
@@ -459,8 +460,15 @@ def _unshown(tests: tuple[TestRow, ...]) -> list[str]:
 def _lack(test: TestRow) -> str:
     """What pytest saw to be wrong with a test; empty if nothing."""
     if not test.outcome:
-        return f"never {'ended' if test.begun else 'started'}"
+        never = f"never {'ended' if test.begun else 'started'}"
+        return f"{never}: {test.detail}" if test.detail else never
     return test.detail.partition("\n")[0]
+
+
+def _causes(records: list[Record]) -> list[str]:
+    """Why tests were not run to their end: the first unconfirmed off, or what aborted the run."""
+    unsafe = [f"SAFE STATE UNCONFIRMED: {why}" for why in _unconfirmed(records)]
+    return [*unsafe, *(f"aborted: {body['cause']}" for body in _bodies(records, "abort"))]
 
 
 def _unconfirmed(records: list[Record]) -> list[str]:

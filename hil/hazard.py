@@ -83,6 +83,38 @@ class Account:
         return f"{', '.join(parts)} in {self.energisations} energisations"
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What all examples of one property may spend together."""
+
+    energisations: int
+    """How often they may energise the output."""
+    charge: Exact
+    """Charge that their commands may add up to."""
+    minimum: int
+    """Examples without which a property has shown nothing."""
+
+    @classmethod
+    def usual(cls, envelope: Envelope, examples: int) -> Budget:
+        """Ten energisations an example, and for each the charge of one whole envelope."""
+        charge = ARITHMETIC.multiply(envelope.max_charge.base, Decimal(examples))
+        return cls(10 * examples, Exact(charge, "C"), examples)
+
+    def objection(self, energisations: int, charge: Decimal) -> str:
+        """Which part of it is spent, in words; empty if none is.
+
+        Args:
+            energisations: so far.
+            charge: so far, in C.
+        """
+        spent = (
+            f"{energisations} of {self.energisations} energisations, "
+            f"{readable(charge, Dimension.CHARGE)} of {self.charge}"
+        )
+        over = energisations >= self.energisations or charge >= self.charge.base
+        return f"the hazard budget is spent: {spent}" if over else ""
+
+
 class Ledger:
     """The account of one arming, held against its envelope before each step."""
 
@@ -108,6 +140,8 @@ class Ledger:
         self._resistance = resistance
         self.setting: Exact | None = None
         """What was set last; None if nothing was."""
+        self.commanded = ZERO
+        """Time energised in s up to the last command that ended it."""
         self._dose: Decimal | None = None
         """Charge in C on the account at which the device is to end by itself."""
         self._left: Decimal | None = None
@@ -152,6 +186,8 @@ class Ledger:
         """An end was commanded; what flows is over `tail` s later."""
         account = self.account.at(now)
         if account.flow is not None:
+            if account.ends is None:
+                self.commanded = account.time
             ends = now + tail if account.ends is None else min(account.ends, now + tail)
             self.account = replace(account, ends=ends)
 

@@ -453,7 +453,11 @@ def test_b(bench, judge):
     judge("LIM-CEIL", peak(bench.record(SHORT).current))
 """)
     assert done.found.exit_code is ExitCode.UNSAFE
-    assert done.verdict("LIM-CEIL") is Verdict.ERROR
+    assert done.verdict("LIM-ACC") is Verdict.ERROR  # in flight
+    assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT  # never started, with the cause
+    row = next(r for r in done.found.requirements if r.requirement["id"] == "LIM-CEIL")
+    assert "test_b never started: SAFE STATE UNCONFIRMED: path not shown open" in row.remark
+    assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]
     assert "SAFE STATE UNCONFIRMED" in done.found.reasons[0]
     assert len(done.of("armed")) == 1
 
@@ -481,3 +485,163 @@ def test_a(bench, judge, monkeypatch):
     assert done.found.exit_code is ExitCode.ABORTED_OFF
     assert "bench ceiling" in done.of("abort")[0]["cause"]
     assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]
+
+
+def test_subtests_inside_an_arming_are_a_usage_error(run):
+    done = run(
+        """
+@requirement("LIM-ACC")
+def test_a(bench, judge, subtests):
+    with bench.armed() as run:
+        run.start(1 * mA)
+        for part in range(2):
+            with subtests.test(part=part):
+                run.wait(1 * s)
+                raise RuntimeError("mine")
+        run.wait(1e3 * s)
+"""
+        + GOOD
+    )
+    assert "a subtest inside `with bench.armed()` swallows" in done.test("test_a").detail
+    assert done.verdict("LIM-ACC") is Verdict.ERROR
+    assert [state["confirmed"] for state in done.of("safe_state")] == [True, True]
+    assert done.verdict("LIM-CEIL") is Verdict.PASS
+
+
+@pytest.mark.parametrize("place", ["above", "below"])
+def test_settings_of_a_users_own_are_refused(run, place):
+    own = "@settings(max_examples=10**6)\n"
+    parts = (own, "@for_all(scenario=draw.scenarios)\n")
+    done = run(
+        "from hypothesis import settings\n@requirement('DOSE-TRUE')\n"
+        + "".join(parts if place == "above" else parts[::-1])
+        + "def test_a(bench, judge, scenario): ...\n",
+        suite="dose",
+    )
+    assert done.code == pytest.ExitCode.USAGE_ERROR
+    assert "test_a has @settings of its own; those of for_all keep the bench safe" in done.text
+    assert not done.of("armed")
+
+
+def test_a_requirement_above_the_bench_ceiling_is_not_evaluated(run, tmp_path):
+    from hil_fixtures.config import starter
+
+    text = starter("bench")
+    bench = tmp_path / "bench.toml"
+    bench.write_text(text)
+    done = run(
+        """
+@requirement("LIM-CEIL")
+def test_it(bench, judge): pytest.fail("it ran")
+
+@pytest.fixture(autouse=True)
+def low(request):
+    from dataclasses import replace
+    from hil.exact import Exact
+    from hil_fixtures import plugin
+    campaign = request.config.stash[plugin._KEY].campaign
+    lower = replace(campaign.plan.bench, ceiling=Exact.parse("4.3 mA"))
+    campaign.plan = replace(campaign.plan, bench=lower)
+""",
+        f"--hil-bench={bench}",
+    )
+    assert done.verdict("LIM-CEIL") is Verdict.NOT_EVALUATED
+    (body,) = done.of("judgement")
+    assert "its limit of 4.4 mA lies above limits.ceiling = 4.3 mA" in body["reason"]
+
+
+PROPERTIES = """
+from hil.hazard import Budget
+from hil.exact import Exact
+DRAWN = []
+{setup}
+@requirement("DOSE-TRUE")
+@for_all({options}scenario=draw.scenarios)
+def test_property(bench, judge, scenario):
+    from hil.features import charge
+    DRAWN.append(scenario)
+    record = bench.record(scenario)
+    delivered = charge(record.current)
+    wrong = len(DRAWN) == {wrong}
+    claimed = delivered - delivered if wrong else record.claimed_charge
+    judge("DOSE-TRUE", delivered if wrong else delivered - claimed, at=scenario.dose)
+"""
+ON_METAL = """
+@pytest.fixture(autouse=True)
+def metal(monkeypatch):
+    from hil_fixtures.station import Station
+    monkeypatch.setattr(Station, "in_process", property(lambda station: False))
+"""
+
+
+def test_on_metal_the_first_violation_is_driven_once_and_ends_the_property(run):
+    done = run(PROPERTIES.format(setup=ON_METAL, options="", wrong=2), suite="dose")
+    verdicts = [body["verdict"] for body in done.of("judgement")]
+    assert verdicts == ["PASS", "FAIL"]  # never again, and so never flaky
+    assert len(done.of("armed")) == 2
+    assert done.verdict("DOSE-TRUE") is Verdict.FAIL
+    assert "Flaky" not in done.text
+    assert "DOSE-TRUE FAIL" in done.test("test_property").detail
+
+
+def test_a_bench_that_fails_ends_a_property_on_the_twin_too(run):
+    setup = """
+@pytest.fixture(autouse=True)
+def broken(monkeypatch, bench):
+    from hil.errors import ConnectionLost
+    def lost(*_): raise ConnectionLost("the peer closed the connection")
+    monkeypatch.setattr(bench.station.supply, "on", lost)
+"""
+    done = run(PROPERTIES.format(setup=setup, options="", wrong=0), suite="dose")
+    assert len(done.of("armed")) == 1
+    assert done.verdict("DOSE-TRUE") is Verdict.ERROR
+
+
+def test_a_spent_budget_ends_a_property_and_too_few_examples_show_nothing(run):
+    few = 'budget=Budget(2, Exact.parse("1 C"), minimum=3), '
+    done = run(PROPERTIES.format(setup="", options=few, wrong=0), suite="dose")
+    assert 1 <= len(done.of("armed")) <= 2
+    assert done.verdict("DOSE-TRUE") is Verdict.INCONCLUSIVE
+    (budget,) = done.of("budget")
+    assert budget["short"]
+    assert "of 2 energisations" in budget["reason"]
+    enough = 'budget=Budget(100, Exact.parse("1 mC"), minimum=1), '
+    done = run(PROPERTIES.format(setup="", options=enough, wrong=0), suite="dose")
+    assert len(done.of("armed")) == 1
+    assert done.verdict("DOSE-TRUE") is Verdict.PASS
+    (budget,) = done.of("budget")
+    assert not budget["short"]
+    assert "of 1 mC, after 1 examples of at least 1" in budget["reason"]
+
+
+def test_signals_while_the_journal_is_written_break_neither_record_nor_safe_state(run):
+    """A handler that raises broke the chain in 133 of 150 trials; ours sets a flag."""
+    done = run(
+        """
+@requirement("LIM-ACC")
+def test_a(bench, judge, monkeypatch, request):
+    import signal
+    from hil_fixtures import plugin
+    evidence = request.config.stash[plugin._KEY].campaign.evidence
+    real, hits = evidence._append if hasattr(evidence, "_append") else evidence.append, []
+    def struck(kind, body, **more):
+        if kind == "safe_state" or (kind == "stimulus" and body["command"] == "start"):
+            hits.append(kind)
+            signal.raise_signal(signal.SIGINT)
+            written = real(kind, body, **more)
+            signal.raise_signal(signal.SIGTERM)
+            return written
+        return real(kind, body, **more)
+    monkeypatch.setattr(evidence, "append", struck)
+    with bench.armed() as run:
+        run.start(1 * mA)
+        run.wait(1 * s)
+"""
+        + GOOD
+    )
+    kinds = [kind for kind, _ in done.kinds]  # the chain is whole, or it could not be read
+    assert kinds.count("safe_state") == kinds.count("armed") == 1
+    assert done.of("safe_state")[0]["confirmed"]
+    assert done.of("abort")[0]["cause"] == "signal SIGINT"
+    assert done.found.exit_code is ExitCode.ABORTED_OFF
+    assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT

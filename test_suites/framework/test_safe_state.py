@@ -68,9 +68,9 @@ def _closed():
         RIGS.pop().bench.station.close()
 
 
-def inside(rig, body):
+def inside(rig, body, setpoint=1 * mA):
     with rig.bench.armed() as run:
-        run.start(1 * mA)
+        run.start(setpoint)
         body(run)
 
 
@@ -430,3 +430,18 @@ def test_an_unconfirmed_off_carries_every_error_of_its_way(rig, monkeypatch):
     group = caught.value.__cause__
     assert isinstance(group, ExceptionGroup)
     assert [type(error) for error in group.exceptions] == [ConnectionLost, ConnectionLost]
+
+
+@pytest.mark.parametrize("seconds", [0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5, 3, 4, 6])
+@pytest.mark.parametrize("setpoint", [0.1, 1, 4])
+def test_an_early_end_is_no_blown_fuse(rig, setpoint, seconds):
+    """Whether the current was already large enough to be seen, or not yet."""
+
+    def body(run):
+        run.wait(seconds * s)
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        inside(rig, body, setpoint * mA)
+    assert rig.state["confirmed"] is True
+    assert rig.state["reason"] == ""
