@@ -41,6 +41,11 @@ def test_it(bench, judge):
         {deed}
 """
 FOREVER = "run.wait(1000 * s)"
+TURNS = """
+        while True:
+            Path("turn").touch()
+            run.wait(0.25 * s)
+"""
 HEARTBEAT = """
         threading.Thread(
             target=lambda: [
@@ -202,6 +207,24 @@ def test_one_signal_is_the_runners_own_way_to_off(ground, tmp_path, number):
     assert course.records("safe_state")[-1]["confirmed"]
     (sentinel,) = course.records("sentinel")
     assert (sentinel["trips"], sentinel["ended"]) == ([], True)
+
+
+def test_a_signal_is_heeded_within_a_turn_of_the_wait(tmp_path):
+    """At the pace of the wall a turn lasts 250 ms, longer than an abort may take."""
+    (tmp_path / "run").mkdir()
+    slow = Ground(tmp_path)
+    try:
+        course = Course(slow, tmp_path / "run", TURNS)
+        course.go()
+        turn = tmp_path / "run" / "turn"
+        slow.until(turn.exists, 5.0)
+        turn.unlink()
+        slow.until(turn.exists, 5.0)  # one has just begun
+        took = course.off_within(WITHIN, lambda: course.process.send_signal(signal.SIGTERM))
+        assert course.end()[0] == 13
+        assert took < 0.2
+    finally:
+        slow.end()
 
 
 def test_a_killed_sentinel_sends_the_runner_to_its_safe_state(ground, tmp_path):
