@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hil.agreement import dispute
+from hil.agreement import contradicted, dispute
 from hil.capture import Accuracy, Capture, Source
 from hil.exact import Dimension
 from hil.measurement import Calibration
@@ -63,3 +63,40 @@ def test_a_dead_voltmeter_is_seen_where_the_current_is_largest():
     flowing = capture(np.concatenate([quiet, current.samples]), Dimension.CURRENT)
     dead = capture(np.concatenate([quiet, 0 * voltage.samples]), Dimension.VOLTAGE, 1e-4, 6e-4)
     assert "voltmeter reads 0 V" in dispute(flowing, dead, 1e6, OHMS, 0.01)
+
+
+def test_agreeing_meters_contradict_each_other_nowhere():
+    assert not contradicted(*pair(), 1e6, OHMS, 1.0)
+    assert not contradicted(*pair(-4e-3), 1e6, OHMS, 1.0)
+    assert not contradicted(*pair(4e-3, 1.5, 0.7), 1e6, OHMS, 1.0)  # that is a dispute
+
+
+@pytest.mark.parametrize("begin", [0, 2500, 4000, 5200])
+@pytest.mark.parametrize("role", ["ammeter", "voltmeter"])
+def test_a_meter_that_shows_nothing_for_a_tenth_of_a_second_is_contradicted(begin, role):
+    current, voltage = pair()
+    dead = current if role == "ammeter" else voltage
+    samples = dead.samples.copy()
+    samples[max(begin, 400) : max(begin, 400) + 100] = 0.0
+    changed = capture(samples, dead.dimension)
+    both = (changed, voltage) if role == "ammeter" else (current, changed)
+    assert contradicted(*both, 1e6, OHMS, 0.5)
+    assert not contradicted(*both, max(begin, 400) / 1e3 - 0.01, OHMS, 0.5)  # the load has changed
+
+
+def test_a_step_that_one_meter_sees_earlier_is_no_contradiction():
+    current, _ = pair()
+    edge = np.concatenate([np.full(2000, 4e-3), np.zeros(3500)])
+    late = np.concatenate([np.full(2030, 4e-3 * OHMS), np.zeros(3470)])
+    assert not contradicted(
+        capture(edge, Dimension.CURRENT), capture(late, Dimension.VOLTAGE), 1e6, OHMS, 1.0
+    )
+    assert current.samples.size == 5500
+
+
+def test_an_opposite_sign_is_a_contradiction_and_a_gap_is_none():
+    assert contradicted(*pair(4e-3, -1.0), 1e6, OHMS, 1.0)
+    current, voltage = pair()
+    gap = current.samples.copy()
+    gap[2500:3000] = np.nan
+    assert not contradicted(capture(gap, Dimension.CURRENT), voltage, 1e6, OHMS, 1.0)

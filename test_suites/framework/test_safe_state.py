@@ -9,7 +9,7 @@ import pytest
 from hil.decision import judge as decide
 from hil.errors import Abort, BenchError, ConnectionLost, SafeStateUnconfirmed
 from hil.exact import Dimension, Exact
-from hil.features import steady
+from hil.features import mean, steady
 from hil.scenario import Scenario
 from hil.units import A, V, mA, s
 from hil.verdict import Verdict
@@ -445,3 +445,32 @@ def test_an_early_end_is_no_blown_fuse(rig, setpoint, seconds):
         inside(rig, body, setpoint * mA)
     assert rig.state["confirmed"] is True
     assert rig.state["reason"] == ""
+
+
+@pytest.mark.parametrize("fault", ["F19", "F68"])
+def test_a_leakage_is_measured_and_no_reason_to_refuse(fault):
+    rig = Rig(fault)
+    with rig.bench.armed() as run:
+        run.wait(3 * s)
+    leak = mean(run.record.current)
+    assert float(leak.value) > 20e-6
+    assert rig.state["confirmed"] is True
+    readings = [body for kind, body in rig.journal if kind == "reading"]
+    before = [b for b in readings if b["quantity"].endswith("before anything was commanded")]
+    assert abs(float(before[0]["value"])) > 0.5  # into the voltmeter alone
+    assert abs(float(before[-1]["value"])) < 0.5  # into the bleed load
+
+
+def test_what_drives_the_bleed_load_is_refused_with_the_cutoff_open_again():
+    rig = Rig("F68:severity=2mA")
+    with pytest.raises(BenchError, match=r"into the bleed load; at most 0\.5 V is allowed"):
+        inside(rig, lambda run: None)
+    assert PROFILE.wire.commands["start"] not in [text for _, text in rig.sent]
+    assert not rig.station.cutoff.is_closed()
+
+
+def test_the_monitor_looks_at_a_leakage_from_the_first_moment():
+    rig = Rig("F19")
+    rig.station.description = replace(DESCRIPTION, ceiling=Exact.parse("20 uA"))
+    with pytest.raises(Abort, match="bench ceiling of 20 uA exceeded"), rig.bench.armed() as run:
+        run.wait(10 * s)
