@@ -22,7 +22,7 @@ from hil_fixtures import plan
 from hil_fixtures.plan import Options
 from hil_fixtures.software import packages, software, source_sha256
 from hil_reports.earlier import register_view
-from hil_reports.evidence import Evidence, keys, read_journal, seal
+from hil_reports.evidence import Evidence, annex, keys, read_journal, seal, verify
 from hil_reports.evidence import register as module
 from hil_reports.evidence.register import Register
 from hil_reports.report import write_report
@@ -300,6 +300,96 @@ def test_a_run_cannot_be_closed_in_another_register(tmp_path):
     assert Register(tmp_path / "one", CLOCK).knows(folder)
     with pytest.raises(UsageError, match="holds no opening entry of run"):
         other.close(folder, found)
+
+
+@pytest.fixture
+def stated(tmp_path):
+    """A run with two statements in its annex; the register holds the annex's head after each."""
+    signer = keys.create(tmp_path / "key.pem")
+    folder = end(begin(tmp_path / "runs"), sealed=False)
+    seal(folder, signer)
+    for name in ("Ada Example", "Bob Example"):
+        body = {"name": name, "meaning": "reviewed"}
+        annex.add(folder, annex.SIGNATURE, body, signer=signer, utc=CLOCK)
+        head = annex.read_annex(folder).head
+        assert Register(folder.parent, CLOCK).state(folder, head)
+    write_report(folder, signer)
+    return folder
+
+
+def problems_of(folder):
+    found = verify(folder, register=Register(folder.parent, CLOCK), views_too=False)
+    return [str(problem) for problem in found.problems]
+
+
+@pytest.mark.parametrize("kept", [0, 2])
+def test_an_annex_that_lost_whole_statements_is_found_by_the_register(stated, kept):
+    assert problems_of(stated) == []
+    head = annex.read_annex(stated).head
+    path = stated / annex.ANNEX
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:kept]))
+    if not kept:
+        path.unlink()
+    shutil.rmtree(stated / "report")
+    assert verify(stated).problems == ()  # a folder alone cannot show it
+    assert problems_of(stated) == [
+        f"annex.jsonl: has lost statements: the register holds a head of it that is gone, {head}"
+    ]
+
+
+def test_an_annex_may_hold_more_than_the_register(stated):
+    signer = keys.load(stated.parents[1] / "key.pem")
+    body = {"name": "C", "meaning": "on another machine"}
+    annex.add(stated, annex.SIGNATURE, body, signer=signer, utc=CLOCK)
+    assert problems_of(stated) == []
+
+
+def test_a_register_that_does_not_know_the_run_takes_no_statement(stated, tmp_path):
+    other = Register(begin(tmp_path / "other").parent, CLOCK)
+    before = other.path.read_bytes()
+    assert not other.state(stated, "0" * 64)
+    assert not Register(tmp_path / "none", CLOCK).state(stated, "0" * 64)
+    assert other.path.read_bytes() == before
+    assert other.stated(stated) == ""
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_broken_register_vouches_for_no_annex(stated):
+    path = stated.parent / "register.jsonl"
+    path.write_text(path.read_text().replace("A. Tester", "B. Tester"))
+    (problem,) = problems_of(stated)
+    assert "register.jsonl" in problem
+
+
+def test_a_statement_leaves_the_states_of_runs_as_they_were(stated):
+    assert Register(stated.parent, CLOCK).states() == [(stated.name, "as registered")]
+
+
+def test_the_command_line_enters_statements_and_misses_lost_ones(stated, monkeypatch):
+    monkeypatch.setenv(keys.KEY, str(stated.parents[1] / "key.pem"))
+
+    def hil(*arguments):
+        line = [*HIL, *map(str, arguments)]
+        return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+    said = ("--reason", "typed wrong", "--author", "Ada Example", "--text", "2 kOhm")
+    assert hil("correct", stated, "--record", "1", *said).returncode == 0
+    kinds = [kind for kind, _ in entries(stated.parent)]
+    assert kinds == ["opened", "closed", "stated", "stated", "stated"]
+    assert hil("verify", stated).returncode == 3
+    aside = stated.parents[1] / "aside" / stated.name
+    shutil.copytree(stated, aside)
+    (stated / annex.ANNEX).unlink()
+    assert hil("report", stated).returncode == 10
+    assert "has lost statements" in hil("verify", stated).stderr
+    (aside / annex.ANNEX).unlink()
+    assert hil("report", aside).returncode == 0
+    assert hil("verify", aside).returncode == 3
+    named = ("--register", stated.parent / "register.jsonl")
+    assert "has lost statements" in hil("verify", aside, *named).stderr
+    refused = hil("verify", aside, "--register", stated.parents[1] / "key.pem")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (11, 1)
 
 
 def test_each_bench_counts_its_own_runs(tmp_path):
