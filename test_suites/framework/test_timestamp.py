@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 from hil.errors import UsageError
-from hil_fixtures import cli
-from hil_reports.evidence import dsse, keys, timestamp, verify
+from hil_fixtures import cli, plan
+from hil_fixtures.plan import Options
+from hil_reports.evidence import dsse, keys, seal, timestamp, verify
 from hil_reports.evidence.verification import Standing
+from hil_reports.report import write_report
 from tamper import bundle
 
 ROOT = Path(__file__).parents[2]
@@ -34,6 +36,8 @@ printf '%s\\n' '[tsa]' 'default_tsa=here' '[here]' 'serial=serial' 'signer_cert=
 echo 01 > serial
 """
 """Makes an authority. Its token must not hold the root: rfc3161-client refuses that."""
+NO_VERDICT = 10
+"""Exit code of `hil seal` for a run that judged nothing."""
 needs_openssl = pytest.mark.needs_tool("openssl")
 
 
@@ -104,10 +108,15 @@ def tsa(served, authority):
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory):
-    """A real run, signed; its key lies beside it."""
+    """A run that judged nothing, sealed, signed and with its reports; its key lies beside it."""
     room = tmp_path_factory.mktemp("real")
-    keys.create(room / "key.pem")
-    return bundle.make(room / "runs", str(room / "key.pem")).rename(room / "run")
+    signer = keys.create(room / "key.pem")
+    planned = plan.make(Options(suites=("polarity",), operator="A. Tester"))
+    with plan.begin(room / "runs", planned, [], bundle.now) as evidence:
+        evidence.append("end", {"pytest_exit": 0, "seconds": 1.0})
+    seal(evidence.folder, signer)
+    write_report(evidence.folder, signer)
+    return evidence.folder.rename(room / "run")
 
 
 @pytest.fixture
@@ -149,7 +158,7 @@ def test_a_seal_is_stamped_once_and_keeps_its_oldest_token(hil, run, tsa):
     server, url = tsa
     begin = datetime.now(UTC) - timedelta(seconds=1)
     code, out, lines = hil("seal", run, "--tsa", url)
-    assert (code, lines) == (0, [])
+    assert (code, lines) == (NO_VERDICT, [])
     assert server.asked == [
         ("application/timestamp-query", timestamp.request(digest(run / dsse.ATTESTATION)))
     ]
@@ -165,7 +174,7 @@ def test_a_seal_is_stamped_once_and_keeps_its_oldest_token(hil, run, tsa):
     assert code == 0
     assert f"time stamp: {when}, by an unknown authority" in said
     assert when in out
-    assert hil("seal", run, "--tsa", url)[0] == 0
+    assert hil("seal", run, "--tsa", url)[0] == NO_VERDICT
     assert (run / timestamp.ANSWER).read_bytes() == token
     assert len(server.asked) == 1
 
@@ -175,7 +184,7 @@ def test_the_stamp_of_an_unsigned_seal_is_about_its_tag_manifest(hil, run, tsa, 
     bare = bundle.unsigned(run, run.with_name("bare"))
     monkeypatch.setenv(keys.KEY, "")
     server, url = tsa
-    assert hil("seal", bare, "--tsa", url)[0] == 0
+    assert hil("seal", bare, "--tsa", url)[0] == NO_VERDICT
     ((_, query),) = server.asked
     assert query == timestamp.request(digest(bare / "tagmanifest-sha256.txt"))
     found = verify(bare)
@@ -201,14 +210,14 @@ def test_without_an_authority_the_request_is_kept_and_stamped_later(hil, run, ts
         problems = [str(problem) for problem in verify(run, views_too=False).problems]
         assert problems == ["attestation.tsq: asks for no time stamp of attestation.dsse.json"]
     bundle.put(run / timestamp.REQUEST, kept)
-    assert hil("seal", run, "--tsa", url)[0] == 0
+    assert hil("seal", run, "--tsa", url)[0] == NO_VERDICT
     assert [query for _, query in server.asked] == [kept]
     assert verify(run, mine).stamp is not None
 
 
 @needs_openssl
 def test_the_documented_recipe_checks_a_token(hil, run, tsa, authority, tmp_path):
-    assert hil("seal", run, "--tsa", tsa[1])[0] == 0
+    assert hil("seal", run, "--tsa", tsa[1])[0] == NO_VERDICT
     text = (ROOT / "docs" / "evidence.md").read_text("utf-8")
     (recipe,) = re.findall(r"```sh\n# in the run folder, with tsa-ca.pem\n([^`]*)```", text)
     bundle.put(tmp_path / "tsa-ca.pem", (authority / "ca.pem").read_bytes())
