@@ -42,7 +42,8 @@ def treatment() -> tuple[float, float, int]:
     """Seconds for the record, seconds for three features, and samples judged."""
     profile, description = read_device(None), read_bench(None)
     station = open_station(profile, description, today=date(2026, 1, 1), seed=1)
-    bench = Bench(station, profile, Interruption(), lambda kind, body: None, lambda record: None, 1)
+    sinks = (lambda kind, body: None), (lambda record: None)
+    bench = Bench(station, profile, Interruption(), *sinks, 1, cleared=lambda: None)
     begin = time.perf_counter()
     record = bench.record(Scenario.treatment(4 * mA, load="skin", hold=1200 * s))
     middle = time.perf_counter()

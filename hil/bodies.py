@@ -276,6 +276,26 @@ class RefusalBody(TypedDict):
     spent: str  # of the envelope, until then
 
 
+class CheckBody(TypedDict):
+    """One proof of a pre-flight."""
+
+    check: str
+    expected: str
+    measured: str
+    passed: bool
+    remark: str  # what is wrong and which wire to look at; empty if it passed
+
+
+class FlightBody(TypedDict):
+    """Kinds `preflight` and `postflight`: whether the bench is wired as its file says."""
+
+    wiring: str  # SHA-256 of what the bench file says of it
+    checks: list[CheckBody]
+    missing: list[str]  # proofs that this bench cannot give
+    monitor: str  # smallest excursion that the monitor was shown and saw; empty if none was
+    passed: bool
+
+
 class BudgetBody(TypedDict):
     """Kind `budget`: the hazard budget of a property was spent before all its examples had run."""
 

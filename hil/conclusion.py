@@ -15,6 +15,7 @@ from hil.bodies import (
     AbortBody,
     DocumentBody,
     EndBody,
+    FlightBody,
     InstrumentBody,
     JudgementBody,
     MeasuredBody,
@@ -86,6 +87,17 @@ class TestRow:
     """UTC at which it began, or empty."""
 
 
+@dataclass(frozen=True)
+class Flight:
+    """One proof of the wiring."""
+
+    kind: str
+    """preflight or postflight."""
+    utc: str
+    """When it was done."""
+    body: FlightBody
+
+
 @dataclass(frozen=True, slots=True)
 class Conclusion:
     """All that the reports say."""
@@ -126,6 +138,8 @@ class Conclusion:
     register: RegisterBody | None
     """Earlier runs of this device model on this bench, as they stood when this one began; None if
     the run was lost before it could say so."""
+    flights: tuple[Flight, ...] = ()
+    """Pre-flights and post-flights, as they came."""
 
     @property
     def serial(self) -> str:
@@ -196,6 +210,11 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         collection_errors=_listed(records, "errors"),
         aborts=tuple(_bodies(records, "abort")),
         register=next(iter(_bodies(records, "register")), None),
+        flights=tuple(
+            Flight(record.kind, record.utc, record.body)  # type: ignore[arg-type]  # by its kind
+            for record in records
+            if record.kind in {"preflight", "postflight"}
+        ),
     )
 
 
@@ -207,9 +226,9 @@ def ended_by_itself(kinds: Container[str]) -> bool:
 def _weighed(records: list[Record], requirements: Mapping[str, Requirement]) -> list[Record]:
     """The records, each judgement with the verdict that it has in its place in this journal."""
     docket = Docket()
-    doubtful = _doubtful(records)
+    doubtful, shaken = _doubtful(records), _shaken(records)
     weighed = []
-    for record in records:
+    for number, record in enumerate(records):
         if record.kind != "judgement":
             docket.note(record.kind, record.body)
             weighed.append(record)
@@ -217,6 +236,8 @@ def _weighed(records: list[Record], requirements: Mapping[str, Requirement]) -> 
         body: JudgementBody = record.body  # type: ignore[assignment]  # checked by kind just above
         planned = requirements.get(body["requirement"])
         verdict, reason = _standing(body, planned, docket, doubtful)
+        if verdict is Verdict.PASS and number in shaken:
+            verdict, reason = Verdict.INCONCLUSIVE, f"recorded as PASS; {shaken[number]}"
         if verdict.value != body["verdict"]:
             record = replace(record, body={**body, "verdict": verdict.value, "reason": reason})
         weighed.append(record)
@@ -258,6 +279,31 @@ def _doubtful(records: list[Record]) -> dict[str, str]:
             f"the calibration of {serial} expired on {due}, before the run ended" if late else ""
         )
         found[serial] = found.get(serial) or doubt
+    return found
+
+
+def _shaken(records: list[Record]) -> dict[int, str]:
+    """Number of each record since the last good look at the wiring, to what a later look showed.
+
+    Where a run that was pre-flighted came to its end without a post-flight, that counts as failed;
+    an aborted one is none that came to its end.
+    """
+    found: dict[int, str] = {}
+    good, flown, armed, aborted = 0, False, False, False
+    for number, record in enumerate(records):
+        armed = armed or record.kind == "armed"
+        aborted = aborted or record.kind == "abort"
+        if record.kind in {"preflight", "postflight"}:
+            flown = True
+            body: FlightBody = record.body  # type: ignore[assignment]  # checked by kind just above
+            if not body["passed"]:
+                remarks = [check["remark"] for check in body["checks"] if check["remark"]]
+                what = "post-flight" if record.kind == "postflight" else "pre-flight"
+                why = f"a later {what} failed: {'; '.join(remarks)}"
+                found |= dict.fromkeys(range(good, number), why)
+            good, armed = number, False
+        if record.kind == "end" and flown and armed and not aborted:
+            found |= dict.fromkeys(range(good, number), "there was no post-flight")
     return found
 
 

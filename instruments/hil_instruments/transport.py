@@ -378,6 +378,8 @@ class Session:
         self._stop_line: _Line | None = None
         self._fault: HilError | None = None
         self._identity: Identity | None = None
+        self.recoveries = 0
+        """How often it was opened anew or cleared."""
         self._half_sent = False  # then a stop on the same line would only complete a wrong message
         self._line: _SocketLine | _VisaLine = address.open()
 
@@ -479,6 +481,7 @@ class Session:
             WrongIdentity: something else answers; the session stays poisoned.
         """
         self._acquire("recover", self._timeout)
+        self.recoveries += 1
         try:
             expected = self._identity
             try:

@@ -30,6 +30,7 @@ from hil_reports.text import (
     uncertainty_step,
     value_step,
 )
+from hil_reports.wiring import wiring_view
 
 View: TypeAlias = dict[str, Any]
 
@@ -145,6 +146,7 @@ def view_of(
             {key: clean(value) for key, value in figure.items()} for figure in plan["figures"]
         ],
         "safe_states": _safe_states(conclusion),
+        "wiring": wiring_view(conclusion.flights),
         "limitations": _limitations(conclusion, plots),
         "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
     }

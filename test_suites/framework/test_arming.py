@@ -50,6 +50,7 @@ class Rig:
             1,
             test="mine:test_a",
             tripped=self.trips.append,
+            cleared=lambda: None,
         )
         self.sent.clear()
 

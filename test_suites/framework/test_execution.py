@@ -34,7 +34,8 @@ UP, DOWN = PROFILE.si("ramp.up_time"), PROFILE.si("ramp.down_time")
 @pytest.fixture(scope="module")
 def bench():
     station = open_station(PROFILE, DESCRIPTION, seed=1, today=date(2026, 1, 1))
-    yield Bench(station, PROFILE, Interruption(), lambda *_: None, lambda _: None, 1)
+    sinks = lambda *_: None, lambda _: None
+    yield Bench(station, PROFILE, Interruption(), *sinks, 1, cleared=lambda: None)
     station.close()
 
 

@@ -53,6 +53,7 @@ class Rig:
         self.bench = Bench(
             self.station, PROFILE, self.interruption, self._write, lambda record: None, 1,
             test="mine:test_a", said=lambda: self.evidence.said, beat=self._beat,
+            cleared=lambda: None,
         )  # fmt: skip
 
     def _hear(self, role, direction, text, now):

@@ -45,6 +45,7 @@ class Rig:
             lambda kind, body: self.journal.append((kind, body)),
             lambda record: None,
             1,
+            cleared=lambda: None,
         )
 
     @property

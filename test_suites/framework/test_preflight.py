@@ -1,0 +1,320 @@
+"""Pre-flight and post-flight: each wrong wire is found before anything is energised."""
+
+import time
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from hil.conclusion import conclude
+from hil.errors import Abort, BenchError
+from hil.exact import Exact
+from hil.verdict import ExitCode, Verdict
+from hil_fixtures.config import read_bench, read_device
+from hil_fixtures.interruption import Interruption
+from hil_fixtures.notes import Notes
+from hil_fixtures.preflight import LIFE, NO_SOURCE, Preflight, wiring_hash
+from hil_fixtures.stand import Bench
+from hil_fixtures.station import open_station
+from hil_instruments.simulated.metrology.fault import MeterFault
+from hil_instruments.simulated.physics.node import Node
+from hil_reports.evidence import read_journal
+
+DESCRIPTION, PROFILE = read_bench(None), read_device(None)
+REVERSED = MeterFault(scale=-1.0)
+
+pytest_plugins = ["pytester"]
+
+
+class Rig:
+    """A bench that is to be proven, its journal, and what went over the wires."""
+
+    def __init__(self, description=DESCRIPTION, seed=1):
+        self.journal, self.sent = [], []
+        self.station = open_station(
+            PROFILE,
+            description,
+            seed=seed,
+            today=date(2026, 1, 1),
+            transcript=lambda role, way, text, now: self.sent.append((role, text)),
+        )
+        self.twin = self.station.twin
+        self.interruption = Interruption()
+        notes = Notes(lambda kind, body: self.journal.append((kind, body)))
+        self.preflight = Preflight(self.station, self.interruption, notes)
+        self.sent.clear()
+
+    def flight(self, kind="preflight"):
+        return [body for name, body in self.journal if name == kind][-1]
+
+    def declare(self, **changed):
+        """Let the bench file say something else than what is wired."""
+        self.station.description = replace(self.station.description, **changed)
+
+    @property
+    def idle(self):
+        """Whether all is off and open, and the device without power."""
+        circuit = self.twin.circuit
+        return (
+            not self.station.source.is_on()
+            and not circuit.cutoff_closed
+            and circuit.load is None
+            and not circuit.powered
+            and abs(circuit.value(Node.TERMINAL)) < 1e-3
+        )
+
+
+@pytest.fixture
+def rig():
+    made = Rig()
+    yield made
+    made.station.close()
+
+
+def reversed_meter(role):
+    def change(rig):
+        rig.twin.meter(role).fault = REVERSED
+
+    return change
+
+
+def another_resistor(rig):
+    loads = dict(rig.station.description.loads)
+    loads["2k"] = replace(loads["2k"], series=Exact.parse("20 kohm"))
+    rig.declare(loads=loads)
+
+
+def another_shunt(rig):
+    rig.declare(shunt=Exact.parse("1 kohm"))
+
+
+def a_wire_across_the_cutoff(rig):
+    rig.twin.circuit.set_cutoff(True)
+
+
+WIRES = {
+    "ammeter reversed": (
+        reversed_meter("ammeter"),
+        "the ammeter reads -19",
+        "its leads are reversed, swap them",
+    ),
+    "voltmeter reversed": (
+        reversed_meter("voltmeter"),
+        "the voltmeter reads -1.9",
+        "its leads are reversed, swap them",
+    ),
+    "oscilloscope reversed": (
+        reversed_meter("oscilloscope"),
+        "the oscilloscope sees -",
+        "its probe is reversed, swap its leads",
+    ),
+    "load one decade off": (
+        another_resistor,
+        "load position 2k measures 2.00 kohm and 20.0 kohm is declared",
+        "look at the resistor of channel 104",
+    ),
+    "shunt wrong": (
+        another_shunt,
+        "the shunt measures 100.0 ohm and 1.00 kohm is declared",
+        "look at the shunt",
+    ),
+    "cut-off bypassed": (
+        a_wire_across_the_cutoff,
+        "uA flows into the load past the open cut-off",
+        "a welded contact that bypasses it",
+    ),
+}
+
+
+def test_a_bench_that_is_wired_as_declared_passes_and_is_left_off(rig):
+    rig.preflight.prove()
+    flight = rig.flight()
+    assert flight["passed"]
+    assert flight["missing"] == []
+    assert flight["wiring"] == wiring_hash(DESCRIPTION)
+    names = {check["check"] for check in flight["checks"]}
+    assert {"voltmeter", "ammeter", "cut-off", "shunt", "oscilloscope", "monitor"} <= names
+    assert {f"load {name}" for name in DESCRIPTION.loads if name != "short"} <= names
+    assert {f"identity of {role}" for role in ("ammeter", "voltmeter", "load")} <= names
+    assert rig.idle
+    assert not [text for role, text in rig.sent if role == "stimulator"]
+
+
+@pytest.mark.parametrize("seed", range(2, 7))
+def test_benches_within_their_data_sheets_pass(seed):
+    made = Rig(seed=seed)
+    made.preflight.prove()
+    assert made.preflight.repeat()
+    made.station.close()
+
+
+def test_the_excursion_that_the_monitor_detects_is_measured(rig):
+    rig.preflight.prove()
+    told = rig.flight()["monitor"]
+    assert "the monitor saw an injected pulse of" in told
+    assert "uA x" in told
+    assert "an excursion of" in told
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_a_wrong_wire_is_found_before_anything_is_energised(rig, wire):
+    change, measured, where = WIRES[wire]
+    change(rig)
+    with pytest.raises(BenchError, match="nothing was energised") as caught:
+        rig.preflight.prove()
+    assert measured in str(caught.value)
+    assert where in str(caught.value)
+    assert not rig.flight()["passed"]
+    assert not [text for role, text in rig.sent if role == "stimulator"]
+    assert not rig.station.source.is_on()
+
+
+@pytest.mark.parametrize("wire", [wire for wire in WIRES if "decade" not in wire])
+def test_a_wire_that_comes_off_during_the_run_is_found_by_the_post_flight(rig, wire):
+    rig.preflight.prove()
+    WIRES[wire][0](rig)
+    assert not rig.preflight.repeat()
+    flight = rig.flight("postflight")
+    (remark,) = [check["remark"] for check in flight["checks"] if check["remark"]]
+    assert WIRES[wire][1] in remark
+
+
+def test_both_meters_reversed_agree_with_each_other_and_not_with_the_source(rig):
+    for role in ("ammeter", "voltmeter"):
+        rig.twin.meter(role).fault = REVERSED
+    with pytest.raises(BenchError, match="the voltmeter reads -"):
+        rig.preflight.prove()
+
+
+@pytest.mark.parametrize(
+    ("role", "fault", "told"),
+    [
+        ("ammeter", MeterFault(open_input=True), "ammeter's fuse"),
+        ("ammeter", MeterFault(scale=0.1), "look at its range and calibration"),
+        ("ammeter", MeterFault(stuck=float("inf")), "flows into the load past the open cut-off"),
+        ("voltmeter", MeterFault(open_input=True), "look at its leads"),
+        ("voltmeter", MeterFault(stuck=float("nan")), "look at its range and calibration"),
+        ("voltmeter", MeterFault(gain=0.05), "voltmeter reads"),
+        ("oscilloscope", MeterFault(open_input=True), "look at its probe"),
+    ],
+)
+def test_a_meter_that_shows_nothing_or_nonsense_is_found(rig, role, fault, told):
+    rig.twin.meter(role).fault = fault
+    with pytest.raises(BenchError) as caught:
+        rig.preflight.prove()
+    assert told in str(caught.value)
+    assert not rig.station.source.is_on()
+
+
+def test_without_a_source_the_missing_proofs_are_named():
+    made = Rig(replace(DESCRIPTION, source=None))
+    made.preflight.prove()
+    assert made.flight()["missing"] == [NO_SOURCE]
+    assert made.flight()["passed"]
+    assert made.flight()["monitor"] == ""
+    made.station.close()
+
+
+def test_it_holds_for_eight_hours_as_long_as_nothing_changes(rig):
+    assert rig.preflight.stale == "there was none in this run"
+    rig.preflight.require()
+    count = len(rig.journal)
+    rig.preflight.require()
+    assert len(rig.journal) == count
+    rig.station.clock.sleep(LIFE + 1)
+    assert rig.preflight.stale == "it is older than 8 h"
+    rig.preflight.require()
+    assert rig.preflight.stale == ""
+    rig.station.sessions["ammeter"].recover()
+    assert rig.preflight.stale == "a link was opened anew"
+    rig.preflight.require()
+    another_shunt(rig)
+    assert rig.preflight.stale == "the wiring that is declared has changed"
+    with pytest.raises(BenchError, match="the shunt measures"):
+        rig.preflight.require()
+
+
+def test_a_wish_to_end_leaves_everything_off(rig):
+    rig.interruption.set("signal SIGINT")
+    with pytest.raises(Abort):
+        rig.preflight.prove()
+    assert rig.idle
+
+
+def test_a_bench_without_a_pre_flight_refuses_to_energise(rig):
+    sinks = (lambda kind, body: rig.journal.append((kind, body))), (lambda record: None)
+    bench = Bench(rig.station, PROFILE, rig.interruption, *sinks, 1)
+    with pytest.raises(BenchError, match="no pre-flight"), bench.armed():
+        pass
+    assert rig.journal == []
+    assert rig.sent == []
+
+
+def test_before_and_after_together_cost_less_than_half_a_second(rig):
+    rig.preflight.prove()  # the chain of Cole's element is made once in a process
+    begin = time.process_time()
+    rig.preflight.prove()
+    rig.preflight.repeat()
+    assert time.process_time() - begin <= 0.5
+
+
+# --- the real chain ------------------------------------------------------------------------------
+
+TEST = """
+from hil.features import peak
+from hil.scenario import Scenario
+from hil.units import mA
+from hil_fixtures.suite import requirement
+
+@requirement("LIM-CEIL")
+def test_a_peak(bench, judge):
+    record = bench.record(Scenario.treatment(1 * mA, load="2k"))
+    judge("LIM-CEIL", peak(record.current))
+"""
+BREAK = """
+    from hil_instruments.simulated.metrology.fault import MeterFault
+    bench.station.twin.meter("ammeter").fault = MeterFault(scale=-1.0)
+"""
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    monkeypatch.delenv("STIMPROOF_KEY", raising=False)
+
+    def ran(text, *arguments):
+        pytester.makepyfile(test_wiring=text)
+        pytester.runpytest_subprocess(
+            "-p", "no:cacheprovider", "--hil-out=runs", "--hil-suite=current-limits", *arguments
+        )
+        (folder,) = [each for each in (pytester.path / "runs").iterdir() if each.is_dir()]
+        return conclude(read_journal(folder).records), read_journal(folder).records
+
+    return ran
+
+
+def test_a_run_is_flown_before_its_first_arming_and_after_its_last(run):
+    found, records = run(TEST)
+    kinds = [record.kind for record in records]
+    assert kinds.index("preflight") < kinds.index("armed") < kinds.index("postflight")
+    assert [row.verdict for row in found.tests] == [Verdict.PASS]
+
+
+def test_a_wrong_wire_ends_the_run_before_anything_is_energised(run):
+    found, records = run(TEST, "--hil-fault=I02:role=ammeter")
+    assert found.exit_code is ExitCode.BENCH_BEFORE_OUTPUT
+    assert "armed" not in [record.kind for record in records]
+    assert "the ammeter reads" in found.reasons[0]
+
+
+def test_a_pass_before_a_failed_post_flight_is_inconclusive(run):
+    found, records = run(TEST + BREAK)
+    assert not next(record.body for record in records if record.kind == "postflight")["passed"]
+    assert [row.verdict for row in found.tests] == [Verdict.INCONCLUSIVE]
+    row = next(row for row in found.requirements if row.requirement["id"] == "LIM-CEIL")
+    assert "a later post-flight failed: the ammeter reads" in row.remark
+
+
+def test_a_post_flight_that_is_not_there_counts_as_failed(run):
+    _, records = run(TEST)
+    left = [record for record in records if record.kind != "postflight"]
+    assert [row.verdict for row in conclude(left).tests] == [Verdict.INCONCLUSIVE]
