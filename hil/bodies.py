@@ -276,6 +276,13 @@ class RefusalBody(TypedDict):
     spent: str  # of the envelope, until then
 
 
+class AttestationBody(TypedDict):
+    """Kind `attestation`: who stated before the run that nobody is connected."""
+
+    name: str
+    statement: str
+
+
 class CheckBody(TypedDict):
     """One proof of a pre-flight."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from hil.bodies import (
     AbortBody,
+    AttestationBody,
     DocumentBody,
     EndBody,
     FlightBody,
@@ -138,6 +139,8 @@ class Conclusion:
     register: RegisterBody | None
     """Earlier runs of this device model on this bench, as they stood when this one began; None if
     the run was lost before it could say so."""
+    attestation: tuple[str, AttestationBody] | None = None
+    """When somebody stated that nobody is connected, and who; None if nobody did."""
     flights: tuple[Flight, ...] = ()
     """Pre-flights and post-flights, as they came."""
 
@@ -210,6 +213,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         collection_errors=_listed(records, "errors"),
         aborts=tuple(_bodies(records, "abort")),
         register=next(iter(_bodies(records, "register")), None),
+        attestation=_attestation(records),
         flights=tuple(
             Flight(record.kind, record.utc, record.body)  # type: ignore[arg-type]  # by its kind
             for record in records
@@ -221,6 +225,14 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
 def ended_by_itself(kinds: Container[str]) -> bool:
     """Whether a run with records of these kinds was neither lost nor aborted."""
     return "end" in kinds and "abort" not in kinds
+
+
+def _attestation(records: list[Record]) -> tuple[str, AttestationBody] | None:
+    for record in records:
+        if record.kind == "attestation":
+            body: AttestationBody = record.body  # type: ignore[assignment]  # by its kind
+            return record.utc, body
+    return None
 
 
 def _weighed(records: list[Record], requirements: Mapping[str, Requirement]) -> list[Record]:

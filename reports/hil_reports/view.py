@@ -30,7 +30,7 @@ from hil_reports.text import (
     uncertainty_step,
     value_step,
 )
-from hil_reports.wiring import wiring_view
+from hil_reports.wiring import attested, wiring_view
 
 View: TypeAlias = dict[str, Any]
 
@@ -147,6 +147,7 @@ def view_of(
         ],
         "safe_states": _safe_states(conclusion),
         "wiring": wiring_view(conclusion.flights),
+        "attestation": attested(conclusion.attestation),
         "limitations": _limitations(conclusion, plots),
         "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hil.bodies import AttestationBody
 from hil.conclusion import Flight
 from hil_reports.text import clean, moment
 
@@ -28,6 +29,14 @@ def wiring_view(flights: Sequence[Flight]) -> dict[str, Any]:
             for flight in flights
         ],
     }
+
+
+def attested(found: tuple[str, AttestationBody] | None) -> str:
+    """Who stated that nobody is connected, when and how, for page 1."""
+    if found is None:
+        return "None: that nobody is connected was not stated."
+    utc, body = found
+    return f"{clean(body['name'], 200)}, {moment(utc)}: {clean(body['statement'], 400)}"
 
 
 def _line(flights: Sequence[Flight]) -> str:

@@ -6,10 +6,11 @@ from datetime import date
 
 import pytest
 
-from hil.conclusion import conclude
-from hil.errors import Abort, BenchError
+from hil.conclusion import Flight, conclude
+from hil.errors import Abort, BenchError, UsageError
 from hil.exact import Exact
 from hil.verdict import ExitCode, Verdict
+from hil_fixtures import plan
 from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.notes import Notes
@@ -19,6 +20,7 @@ from hil_fixtures.station import open_station
 from hil_instruments.simulated.metrology.fault import MeterFault
 from hil_instruments.simulated.physics.node import Node
 from hil_reports.evidence import read_journal
+from hil_reports.wiring import attested, wiring_view
 
 DESCRIPTION, PROFILE = read_bench(None), read_device(None)
 REVERSED = MeterFault(scale=-1.0)
@@ -297,6 +299,36 @@ def test_a_run_is_flown_before_its_first_arming_and_after_its_last(run):
     kinds = [record.kind for record in records]
     assert kinds.index("preflight") < kinds.index("armed") < kinds.index("postflight")
     assert [row.verdict for row in found.tests] == [Verdict.PASS]
+
+
+def test_who_attests_that_nobody_is_connected_is_journaled_and_reported(run):
+    found, records = run(TEST, "--hil-attest=A. Person")
+    kinds = [record.kind for record in records]
+    assert kinds.index("attestation") < kinds.index("collected")
+    utc, body = found.attestation
+    assert body["name"] == "A. Person"
+    assert "No person is connected" in body["statement"]
+    assert attested(found.attestation).startswith(f"A. Person, {utc[:10]}")
+    assert "was not stated" in attested(None)
+
+
+@pytest.mark.parametrize("name", [" ", " A. Person", "A. Person\t"])
+def test_an_attestation_needs_a_name(name):
+    with pytest.raises(UsageError, match="a name is needed"):
+        plan.make(plan.Options(attest=name))
+
+
+def test_page_one_tells_what_is_missing_and_what_failed():
+    check = {"check": "ammeter", "expected": "a", "measured": "b", "passed": True, "remark": ""}
+    good = {"wiring": "", "checks": [check], "missing": [NO_SOURCE], "monitor": "", "passed": True}
+    bad = {**good, "checks": [{**check, "passed": False, "remark": "swap"}], "passed": False}
+    first, last = Flight("preflight", "2026-01-01T00:00:00Z", good), "2026-01-01T01:00:00Z"
+    assert NO_SOURCE in wiring_view([first])["line"]
+    assert "not after it" in wiring_view([first])["line"]
+    found = wiring_view([first, Flight("postflight", last, bad)])
+    assert found["line"] == "NOT as declared. Post-flight: swap."
+    assert not found["passed"]
+    assert not wiring_view([])["passed"]
 
 
 def test_a_wrong_wire_ends_the_run_before_anything_is_energised(run):
