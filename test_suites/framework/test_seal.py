@@ -760,31 +760,124 @@ def test_a_full_disk_is_an_error_of_the_bench(run, monkeypatch):
 # ---- without us
 
 
-@pytest.mark.needs_tool("openssl")
-def test_the_recipes_of_the_documentation_work_and_can_fail(run):
-    bundle.state(run, keys.find())
-    recipes = re.findall(r"```sh\n# in the run folder\n(.*?)```", _docs(), re.DOTALL)
-    assert len(recipes) >= 4
-    for recipe in recipes:
-        done = _shell(recipe, run)
-        assert done.returncode == 0, (recipe, done.stdout, done.stderr)
-    for name in ("data/journal.jsonl", bag.MANIFEST, bag.TAG_MANIFEST, dsse.ATTESTATION):
+SHELLS = ("sh", "bash")
+FILES, SIGNATURE, STATEMENT, CHAIN = range(4)
+"""The recipes, in the order of the page."""
+
+
+def _edit_and_list_anew(run: Path) -> None:
+    """A figure in the middle of the journal changed, and the manifest told of the new file."""
+    lines = (run / bundle.JOURNAL).read_bytes().splitlines(keepends=True)
+    lines[len(lines) // 2] = lines[len(lines) // 2].replace(b'"utc":"2', b'"utc":"3')
+    bundle.put(run / bundle.JOURNAL, b"".join(lines))
+    digest = hashlib.sha256(b"".join(lines)).hexdigest()
+    listed = (run / bag.MANIFEST).read_text()
+    anew = re.sub(f".*  {bundle.JOURNAL}\n", f"{digest}  {bundle.JOURNAL}\n", listed)
+    bundle.put(run / bag.MANIFEST, anew.encode())
+
+
+def _swap(name: str, old: bytes, new: bytes):
+    def change(run: Path) -> None:
         content = (run / name).read_bytes()
-        bundle.put(run / name, content.replace(b"a", b"b", 1))
-        assert any(_shell(recipe, run).returncode for recipe in recipes), name
-        bundle.put(run / name, content)
+        assert old in content
+        bundle.put(run / name, content.replace(old, new, 1))
+
+    change.__name__ = f"{name} {old!r}"
+    return change
 
 
-def _docs() -> str:
-    return (ROOT / "docs" / "evidence.md").read_text("utf-8")
+def _gone(name: str):
+    def change(run: Path) -> None:
+        (run / name).unlink()
+
+    change.__name__ = f"no {name}"
+    return change
 
 
-def _shell(recipe: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", recipe],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
+def _beside(run: Path) -> None:
+    """A file more in data/, and a listed one replaced by a second line of another."""
+    bundle.put(run / "data" / "more.txt", b"x")
+    lines = (run / bag.MANIFEST).read_text().splitlines(keepends=True)
+    bundle.put(run / bag.MANIFEST, "".join([*lines, lines[0]]).encode())
+
+
+def _manifest_made_again(run: Path) -> None:
+    """Manifests that agree with an added file, as who has no key would leave them."""
+    bundle.put(run / "data" / "more.txt", b"x")
+    listed = (
+        run / bag.MANIFEST
+    ).read_text() + f"{hashlib.sha256(b'x').hexdigest()}  data/more.txt\n"
+    bundle.put(run / bag.MANIFEST, listed.encode())
+    tags = bag.listing({name: bag.digest_of(run / name) for name in bag.TAGS})
+    bundle.put(run / bag.TAG_MANIFEST, tags.encode())
+
+
+def _nul_in_a_line(run: Path) -> None:
+    """A byte that a shell reads over."""
+    content = (run / bundle.JOURNAL).read_bytes()
+    bundle.put(run / bundle.JOURNAL, content.replace(b'"kind"', b'"ki\0nd"', 1))
+
+
+def _empty_journal(run: Path) -> None:
+    bundle.put(run / bundle.JOURNAL, b"")
+
+
+RECIPE_FINDS = {
+    _edit_and_list_anew: {FILES, STATEMENT, CHAIN},
+    _swap(bundle.JOURNAL, b'"n":7,', b'"n":8,'): {FILES, CHAIN},
+    _swap(bag.MANIFEST, b"a", b"b"): {FILES, STATEMENT},
+    _swap(bag.TAG_MANIFEST, b"  bagit.txt", b"  bagit.tx_"): {FILES, STATEMENT},
+    _swap(dsse.ATTESTATION, b'"sig":"', b'"sig":"AAAA'): {SIGNATURE},
+    _swap(dsse.ATTESTATION, b'"payload":"e', b'"payload":"f'): {SIGNATURE},
+    _gone(bundle.JOURNAL): {FILES, STATEMENT, CHAIN},
+    _gone(bag.MANIFEST): {FILES, STATEMENT},
+    _gone(bag.TAG_MANIFEST): {FILES, STATEMENT},
+    _gone(dsse.ATTESTATION): {SIGNATURE, STATEMENT},
+    _gone(dsse.SIGNER): {SIGNATURE},
+    _beside: {FILES, STATEMENT},
+    _manifest_made_again: {STATEMENT},
+    _nul_in_a_line: {FILES, CHAIN},
+    _empty_journal: {FILES, STATEMENT, CHAIN},
+    _link: {FILES},
+}  # fmt: skip
+
+
+@pytest.mark.needs_tool("openssl")
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_recipes_of_the_documentation_say_ok_of_a_good_run(run, shell):
+    signer, head = keys.find().public.fingerprint, read_journal(run).records[-1].hash
+    bundle.state(run, keys.find())
+    said = [_pasted(recipe, run, shell) for recipe in _recipes()]
+    assert [last.startswith("OK, ") for last in said] == [True] * 4
+    assert said[SIGNATURE].endswith(signer)
+    assert said[CHAIN].endswith(head)
+
+
+@pytest.mark.needs_tool("openssl")
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("change", RECIPE_FINDS, ids=lambda change: change.__name__)
+def test_the_recipes_of_the_documentation_are_loud_on_a_tampered_run(run, change, shell):
+    change(run)
+    loud = {n for n, recipe in enumerate(_recipes()) if _pasted(recipe, run, shell) == "NOT OK"}
+    assert loud >= RECIPE_FINDS[change]
+
+
+def _recipes() -> list[str]:
+    text = (ROOT / "docs" / "evidence.md").read_text("utf-8")
+    recipes = re.findall(r"```sh\n# in the run folder\n(.*?)```", text, re.DOTALL)
+    assert len(recipes) == 4
+    return recipes
+
+
+def _pasted(recipe: str, folder: Path, shell: str) -> str:
+    """Run a recipe in a plain shell; its last line, or NOT OK: loud, with an exit code."""
+    done = subprocess.run(
+        [shell], input=recipe, cwd=folder, capture_output=True, text=True, timeout=60, check=False
     )
+    last = done.stdout.rstrip().rpartition("\n")[2]
+    if last.startswith("OK, "):
+        assert (done.returncode, "NOT OK" in done.stderr) == (0, False), done
+        return last
+    assert done.returncode != 0, done
+    assert done.stderr.rstrip().rpartition("\n")[2].startswith("NOT OK: "), done
+    return "NOT OK"
