@@ -208,6 +208,12 @@ def test_a_meter_that_shows_nothing_or_nonsense_is_found(rig, role, fault, told)
     assert not rig.station.source.is_on()
 
 
+def test_another_instrument_in_the_same_place_is_found(rig):
+    rig.twin.instruments["voltmeter"].serial = "SIM-other"
+    with pytest.raises(BenchError, match="voltmeter was .*SIM-voltmeter-01.* and is .*SIM-other"):
+        rig.preflight.prove()
+
+
 def test_without_a_source_the_missing_proofs_are_named():
     made = Rig(replace(DESCRIPTION, source=None))
     made.preflight.prove()
