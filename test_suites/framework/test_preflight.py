@@ -210,7 +210,7 @@ def test_a_meter_that_shows_nothing_or_nonsense_is_found(rig, role, fault, told)
 
 def test_another_instrument_in_the_same_place_is_found(rig):
     rig.twin.instruments["voltmeter"].serial = "SIM-other"
-    with pytest.raises(BenchError, match="voltmeter was .*SIM-voltmeter-01.* and is .*SIM-other"):
+    with pytest.raises(BenchError, match=r"voltmeter was .*SIM-voltmeter-01.* and is .*SIM-other"):
         rig.preflight.prove()
 
 
