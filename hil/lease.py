@@ -25,6 +25,8 @@ class Lease:
     """Step of the holder's progress at the last renewal."""
     final: bool = False
     """Whether no epoch whatever may close again."""
+    used: bool = False
+    """Whether it was ever granted."""
 
     def closed(self, now: float) -> bool:
         """Whether the cut-off may be closed at `now`."""
@@ -47,7 +49,7 @@ class Lease:
                 f"epoch {epoch} may not close the cut-off: epoch {self.epoch} was granted "
                 f"({self.cause or 'held, or lapsed'}); ask with a larger one"
             )
-        return Lease(epoch, now + _bounded(seconds), "")
+        return Lease(epoch, now + _bounded(seconds), "", used=True)
 
     def renew(self, epoch: int, step: int, seconds: float, now: float) -> Lease:
         """Extend, if its holder has come further since; the same step again extends nothing.
@@ -69,7 +71,7 @@ class Lease:
 
     def trip(self, cause: str, *, final: bool = False) -> Lease:
         """Open now and void the epoch; `final` voids every later one too."""
-        return Lease(self.epoch, None, cause, final=final or self.final)
+        return Lease(self.epoch, None, cause, final=final or self.final, used=self.used)
 
 
 def _bounded(seconds: float) -> float:

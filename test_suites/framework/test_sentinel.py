@@ -121,12 +121,16 @@ class Stand:
         lines = (self.folder / FILE).read_bytes().splitlines()
         return [json.loads(line) for line in lines]
 
-    def trip(self):
-        """Wait for the trip's proof, and return its record."""
+    def until(self, kind):
+        """Wait for a record of a kind."""
         deadline = time.monotonic() + 5
-        while not any(record["kind"] == "off" for record in self.records):
+        while not any(record["kind"] == kind for record in self.records):
             assert time.monotonic() < deadline
             time.sleep(0.005)
+
+    def trip(self):
+        """Wait for the trip's proof, and return its record."""
+        self.until("off")
         (found,) = [record["body"] for record in self.records if record["kind"] == "trip"]
         return found
 
@@ -270,6 +274,24 @@ def test_a_runner_that_takes_its_leave_is_no_trip(stand):
     assert not stand.proofs
     found = account(stand.folder)
     assert (found["ended"], found["trips"], found["broken"]) == (True, [], "")
+
+
+@pytest.mark.parametrize("end", ["link", "process"])
+def test_a_runner_that_ends_before_anything_was_closed_is_no_trip(stand, end):
+    """As one that found another instrument than the bench file expects."""
+    assert stand.ask("hello", pid=stand.runner.pid)["ok"]
+    assert stand.ask("open")["ok"]  # a wish to be sure
+    if end == "link":
+        stand.link.close()
+    else:
+        stand.runner.kill()
+    stand.until("left")
+    assert stand.relay.heard[-1] == ("open", end == "link")
+    assert len(stand.relay.heard) == 2
+    assert (stand.runner.poll() is None) == (end == "link")
+    stand.end()
+    assert not stand.proofs
+    assert account(stand.folder)["trips"] == []
 
 
 def test_leave_with_the_cut_off_closed_is_a_trip(stand):
