@@ -121,6 +121,13 @@ def isolation(reading: Pair, *, closed: bool) -> Check:
     return Check("cut-off", f"at most {_amperes(ISOLATED)}, reads back open", measured, remark)
 
 
+def opened(*, closed: bool) -> Check:
+    """Whether the cut-off reads back open after it was told to open."""
+    remark = "the cut-off was told to open and reads back closed: its contacts may be welded"
+    read_back = "closed" if closed else "open"
+    return Check("cut-off opens", "reads back open", read_back, remark if closed else "")
+
+
 def shunt(declared: float, found: Pair, short: LoadEntry, tolerance: float) -> Check:
     """The shunt, from what both meters read with a short circuit in the load's place."""
     ohm = found.ohm - float(short.resistance.base)

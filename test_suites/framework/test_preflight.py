@@ -17,6 +17,7 @@ from hil_fixtures.notes import Notes
 from hil_fixtures.preflight import LIFE, NO_SOURCE, Preflight, wiring_hash
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
+from hil_instruments.simulated.dialects.contacts import ContactFault
 from hil_instruments.simulated.metrology.fault import MeterFault
 from hil_instruments.simulated.physics.node import Node
 from hil_reports.evidence import read_journal
@@ -206,6 +207,21 @@ def test_a_meter_that_shows_nothing_or_nonsense_is_found(rig, role, fault, told)
         rig.preflight.prove()
     assert told in str(caught.value)
     assert not rig.station.source.is_on()
+
+
+@pytest.mark.parametrize(
+    ("contacts", "told"),
+    [
+        (ContactFault(welded=True), "its contacts may be welded"),
+        (ContactFault(dead=True), "was told to close and reads back open"),
+        (ContactFault(dead=True, lies=True), "whether the cut-off really closes"),
+    ],
+)
+def test_contacts_that_do_not_move_are_found(rig, contacts, told):
+    rig.twin.relay("cutoff").contacts = contacts
+    with pytest.raises(BenchError, match=told):
+        rig.preflight.prove()
+    assert not [text for role, text in rig.sent if role == "stimulator"]
 
 
 def test_another_instrument_in_the_same_place_is_found(rig):
