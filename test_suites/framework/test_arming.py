@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
 import pytest
 
 from hil.errors import (
@@ -49,7 +50,7 @@ class Rig:
             self.records.append,
             1,
             test="mine:test_a",
-            tripped=self.trips.append,
+            tripped=lambda reason, record: self.trips.append((reason, record)),
             cleared=lambda: None,
         )
         self.sent.clear()
@@ -176,7 +177,8 @@ def test_leaving_by_an_exception_aborts_and_proves_off(rig, error):
     assert state["confirmed"], state
     assert state["reason"] == ""
     assert "read a live current" in state["path_open"]
-    assert not rig.records  # what was interrupted is no record
+    (kept,) = rig.records  # as evidence: no test is handed it
+    assert "start" in kept.events
     assert rig.bench.record(short()).id  # and the bench goes on
 
 
@@ -218,7 +220,7 @@ def test_a_lapsed_lease_is_an_error_of_the_bench(rig):
     with pytest.raises(BenchError, match="opened by itself"):
         inside(rig, body)
     assert rig.of("safe_state")[0]["confirmed"]
-    assert not rig.records
+    assert len(rig.records) == 1
 
 
 def test_a_lease_that_lapsed_before_the_end_leaves_no_record(rig):
@@ -228,7 +230,41 @@ def test_a_lease_that_lapsed_before_the_end_leaves_no_record(rig):
 
     with pytest.raises(BenchError, match="opened by itself"):
         inside(rig, body)
-    assert not rig.records
+    (kept,) = rig.records  # as evidence: no test is handed it
+    assert set(kept.waveforms) == {"current", "voltage"}
+
+
+def test_an_arming_that_breaks_off_leaves_what_was_recorded():
+    rig = Rig()
+
+    def body(run):
+        run.start(1 * mA)
+        run.wait(2 * s)
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        inside(rig, body)
+    (kept,) = rig.records
+    assert "start" in kept.events
+    assert kept.current.capture.end > 2
+
+
+def test_what_cannot_be_kept_of_it_hides_neither_the_cause_nor_the_proof_of_off():
+    rig = Rig()
+
+    def refuse(record):
+        raise BenchError("the disk refused it")
+
+    rig.bench.keep = refuse
+    with pytest.raises(RuntimeError, match="mine") as caught:
+        inside(rig, _broken)
+    assert "the disk refused it" in caught.value.__notes__[0]
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+def _broken(run):
+    run.wait(1 * s)
+    raise RuntimeError("mine")
 
 
 def test_the_monitor_trips_above_the_bench_ceiling():
@@ -237,7 +273,12 @@ def test_the_monitor_trips_above_the_bench_ceiling():
         rig.bench.record(short(2 * mA))
     assert rig.told("abort") == 1
     assert rig.of("safe_state")[0]["confirmed"]
-    assert rig.trips == ["bench ceiling of 1 mA exceeded: the monitor tripped"]
+    (kept,) = rig.records
+    assert rig.trips == [("bench ceiling of 1 mA exceeded: the monitor tripped", kept.id)]
+    seen = kept.waveforms["monitor"]
+    error = seen.capture.source.accuracy.offset
+    assert np.abs(seen.samples).max() > 1e-3 * float(DESCRIPTION.shunt.base) - error
+    assert 0 < seen.capture.start < kept.current.capture.end
     sent = len(rig.sent)
     with pytest.raises(Abort, match="bench ceiling"):
         rig.bench.record(short(0.5 * mA))  # it latches

@@ -484,6 +484,10 @@ def test_a(bench, judge, monkeypatch):
     assert done.verdict("LIM-ACC") is Verdict.NO_VERDICT  # interrupted, by what LIM-CEIL says
     assert done.found.exit_code is ExitCode.ABORTED_OFF
     assert "bench ceiling" in done.of("abort")[0]["cause"]
+    (kept,) = done.of("record")
+    assert {capture["channel"] for capture in kept["captures"]} == {"current", "voltage", "monitor"}
+    (failed,) = [body for body in done.of("judgement") if body["requirement"] == "LIM-CEIL"]
+    assert failed["record"] == kept["record"]
     assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]
 
 
