@@ -2,13 +2,17 @@
 
 import os
 import shutil
+import tempfile
 
 import pytest
 
 
-def pytest_configure() -> None:
-    """Sign nothing with the key of whoever runs our tests; what needs a key makes one."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Use neither key nor memory of whoever runs our tests; what needs a key makes one."""
     os.environ["STIMPROOF_KEY"] = ""
+    memory = tempfile.TemporaryDirectory(prefix="stimproof-state-")
+    config.add_cleanup(memory.cleanup)
+    os.environ["STIMPROOF_STATE"] = memory.name
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -152,6 +152,10 @@ class RegisterBody(TypedDict):
     bench: str
     earlier: list[EarlierBody]  # the newest, and whatever is not as registered
     older: dict[str, int]  # verdict to number of older runs, each as registered
+    first: str  # hash of the register's first entry, which names it
+    remembered: int  # entries of it that this machine knew of; 0 if it did not know the register
+    others: int  # registers that stood in the same folder before, as this machine remembers
+    signers: dict[str, int]  # fingerprint to number of earlier entries; empty for unsigned ones
 
 
 class ItemBody(TypedDict):

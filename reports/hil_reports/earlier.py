@@ -12,7 +12,16 @@ from hil_reports.evidence.register import AS_REGISTERED, MISSING, NOT_CLOSED, ST
 from hil_reports.text import DASH, clean, moment
 
 _ROWS = 40  # the newest; whatever is not as registered is printed however old it is
-_UNKNOWN: RegisterBody = {"number": 0, "bench": "", "earlier": [], "older": {}}
+_UNKNOWN: RegisterBody = {
+    "number": 0,
+    "bench": "",
+    "earlier": [],
+    "older": {},
+    "first": "",
+    "remembered": 0,
+    "others": 0,
+    "signers": {},
+}
 
 
 def register_view(conclusion: Conclusion) -> dict[str, Any]:
@@ -27,8 +36,11 @@ def register_view(conclusion: Conclusion) -> dict[str, Any]:
     ]
     said = told(earlier, older) if conclusion.register else "what came before it is not known"
     previous = entry["previous"]
+    number = f"Number {entry['number']} on {clean(conclusion.plan['bench_name'])}"
     return {
-        "line": f"Number {entry['number']} on {clean(conclusion.plan['bench_name'])}; {said}",
+        "line": "; ".join([number, said, *_warnings(found)]),
+        "first": clean(found["first"], 64) or DASH,
+        "held": f"{_held(found)}; {_signed(found)}",
         "entry": entry["entry"],
         "previous": clean(previous["run_id"], 200) if previous else "",
         "previous_head": previous["head"] if previous else "",
@@ -36,6 +48,38 @@ def register_view(conclusion: Conclusion) -> dict[str, Any]:
         "unprinted": len(earlier) - len(shown) + sum(older.values()),
         "states": [f"{state}: {meaning}" for state, meaning in _states(shown)],
     }
+
+
+def _warnings(found: RegisterBody) -> list[str]:
+    """What page 1 must say of the register itself."""
+    warnings = []
+    if found["number"] > 1 and not found["remembered"]:
+        warnings.append("this machine did not know the register")
+    if found["others"]:
+        before = _counted(found["others"], "other register")
+        warnings.append(f"{before} began in this folder before, as this machine remembers")
+    return warnings
+
+
+def _held(found: RegisterBody) -> str:
+    """What the register was held against when the run began."""
+    if found["remembered"]:
+        known = _counted(found["remembered"], "entry", "entries")
+        return f"held against {known} that this machine remembered"
+    return "new to this machine: that nothing was cut from it is not known"
+
+
+def _signed(found: RegisterBody) -> str:
+    """Who signed the entries that were there."""
+    parts = [
+        f"{count} signed by {clean(signer, 16)}" if signer else f"{count} unsigned"
+        for signer, count in found["signers"].items()
+    ]
+    return f"earlier entries: {', '.join(parts) or 'none'}"
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def told(earlier: Sequence[EarlierBody], older: Mapping[str, int]) -> str:
@@ -46,9 +90,8 @@ def told(earlier: Sequence[EarlierBody], older: Mapping[str, int]) -> str:
     ends = Counter({_word(verdict): count for verdict, count in older.items()})
     ends.update(_end(row) for row in earlier)
     ends.update(row["state"] for row in earlier if row["state"] not in {AS_REGISTERED, NOT_CLOSED})
-    runs = "run" if total == 1 else "runs"
     parts = ", ".join(f"{count} {word}" for word, count in ends.items())
-    return f"{total} earlier {runs} of this device model: {parts}"
+    return f"{_counted(total, 'earlier run')} of this device model: {parts}"
 
 
 def _word(verdict: str) -> str:

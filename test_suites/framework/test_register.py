@@ -24,6 +24,8 @@ from hil_fixtures.software import packages, software, source_sha256
 from hil_reports.earlier import register_view
 from hil_reports.evidence import Evidence, annex, keys, read_journal, seal, verify
 from hil_reports.evidence import register as module
+from hil_reports.evidence.keys import encoded
+from hil_reports.evidence.memory import Memory
 from hil_reports.evidence.register import Register
 from hil_reports.report import write_report
 from hil_reports.summary import summary_of
@@ -199,11 +201,173 @@ def test_a_run_folder_that_the_register_does_not_know_is_a_row(tmp_path):
     assert earlier(begin(tmp_path))[1:] == [(0, foreign.name, "not registered")]
 
 
-def test_a_register_whose_end_was_cut_off_shows_by_the_folders(tmp_path):
+def cut(out, lines):
+    """Keep the first entries of a register alone; return it as it was."""
+    path = out / "register.jsonl"
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:lines]))
+    return whole
+
+
+def forget(monkeypatch, tmp_path):
+    """Go on as on another machine, which remembers nothing."""
+    monkeypatch.setenv("STIMPROOF_STATE", str(tmp_path.parent / f"{tmp_path.name} elsewhere"))
+
+
+def test_a_failed_run_is_not_deleted_with_its_entries(tmp_path):
+    end(begin(tmp_path))
+    failed = end(begin(tmp_path))
+    shutil.rmtree(failed)
+    whole = cut(tmp_path, 2)
+    short = (tmp_path / "register.jsonl").read_bytes()
+    for use in (lambda: begin(tmp_path), lambda: Register(tmp_path, CLOCK).states()):
+        with pytest.raises(
+            ChainBroken, match=r"it has 2 entries, and entry 3, .* --out$"
+        ) as refused:
+            use()
+        assert json.loads(whole.splitlines()[-1])["hash"][:16] in str(refused.value)
+    assert (tmp_path / "register.jsonl").read_bytes() == short
+    (tmp_path / "register.jsonl").write_bytes(whole)
+    assert earlier(begin(tmp_path))[1] == (2, failed.name, "missing")
+
+
+def test_a_register_that_goes_on_from_an_older_copy_is_refused(tmp_path, monkeypatch):
+    end(begin(tmp_path))
+    copy = (tmp_path / "register.jsonl").read_bytes()
+    shutil.rmtree(end(begin(tmp_path)))
+    (tmp_path / "register.jsonl").write_bytes(copy)
+    with monkeypatch.context() as elsewhere:
+        forget(elsewhere, tmp_path)
+        end(begin(tmp_path))
+    assert len(entries_of(tmp_path)) == 4  # as many as there were
+    with pytest.raises(ChainBroken, match="was cut or goes on from an older copy"):
+        begin(tmp_path)
+
+
+def entries_of(out):
+    return (out / "register.jsonl").read_bytes().splitlines()
+
+
+def test_a_last_entry_that_was_on_the_disk_is_not_torn(tmp_path):
+    end(begin(tmp_path))
+    path = tmp_path / "register.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    with pytest.raises(ChainBroken, match="was cut"):
+        begin(tmp_path)
+
+
+@pytest.mark.parametrize("left", [b"", b'{"n":0,"prev"'])
+def test_an_emptied_register_is_not_begun_anew(tmp_path, left):
+    folder = end(begin(tmp_path))
+    (tmp_path / "register.jsonl").write_bytes(left)
+    with pytest.raises(UsageError, match=f"is without an entry, and 1 run .*{folder.name}"):
+        begin(tmp_path)
+    assert (tmp_path / "register.jsonl").read_bytes() == left
+
+
+def register_of(folder):
+    return conclude(read_journal(folder).records).register
+
+
+def line_of(folder):
+    return register_view(conclude(read_journal(folder).records))["line"]
+
+
+def test_a_register_that_was_deleted_with_its_runs_shows_on_page_1(tmp_path):
+    for _ in range(3):
+        end(begin(tmp_path))
+        shutil.rmtree(tmp_path)
+    assert register_of(begin(tmp_path))["others"] == 3
+    last = begin(tmp_path)
+    assert register_of(last)["others"] == 3  # and in every report from there on
+    said = "; 3 other registers began in this folder before, as this machine remembers"
+    assert line_of(last).endswith(said)
+
+
+def test_a_report_says_what_the_register_was_held_against(tmp_path, monkeypatch):
+    first, second = end(begin(tmp_path)), end(begin(tmp_path))
+    assert register_of(second)["first"] == json.loads(entries_of(tmp_path)[0])["hash"]
+    assert [register_of(folder)["remembered"] for folder in (first, second)] == [0, 2]
+    page = register_view(conclude(read_journal(second).records))
+    assert page["held"].startswith("held against 2 entries that this machine remembered")
+    forget(monkeypatch, tmp_path)
+    third = begin(tmp_path)
+    assert line_of(third).endswith("; this machine did not know the register")
+    assert "did not know" not in line_of(first)
+
+
+def test_without_a_memory_nothing_is_remembered_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("STIMPROOF_STATE", "")
+    end(begin(tmp_path))
+    assert line_of(begin(tmp_path)).endswith("; this machine did not know the register")
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    monkeypatch.setenv("STIMPROOF_STATE", str(blocked))
+    assert register_of(begin(tmp_path))["remembered"] == 0
+
+
+def test_a_damaged_memory_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("STIMPROOF_STATE", str(tmp_path / "state"))
+    out = tmp_path / "runs"
+    end(begin(out))
+    (path,) = (tmp_path / "state" / "registers").iterdir()
+    path.write_text("two abc\n")
+    with pytest.raises(UsageError, match=rf"{path.name} is damaged: .* Move it away"):
+        begin(out)
+
+
+def test_the_memory_is_where_the_system_keeps_what_programs_remember(tmp_path):
+    found = Memory.find({"XDG_STATE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)})
+    assert found.folder == tmp_path / "stimproof"
+    assert Memory.find({"STIMPROOF_STATE": str(tmp_path)}).folder == tmp_path
+    assert Memory.find({"STIMPROOF_STATE": ""}).folder is None
+
+
+def test_where_there_is_a_key_each_entry_is_signed(tmp_path):
+    signer = keys.create(tmp_path / "key.pem")
+    out = tmp_path / "runs"
+    for mine in (signer, None):
+        folder = plan.begin(out, PLAN, [], CLOCK, mine).folder
+        with Evidence.resume(folder, CLOCK) as evidence:
+            evidence.append("end", {"pytest_exit": 0, "seconds": 1.0})
+        found = conclude(read_journal(folder).records)
+        Register(out, CLOCK, mine).close(folder, found)
+        Register(out, CLOCK, mine).close(folder, found)  # nothing new: no entry
+    last = begin(out)
+    assert register_of(last)["signers"] == {signer.public.fingerprint: 2, "": 2}
+    view = register_view(conclude(read_journal(last).records))
+    assert f"2 signed by {signer.public.fingerprint[:16]}" in view["held"]
+    assert "2 unsigned" in view["held"]
+
+
+@pytest.mark.parametrize("change", ["body", "utc", "signature", "public_key", "missing"])
+def test_a_signed_entry_is_not_written_anew_by_another(tmp_path, monkeypatch, change):
+    signer = keys.create(tmp_path / "key.pem")
+    out = tmp_path / "runs"
+    plan.begin(out, PLAN, [], CLOCK, signer).close()
+    entry = json.loads(entries_of(out)[0])
+    body, utc = entry["body"], datetime.fromisoformat(entry["utc"])
+    other = encoded(keys.create(tmp_path / "other.pem").public.der)
+    if change == "body":
+        body["operator"] = "B. Tester"
+    elif change == "utc":
+        utc += timedelta(days=1)
+    elif change == "missing":
+        del body["signed"]["signature"]
+    else:
+        body["signed"][change] = {"signature": encoded(bytes(64)), "public_key": other}[change]
+    line = Chain().append("opened", body, utc=utc, bench=None).line
+    (out / "register.jsonl").write_text(f"{line}\n")
+    with pytest.raises(ChainBroken, match="the signature of record 0"):
+        Register(out, CLOCK).entries()
+
+
+def test_a_register_whose_end_was_cut_off_shows_by_the_folders(tmp_path, monkeypatch):
     first, second = end(begin(tmp_path)), end(begin(tmp_path))
     path = tmp_path / "register.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:2]))
+    monkeypatch.setenv("STIMPROOF_STATE", "")
     third = begin(tmp_path)
     assert earlier(third) == [
         (1, first.name, "as registered"),
@@ -247,7 +411,8 @@ def test_an_entry_taken_out_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 40, 250])
-def test_an_entry_that_was_torn_is_kept_as_text(tmp_path, cut):
+def test_an_entry_that_was_torn_is_kept_as_text(tmp_path, monkeypatch, cut):
+    monkeypatch.setenv("STIMPROOF_STATE", "")  # a killed writer did not come to remember it
     end(begin(tmp_path))
     path = tmp_path / "register.jsonl"
     whole = path.read_bytes()
@@ -267,7 +432,7 @@ def chained(bodies):
     return "".join(f"{line}\n" for line in lines)
 
 
-def test_a_register_written_anew_without_a_run_is_none_of_the_bundles(tmp_path):
+def test_a_register_written_anew_without_a_run_is_none_of_the_bundles(tmp_path, monkeypatch):
     gone, kept = end(begin(tmp_path)), end(begin(tmp_path))
     shutil.rmtree(gone)
     bodies = entries(tmp_path)[2:]
@@ -275,13 +440,19 @@ def test_a_register_written_anew_without_a_run_is_none_of_the_bundles(tmp_path):
     opened = chained(bodies[:1])
     bodies[1][1]["opened"] = json.loads(opened)["hash"]
     (tmp_path / "register.jsonl").write_text(chained(bodies))
-    assert earlier(begin(tmp_path)) == [(1, kept.name, "changed")]
+    last = begin(tmp_path)
+    assert earlier(last) == [(1, kept.name, "changed")]
+    assert "1 other register began in this folder before" in line_of(last)
+    monkeypatch.setenv("STIMPROOF_STATE", "")
     (tmp_path / "register.jsonl").write_text(opened)
     assert earlier(begin(tmp_path))[0] == (1, kept.name, "changed")
 
 
 @pytest.mark.parametrize("change", [{"verdict": "PASS"}, {"code": 0}, {"serial": "other"}])
-def test_a_last_closing_that_says_something_else_than_its_bundle_is_seen(tmp_path, change):
+def test_a_last_closing_that_says_something_else_than_its_bundle_is_seen(
+    tmp_path, monkeypatch, change
+):
+    monkeypatch.setenv("STIMPROOF_STATE", "")
     folder = end(begin(tmp_path))
     opened, closed = (tmp_path / "register.jsonl").read_text().splitlines()
     head = json.loads(opened)

@@ -10,9 +10,10 @@ like a journal's, each on the disk before the run goes on:
 
 A run cites its opening entry, and lists what became of the runs before it: so a run that was
 deleted, changed or repeated until it was green shows in the next report. A register that was
-written anew does not hold the entries that the bundles cite. Whoever deletes the
-register and every folder with it leaves no trace here: the number and the head of the run before
-stand in each printed report.
+written anew does not hold the entries that the bundles cite; one that was shortened does not hold
+the entry that the machine remembers in a second place (`memory`), and is refused. Where there is a
+key, each entry is signed. Whoever deletes register, folders and that memory leaves no trace here:
+the number and the head of the run before stand in each printed report.
 
 Two runs may go on at once; for the moment of an entry the file is locked (`flock`). Where the
 system has no `flock` (Windows) it is not: two entries at the very same instant then break the
@@ -27,7 +28,7 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,9 +38,11 @@ from typing import Any, TypedDict
 from hil.bodies import EarlierBody, EntryBody, PreviousBody, RegisterBody
 from hil.conclusion import Conclusion
 from hil.errors import UsageError
-from hil.journal import Chain, ChainBroken, Record, read
+from hil.journal import GENESIS, Chain, ChainBroken, Record, read
 from hil_reports.evidence.bag import MANIFEST, TAG_MANIFEST
 from hil_reports.evidence.folder import DATA, JOURNAL, read_journal
+from hil_reports.evidence.keys import PublicKey, Signer, decoded, encoded
+from hil_reports.evidence.memory import Memory, Remembered
 from hil_reports.evidence.seal import concluded, read_seal
 
 if sys.platform != "win32":
@@ -52,6 +55,8 @@ NEWEST = 100
 PATIENCE = 10.0
 """Seconds that a run waits for another one that writes its entry."""
 _RETRY = 0.02
+_SIGNED = "signed"
+"""Key of an entry's body: public key and signature, base64, of whoever made it."""
 
 AS_REGISTERED = "as registered"
 NOT_CLOSED = "not closed"
@@ -135,16 +140,21 @@ class _Run:
 class Register:
     """The register of the run folders in one folder."""
 
-    def __init__(self, out: Path, utc: Callable[[], datetime]) -> None:
+    def __init__(
+        self, out: Path, utc: Callable[[], datetime], signer: Signer | None = None
+    ) -> None:
         """Name the folder; nothing is read yet.
 
         Args:
             out: folder of the run folders.
             utc: the wall clock, timezone-aware.
+            signer: who signs what is entered; None leaves it unsigned.
         """
         self.out = out
         self.path = out / REGISTER
         self._utc = utc
+        self._signer = signer
+        self._memory = Memory.find()
 
     def open(self, about: OpenedBody) -> Opening:
         """Register that a run begins; the entry is on the disk afterwards.
@@ -158,11 +168,15 @@ class Register:
             self._refuse_renewal()
         with self._locked() as handle:
             records = self._tidy(handle)
+            remembered = self._memory.of(records[0].hash) if records else None
             runs = _runs(records)
             mine = [run for run in runs if run.opened.body["bench"] == about["bench"]]
             number = len(mine) + 1
             last = mine[-1] if mine else None
-            entry = _append(handle, records, "opened", {"number": number, **about}, self._utc())
+            entry = self._enter(handle, records, "opened", {"number": number, **about})
+            first = records[0].hash if records else entry.hash
+            others = set(self._memory.begun(self.out)) - {first}
+            self._memory.settle(self.out, first)
         if not known:
             _sync_folder(self.out)
         older, rows = _condensed(self._earlier(mine, about))
@@ -174,6 +188,10 @@ class Register:
                 "bench": about["bench"],
                 "earlier": [*rows, *self._strangers(runs, about)],
                 "older": dict(Counter(row["verdict"] for row in older)),
+                "first": first,
+                "remembered": remembered.entries if remembered else 0,
+                "others": len(others),
+                "signers": dict(Counter(map(_signer_of, records))),
             },
         )
 
@@ -215,8 +233,8 @@ class Register:
                     f"{self.path} holds no opening entry of run {folder.name}: it is not the "
                     "register that this run began in, or it was cut; restore it, then: hil seal"
                 )
-            if not run.closed or dict(run.closed[-1]) != body:
-                _append(handle, records, "closed", body, self._utc())
+            if not run.closed or _unsigned(run.closed[-1]) != body:
+                self._enter(handle, records, "closed", body)
 
     def state(self, folder: Path, head: str) -> bool:
         """Register the head of a run's annex.
@@ -240,7 +258,7 @@ class Register:
             if run is None:
                 return False
             body: StatedBody = {"run_id": run.body["run_id"], "opened": opened, "annex": head}
-            _append(handle, records, "stated", body, self._utc())
+            self._enter(handle, records, "stated", body)
         return True
 
     def stated(self, folder: Path) -> str:
@@ -269,6 +287,13 @@ class Register:
             ChainBroken: an entry was changed, lost or added; names the first that does not fit.
             UsageError: it cannot be read.
         """
+        records = self._read()
+        if self._lost(records):
+            records = self._read()  # another run may have made an entry between the two looks
+            self._refuse_cut(records)
+        return records
+
+    def _read(self) -> tuple[Record, ...]:
         try:
             content = self.path.read_bytes()
         except FileNotFoundError:
@@ -288,24 +313,61 @@ class Register:
     def _parsed(self, content: bytes) -> tuple[tuple[Record, ...], bytes]:
         whole, end, tail = content.rpartition(b"\n")
         try:
-            return tuple(read(whole + end)), tail
+            records = tuple(read(whole + end))
+            for record in records:
+                _signer_of(record)
         except ChainBroken as err:
             raise ChainBroken(
                 f"{self.path}: {err}. It was changed by hand or by a faulty disk, and is not "
                 "renewed: restore it from a copy, or move it away together with the run folders "
                 "beside it, keep both, and begin in an empty folder with --out"
             ) from err
+        return records, tail
 
     def _tidy(self, handle: int) -> list[Record]:
         """Read the locked register; a torn last line is cut off and kept as an entry."""
         content = _content(handle)
         records, tail = self._parsed(content)
+        self._refuse_cut(records)
+        if not records:
+            self._refuse_renewal()
         found = list(records)
         if tail:
             os.ftruncate(handle, len(content) - len(tail))
             text = tail.decode(errors="backslashreplace")
-            found.append(_append(handle, found, "torn", {"text": text}, self._utc()))
+            found.append(self._enter(handle, found, "torn", {"text": text}))
         return found
+
+    def _enter(
+        self, handle: int, records: list[Record], kind: str, body: Mapping[str, Any]
+    ) -> Record:
+        """Make an entry behind those that were read, and remember it."""
+        entry = _append(handle, records, kind, body, self._utc(), self._signer)
+        first = records[0] if records else entry
+        self._memory.keep(first.hash, entry.n + 1, entry.hash)
+        return entry
+
+    def _refuse_cut(self, records: Sequence[Record]) -> None:
+        """A register that does not hold what is remembered of it is neither read nor gone on with.
+
+        Raises:
+            ChainBroken: it was shortened, or gone on with from a copy.
+        """
+        lost = self._lost(records)
+        if lost is not None:
+            raise ChainBroken(
+                f"{self.path} was cut or goes on from an older copy: it has {len(records)} "
+                f"entries, and entry {lost.entries - 1}, {lost.head[:16]}, that was written on "
+                "this machine is not among them. Restore it from a copy, or move it away together "
+                "with the run folders beside it, keep both, and begin in an empty folder with --out"
+            )
+
+    def _lost(self, records: Sequence[Record]) -> Remembered | None:
+        """The end of the register that is remembered, if these entries do not hold it."""
+        told = self._memory.of(records[0].hash) if records else None
+        if told is None or [e.hash for e in records[told.entries - 1 :][:1]] == [told.head]:
+            return None
+        return told
 
     @contextmanager
     def _locked(self) -> Iterator[int]:
@@ -334,8 +396,9 @@ class Register:
         """A register that is gone is not begun anew beside the runs that it held."""
         orphans = [folder.name for folder in self._folders()]
         if orphans:
+            state = "without an entry" if self.path.exists() else "gone"
             raise UsageError(
-                f"{self.path} is gone, and {len(orphans)} run folders stand here, as "
+                f"{self.path} is {state}, and {len(orphans)} run folders stand here, as "
                 f"{orphans[-1]}: a register is not renewed. Restore it, or begin in an empty "
                 "folder with --out"
             )
@@ -482,13 +545,54 @@ def _ended_as(folder: Path, told: Mapping[str, Any]) -> bool:
     )
 
 
+def _unsigned(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key != _SIGNED}
+
+
+def _signer_of(entry: Record) -> str:
+    """Fingerprint of whoever signed an entry; empty if nobody did.
+
+    Raises:
+        ChainBroken: its signature is not good.
+    """
+    if _SIGNED not in entry.body:
+        return ""
+    try:
+        public = PublicKey.read(decoded(entry.body[_SIGNED]["public_key"]))
+        utc = datetime.fromisoformat(entry.utc)
+        bare = Chain(entry.prev, entry.n).append(
+            entry.kind, _unsigned(entry.body), utc=utc, bench=None
+        )
+        good = public.signed(_message(bare), decoded(entry.body[_SIGNED]["signature"]))
+    except (UsageError, ValueError, KeyError, TypeError) as err:
+        raise ChainBroken(f"the signature of record {entry.n} cannot be read: {err}") from err
+    if not good:
+        raise ChainBroken(f"the signature of record {entry.n} is not good")
+    return public.fingerprint
+
+
+def _message(bare: Record) -> bytes:
+    """What is signed of an entry: its hash as it would be without the signature."""
+    return f"stimproof register {bare.hash}\n".encode()
+
+
 def _append(
-    handle: int, records: list[Record], kind: str, body: Mapping[str, Any], utc: datetime
+    handle: int,
+    records: list[Record],
+    kind: str,
+    body: Mapping[str, Any],
+    utc: datetime,
+    signer: Signer | None,
 ) -> Record:
     """Write one entry behind those that were read, and bring it to the disk."""
-    last = records[-1] if records else None
-    chain = Chain(last.hash, last.n + 1) if last else Chain()
-    record = chain.append(kind, body, utc=utc, bench=None)
+    prev, n = (records[-1].hash, records[-1].n + 1) if records else (GENESIS, 0)
+    record = Chain(prev, n).append(kind, body, utc=utc, bench=None)
+    if signer is not None:
+        signed = {
+            "public_key": encoded(signer.public.der),
+            "signature": encoded(signer.sign(_message(record))),
+        }
+        record = Chain(prev, n).append(kind, {**body, _SIGNED: signed}, utc=utc, bench=None)
     line = f"{record.line}\n".encode()
     size = os.fstat(handle).st_size
     try:
