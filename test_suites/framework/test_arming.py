@@ -223,7 +223,7 @@ def test_a_lapsed_lease_is_an_error_of_the_bench(rig):
     assert len(rig.records) == 1
 
 
-def test_a_lease_that_lapsed_before_the_end_leaves_no_record(rig):
+def test_a_lease_that_lapsed_before_the_end_hands_no_record_to_the_test(rig):
     def body(run):
         run.wait(1 * s)
         rig.bench.station.clock.sleep(2.5)
