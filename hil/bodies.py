@@ -43,11 +43,11 @@ class PreviousBody(TypedDict):
 
 
 class EntryBody(TypedDict):
-    """A run's place in the register of its bench."""
+    """A run's place in its register."""
 
-    number: int  # 1 for the first run on this bench
+    number: int  # 1 for the first run, whatever its bench and device
     entry: str  # hash of the opening entry
-    previous: PreviousBody | None  # on this bench
+    previous: PreviousBody | None
 
 
 class RunBody(TypedDict):
@@ -135,6 +135,7 @@ class EarlierBody(TypedDict):
 
     number: int  # 0 if the register does not know it
     run_id: str
+    bench: str
     opened: str  # UTC
     operator: str
     serial: str  # of the device; empty if it was never identified
@@ -146,7 +147,7 @@ class EarlierBody(TypedDict):
 
 
 class RegisterBody(TypedDict):
-    """Kind `register`: earlier runs of this device model on this bench."""
+    """Kind `register`: earlier runs of this device model, on whatever bench."""
 
     number: int
     bench: str

@@ -137,7 +137,7 @@ class Conclusion:
     aborts: tuple[AbortBody, ...]
     """Why the run ended early; empty if it did not."""
     register: RegisterBody | None
-    """Earlier runs of this device model on this bench, as they stood when this one began; None if
+    """Earlier runs of this device model, as they stood when this one began; None if
     the run was lost before it could say so."""
     attestation: tuple[str, AttestationBody] | None = None
     """When somebody stated that nobody is connected, and who; None if nobody did."""

@@ -36,9 +36,10 @@ def register_view(conclusion: Conclusion) -> dict[str, Any]:
     ]
     said = told(earlier, older) if conclusion.register else "what came before it is not known"
     previous = entry["previous"]
-    number = f"Number {entry['number']} on {clean(conclusion.plan['bench_name'])}"
+    place = f" in register {clean(found['first'])[:12]}" if found["first"] else ""
+    number = f"Number {entry['number']}{place}"
     return {
-        "line": "; ".join([number, said, *_warnings(found)]),
+        "line": "; ".join([number, said, *_others(found), *_warnings(found)]),
         "first": clean(found["first"], 64) or DASH,
         "held": f"{_held(found)}; {_signed(found)}",
         "entry": entry["entry"],
@@ -48,6 +49,13 @@ def register_view(conclusion: Conclusion) -> dict[str, Any]:
         "unprinted": len(earlier) - len(shown) + sum(older.values()),
         "states": [f"{state}: {meaning}" for state, meaning in _states(shown)],
     }
+
+
+def _others(found: RegisterBody) -> list[str]:
+    """How many earlier runs were of another device model, and so are no rows."""
+    mine = sum(row["number"] > 0 for row in found["earlier"]) + sum(found["older"].values())
+    others = max(found["number"] - 1, 0) - mine
+    return [f"{_counted(others, 'run')} of another device model"] if others > 0 else []
 
 
 def _warnings(found: RegisterBody) -> list[str]:
@@ -72,7 +80,7 @@ def _held(found: RegisterBody) -> str:
 def _signed(found: RegisterBody) -> str:
     """Who signed the entries that were there."""
     parts = [
-        f"{count} signed by {clean(signer, 16)}" if signer else f"{count} unsigned"
+        f"{count} signed by {clean(signer)[:16]}" if signer else f"{count} unsigned"
         for signer, count in found["signers"].items()
     ]
     return f"earlier entries: {', '.join(parts) or 'none'}"
@@ -114,6 +122,7 @@ def _row(row: EarlierBody) -> dict[str, Any]:
     return {
         "number": str(row["number"]) if row["number"] else DASH,
         "run_id": clean(row["run_id"], 200),
+        "bench": clean(row["bench"], 100) or DASH,
         "opened": moment(row["opened"]) if row["opened"] else DASH,
         "operator": clean(row["operator"], 100) or DASH,
         "serial": clean(row["serial"], 100) or DASH,

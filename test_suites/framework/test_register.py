@@ -563,14 +563,27 @@ def test_the_command_line_enters_statements_and_misses_lost_ones(stated, monkeyp
     assert (refused.returncode, len(refused.stderr.splitlines())) == (11, 1)
 
 
-def test_each_bench_counts_its_own_runs(tmp_path):
+def test_a_bench_under_another_name_does_not_begin_anew(tmp_path):
     other = replace(PLAN, bench=replace(PLAN.bench, name="bench 2"))
-    begin(tmp_path)
+    first = end(begin(tmp_path))
     mine = begin(tmp_path, other)
-    assert run_of(mine)["register"]["number"] == 1
-    assert run_of(mine)["register"]["previous"] is None
-    assert earlier(mine) == []
-    assert run_of(begin(tmp_path))["register"]["number"] == 2
+    head = read_journal(first).records[-1].hash
+    assert run_of(mine)["register"]["number"] == 2
+    assert run_of(mine)["register"]["previous"] == {"run_id": first.name, "head": head}
+    assert earlier(mine) == [(1, first.name, "as registered")]
+    rows = rows_of(begin(tmp_path))
+    assert [row["bench"] for row in rows] == ["built-in simulated bench", "bench 2"]
+    named = json.loads(entries_of(tmp_path)[0])["hash"][:12]
+    assert line_of(mine).startswith(f"Number 2 in register {named}; 1 earlier run of this device")
+
+
+def test_a_run_that_the_register_does_not_know_is_a_row_on_every_bench(tmp_path):
+    foreign = begin(tmp_path.parent / f"{tmp_path.name} other")
+    begin(tmp_path)
+    foreign.rename(tmp_path / foreign.name)
+    other = replace(PLAN, bench=replace(PLAN.bench, name="bench 2"))
+    (row,) = [row for row in rows_of(begin(tmp_path, other)) if row["number"] == 0]
+    assert (row["run_id"], row["bench"]) == (foreign.name, "built-in simulated bench")
 
 
 def test_another_device_model_counts_but_is_no_row(tmp_path):
@@ -579,6 +592,7 @@ def test_another_device_model_counts_but_is_no_row(tmp_path):
     folder = begin(tmp_path)
     assert run_of(folder)["register"]["number"] == 2
     assert earlier(folder) == []
+    assert "no earlier run of this device model; 1 run of another device model" in line_of(folder)
 
 
 def test_of_many_old_runs_only_those_that_are_odd_stay_rows(tmp_path, monkeypatch):
@@ -590,7 +604,7 @@ def test_of_many_old_runs_only_those_that_are_odd_stay_rows(tmp_path, monkeypatc
     register = conclude(read_journal(last).records).register
     assert register["older"] == {"NO_VERDICT": 2}
     assert register_view(conclude(read_journal(last).records))["line"] == (
-        "Number 6 on built-in simulated bench; 5 earlier runs of this device model: "
+        f"Number 6 in register {register['first'][:12]}; 5 earlier runs of this device model: "
         "5 NO VERDICT, 1 missing"
     )
 
@@ -689,7 +703,8 @@ def test_a_run_until_green_shows_in_the_report_of_the_green_one(tmp_path):
     assert {row["state"] for row in rows} == {"as registered"}
     page = (runs_in(out)[-1] / "report" / "index.html").read_text()
     page = " ".join(re.sub("<[^>]*>", " ", page).split())
-    assert "Number 3 on built-in simulated bench; 2 earlier runs of this device model" in page
+    named = register_of(runs_in(out)[-1])["first"][:12]
+    assert f"Number 3 in register {named}; 2 earlier runs of this device model" in page
     for row in rows:
         assert row["run_id"] in page
 

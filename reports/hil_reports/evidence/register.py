@@ -1,4 +1,4 @@
-"""The register of a bench: which runs were begun, and how each ended, in the order of time.
+"""The register of a folder of runs: which were begun, and how each ended, in the order of time.
 
 `register.jsonl` stands beside the run folders and is only ever appended to. It is a chain of lines
 like a journal's, each on the disk before the run goes on:
@@ -170,16 +170,15 @@ class Register:
             records = self._tidy(handle)
             remembered = self._memory.of(records[0].hash) if records else None
             runs = _runs(records)
-            mine = [run for run in runs if run.opened.body["bench"] == about["bench"]]
-            number = len(mine) + 1
-            last = mine[-1] if mine else None
+            number = len(runs) + 1
+            last = runs[-1] if runs else None
             entry = self._enter(handle, records, "opened", {"number": number, **about})
             first = records[0].hash if records else entry.hash
             others = set(self._memory.begun(self.out)) - {first}
             self._memory.settle(self.out, first)
         if not known:
             _sync_folder(self.out)
-        older, rows = _condensed(self._earlier(mine, about))
+        older, rows = _condensed(self._earlier(runs, about))
         before: PreviousBody | None = {"run_id": last.run_id, "head": last.head} if last else None
         return Opening(
             {"number": number, "entry": entry.hash, "previous": before},
@@ -422,6 +421,7 @@ class Register:
         return {
             "number": run.number,
             "run_id": run.run_id,
+            "bench": run.opened.body["bench"],
             "opened": run.opened.utc,
             "operator": run.opened.body["operator"],
             "serial": last.get("serial", ""),
@@ -453,25 +453,24 @@ class Register:
         return AS_REGISTERED if run.witnessed or _ended_as(folder, told) else CHANGED
 
     def _strangers(self, runs: list[_Run], about: OpenedBody) -> Iterator[EarlierBody]:
-        """Run folders of this device on this bench that the register does not know."""
+        """Run folders of this device model that the register does not know."""
         known = {run.run_id for run in runs}
         for folder in self._folders():
             if folder.name in known:
                 continue
             try:
                 run, plan = (record.body for record in read_journal(folder).records[:2])
-                mine = (plan["bench_name"], plan["manufacturer"], plan["model"]) == (
-                    about["bench"],
-                    about["manufacturer"],
-                    about["model"],
-                )
-                operator = run["operator"]
+                device = plan["manufacturer"], plan["model"]
+                mine = device == (about["manufacturer"], about["model"])
+                bench, operator = plan["bench_name"], run["operator"]
             except (UsageError, ValueError, KeyError, TypeError):
-                mine, operator = True, ""  # whatever it is, it is no run that can be left out
+                mine = True  # whatever it is, it is no run that can be left out
+                bench = operator = ""
             if mine:
                 yield {
                     "number": 0,
                     "run_id": folder.name,
+                    "bench": bench,
                     "opened": "",
                     "operator": operator,
                     "serial": "",
