@@ -27,6 +27,7 @@ from hil.bodies import (
     SentinelBody,
     TestEndBody,
     TripBody,
+    measured_of,
     requirement_of,
 )
 from hil.docket import Docket
@@ -273,6 +274,10 @@ def _standing(
     objection = docket.objection(body["test"], measured["captures"] if measured else ())
     if objection and found is not Verdict.FAIL:
         return Verdict.ERROR, f"recorded as {said}; {objection}"
+    if found is Verdict.PASS and measured is not None:
+        baseless = docket.unfounded(measured_of(measured))
+        if baseless:
+            return Verdict.ERROR, f"recorded as PASS; {baseless}"
     doubt = _doubt(measured, doubtful) if measured else ""
     if doubt and found is Verdict.PASS:
         return Verdict.INCONCLUSIVE, f"recorded as PASS; {doubt}"

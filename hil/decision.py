@@ -103,6 +103,9 @@ def _refusal(requirement: Requirement, measured: object, at: object) -> str | No
         return f"the value is {measured.value}: overload, gap or no reading"
     if not measured.expanded.is_finite():
         return f"the uncertainty is {measured.u}"
+    negative = [part for part in measured.components if part.u < 0]
+    if negative:
+        return f"the uncertainty {negative[0].id} is {negative[0].u}; allowed: 0 or more"
     if requirement.budgeted and not measured.components:
         return "the value has no uncertainty budget"
     if measured.dimension is Dimension.COUNT and not _is_count(measured):

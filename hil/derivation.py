@@ -177,6 +177,25 @@ def walked(node: Any, sources: Sources) -> Any:  # noqa: ANN401  # whatever was 
         raise UsageError(f"the node {tags[0]!r} of a derivation cannot be read: {err!r}") from err
 
 
+def broken(tree: Tree | None) -> str:
+    """Say why nobody can ever compute a value again; empty where the core or a feature can."""
+    if tree is None:
+        return "it says nothing of how it follows from a capture"
+    nodes: list[Any] = [tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, Mapping):
+            name = node.get("feature")
+            if "lost" in node:
+                return f"{name}: {node['lost']}"
+            if isinstance(name, str) and ":" not in name and name not in _FEATURES:
+                return f"{name} is no feature of this version"
+            nodes += node.values()
+        elif isinstance(node, list):
+            nodes += node
+    return ""
+
+
 def opposite(tree: Tree | None) -> Tree | None:
     """Derivation of the negative of a value."""
     return None if tree is None else {"minus": tree}

@@ -8,6 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from hil.derivation import broken
+from hil.exact import Dimension
+from hil.measurement import Measurement
+from hil.verdict import Verdict
+
+EXACT = {Dimension.COUNT, Dimension.TRUTH}
+"""What has no uncertainty: it may be read from the device as well as from a capture."""
+_RECORD = "measure what bench.record() gave with a feature of hil.features, or one of your own"
+
 
 class Docket:
     """Follows a journal from record to record."""
@@ -19,6 +28,8 @@ class Docket:
         self._test = ""
         self._captures: dict[str, frozenset[str]] = {}
         self._fresh: set[str] = set()
+        self._touched = False
+        self._instruments: set[str] = set()
 
     def note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Take note of a record.
@@ -30,6 +41,7 @@ class Docket:
         if kind == "test_begin":
             self._test = body["test"]
             self._fresh.clear()
+            self._touched = False
             self.judgements = 0
         elif kind == "test_end":
             self._test = ""
@@ -42,10 +54,15 @@ class Docket:
             self._freshen(body, held)
         elif kind == "recalled":
             self._freshen(body, self._captures.get(body["record"], frozenset()))
+        elif kind == "reading":
+            self._touched = self._touched or bool(self._test)
+        elif kind == "instrument":
+            self._instruments.add(body["serial"])
 
     def _freshen(self, body: Mapping[str, Any], held: frozenset[str]) -> None:
         if body["test"] == self._test:
             self._fresh |= held
+            self._touched = True
 
     def objection(self, test: str, captures: Iterable[str]) -> str:
         """Say why a judgement cannot count at this moment; empty if it can.
@@ -64,3 +81,44 @@ class Docket:
                 "judged; call bench.record() in the test itself"
             )
         return ""
+
+    def unfounded(self, measured: Measurement) -> str:
+        """Say why a value cannot be a PASS: nothing shows it; empty if something does.
+
+        A value with an uncertainty needs captures of its test, an instrument that the run
+        identified, and a derivation from them. A count or a truth needs a test that recorded,
+        recalled or read something at all.
+        """
+        if measured.dimension in EXACT:
+            if self._touched:
+                return ""
+            return (
+                f"{self._test} recorded, recalled and read nothing on the bench; call "
+                "bench.record() in the test itself"
+            )
+        if not measured.captures:
+            return f"the value rests on no capture; {_RECORD}"
+        known = self._instruments.intersection(measured.instruments)
+        if not known:
+            named = ", ".join(measured.instruments) or "none"
+            return f"the value rests on no instrument of this run, but on: {named}; {_RECORD}"
+        if why := broken(measured.derivation):
+            return f"the value cannot be measured again: {why}; {_RECORD}"
+        if measured.u <= 0:
+            return f"its uncertainties add up to {measured.u}, more than 0 is allowed; {_RECORD}"
+        return ""
+
+    def against(self, test: str, verdict: Verdict, measured: Measurement | None) -> str:
+        """Say why a verdict cannot count at this moment; empty if it can, as a FAIL always can.
+
+        Args:
+            test: the test in whose name it is made.
+            verdict: that its figures make.
+            measured: what it rests on; None if nothing was measured.
+        """
+        if verdict is Verdict.FAIL:
+            return ""
+        why = self.objection(test, measured.captures if measured else ())
+        if not why and verdict is Verdict.PASS and measured is not None:
+            return self.unfounded(measured)
+        return why

@@ -116,23 +116,24 @@ def _again(
     sources: Sources,
     docket: Docket,
 ) -> Rejudged:
-    captures = body["measured"]["captures"] if body["measured"] else ()
-    objection = docket.objection(body["test"], captures)
-    now, stated = rejudge(body, requirement, sources, objection)
+    now, stated = rejudge(body, requirement, sources, docket)
     found = Rejudged(n, body, now, stated)
     if not found.differs or body["measured"] is None or now["measured"] is None:
         return found
     # Only the value may have moved: judged as it was stated, the judgement is what was recorded.
-    underived: MeasuredBody = {**body["measured"], "derivation": None}
-    restated, _ = rejudge({**body, "measured": underived}, requirement, sources, objection)
-    restated["measured"] = body["measured"]
+    if requirement is None:
+        return found
+    restated = _judged(body, requirement, measured_of(body["measured"]), sources, docket)
     if _text(restated) != _text(body):
         return found
     return replace(found, drift=_drift(body["measured"], now["measured"]))
 
 
 def rejudge(
-    body: JudgementBody, requirement: Requirement | None, sources: Sources, objection: str = ""
+    body: JudgementBody,
+    requirement: Requirement | None,
+    sources: Sources,
+    docket: Docket | None = None,
 ) -> tuple[JudgementBody, str]:
     """Judge one judgement again.
 
@@ -140,7 +141,7 @@ def rejudge(
         body: as journaled.
         requirement: by which it is to be judged; None if there is none of that name.
         sources: gives the captures and, of a changed device, the figures.
-        objection: why it could not count when it was made; empty if it could.
+        docket: what it could rest on when it was made; None lets every value count.
 
     Returns:
         The judgement, and why its value was taken as stated; empty if it was measured again.
@@ -160,11 +161,22 @@ def rejudge(
         measured, why = _measured(stated.derivation, requirement, sources), ""
     except Underivable as err:
         measured, why = stated, str(err)
+    return _judged(body, requirement, measured, sources, docket), why
+
+
+def _judged(
+    body: JudgementBody,
+    requirement: Requirement,
+    measured: Measurement,
+    sources: Sources,
+    docket: Docket | None,
+) -> JudgementBody:
     judged = judge(requirement, measured, _at(body, sources))
-    if objection and judged.verdict is not Verdict.FAIL:
+    objection = docket.against(body["test"], judged.verdict, measured) if docket else ""
+    if objection:
         judged = Judgement(requirement.id, Verdict.ERROR, objection, measured, judged.at)
-    now: JudgementBody = plain(judgement_body(body["test"], judged, body.get("record", "")))
-    return now, why
+    made: JudgementBody = plain(judgement_body(body["test"], judged, body.get("record", "")))
+    return made
 
 
 def hypothetical(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hil.bodies import measured_body, requirement_body
+from hil.bodies import measured_body, requirement_body, requirement_of
 from hil.conclusion import Conclusion, RequirementRow, conclude
 from hil.docket import Docket
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
-from hil.journal import Chain, Record
-from hil.measurement import Calibration, Component, Measurement
+from hil.journal import Chain, Record, plain
+from hil.measurement import Calibration, Component, Measurement, truth
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil.rule import SIMPLE
 from hil.verdict import Verdict, worst
@@ -58,11 +59,18 @@ def end(test: str, outcome: str = "passed", detail: str = "") -> Entry:
     return "test_end", {"test": test, "outcome": outcome, "detail": detail, "seconds": 0.1}
 
 
+SEEN = "5e" * 32
+"""Capture that every test of `counted` records."""
+PEAK = {"feature": "peak", "given": {"wave": SEEN}}
+
+
 def judged(test: str, name: str, verdict: str = "PASS", margin: str | None = None) -> Entry:
     """A judgement of a current that lies inside of 1 A by the margin."""
     inside = Decimal(margin or ("-1" if verdict == "FAIL" else "1"))
     budget, valid = (Component("gain", 1e-9),), Calibration.VALID
-    measured = Measurement(1 - inside, Dimension.CURRENT, budget, calibration=valid)
+    measured = Measurement(
+        1 - inside, Dimension.CURRENT, budget, ("SIM-A",), valid, (SEEN,), derivation=PEAK
+    )
     body = {"test": test, "requirement": name, "verdict": verdict, "margin": margin, "at": None}
     figures = {"measured": dict(measured_body(measured))}
     return "judgement", body | figures | {"reason": f"{name} is {verdict} by {margin}"}
@@ -84,12 +92,14 @@ def unchained(entries: Iterable[Entry]) -> list[Record]:
 
 
 def counted(entries: Iterable[Entry]) -> list[Entry]:
-    """As the runner writes them: the end of a test says how many judgements it made."""
-    docket, written = Docket(), []
+    """As the runner writes them: a test records, and its end says how many judgements it made."""
+    docket, written = Docket(), list[Entry]()
     for kind, body in entries:
         docket.note(kind, body)
         count = {"judgements": docket.judgements} if kind == "test_end" else {}
         written.append((kind, body | count))
+        if kind == "test_begin":
+            written += [instrument("SIM-A", ""), record(body["test"], "seen", SEEN)]
     return written
 
 
@@ -455,7 +465,7 @@ SHA = "ab" * 32
 
 
 def rests_on(
-    entry: Entry, *, captures: tuple[str, ...] = (), serials: tuple[str, ...] = ()
+    entry: Entry, *, captures: tuple[str, ...] = (SEEN,), serials: tuple[str, ...] = ("SIM-A",)
 ) -> Entry:
     kind, body = entry
     figures = {"captures": list(captures), "instruments": list(serials)}
@@ -535,9 +545,65 @@ def test_a_run_that_goes_on_past_midnight_outlives_a_calibration() -> None:
 
 
 def test_a_judgement_by_an_instrument_that_the_run_does_not_know() -> None:
-    found = one(begin("t"), rests_on(judged("t", "A"), serials=("MY9",)), end("t"))
+    mixed = rests_on(judged("t", "A"), serials=("SIM-A", "MY9"))
+    found = one(begin("t"), mixed, end("t"))
     assert row(found).verdict is Verdict.INCONCLUSIVE
     assert "MY9 is no instrument of this run" in row(found).remark
+
+
+def stated(**changes: Any) -> Entry:
+    """A PASS of t whose value is not what it should be."""
+    kind, body = judged("t", "A")
+    return kind, {**body, "measured": {**body["measured"], **changes}}
+
+
+GUESS = {"id": "guess", "sensitivity": 1.0, "dof": "Infinity"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"captures": []}, "rests on no capture; measure what bench.record() gave"),
+        ({"instruments": []}, "no instrument of this run, but on: none"),
+        ({"instruments": ["MY9"]}, "no instrument of this run, but on: MY9"),
+        ({"derivation": None}, "cannot be measured again: it says nothing"),
+        ({"derivation": {"feature": "risen", "lost": "a set has no form"}}, "a set has no form"),
+        ({"derivation": {"minus": {"feature": "guessed", "given": {}}}}, "guessed is no feature"),
+        ({"components": [{**GUESS, "u": 0.0}], "expanded": "0.0"}, "more than 0 is allowed"),
+        ({"components": [{**GUESS, "u": -1e-9}]}, "make it ERROR"),
+    ],
+)
+def test_a_pass_that_rests_on_nothing_is_an_error(changes: dict[str, Any], said: str) -> None:
+    found = one(begin("t"), stated(**changes), end("t"))
+    assert row(found).verdict is Verdict.ERROR
+    assert said in row(found).remark
+    assert found.exit_code == 10
+
+
+TRUTH = {"limit": Limit(Kind.TRUE), "dimension": Dimension.TRUTH}
+
+
+@pytest.mark.parametrize(
+    ("touched", "verdict"),
+    [
+        ([], Verdict.ERROR),
+        ([("record", {"record": "r", "test": "t", "captures": []})], Verdict.PASS),
+        ([("recalled", {"record": "r", "test": "t"})], Verdict.PASS),
+        ([("recalled", {"record": "r", "test": "u"})], Verdict.ERROR),
+        ([("reading", {"quantity": "q"})], Verdict.PASS),
+    ],
+)
+def test_a_test_that_never_touched_the_bench_shows_nothing(
+    touched: list[Entry], verdict: Verdict
+) -> None:
+    needed = replace(requirement_of(requirement("A")), **TRUTH)  # type: ignore[arg-type]  # two fields of it
+    holds = measured_body(truth(True, "so it is said"))
+    said = "judgement", {**judged("t", "A")[1], "measured": holds}
+    course = [("reading", {"quantity": "before"}), begin("t"), *touched, said]
+    planned = [*head(plain(requirement_body(needed))), collected(("t", ["A"])), *course]
+    found = conclude(records(*planned, (end("t")[0], {**end("t")[1], "judgements": 1}), END))
+    assert row(found).verdict is verdict
+    assert ("nothing on the bench" in row(found).remark) is (verdict is Verdict.ERROR)
 
 
 def test_a_word_that_is_no_verdict_is_an_error() -> None:
@@ -560,7 +626,9 @@ def test_a_judgement_that_is_missing_is_noticed() -> None:
     made = [judged("t", "A", "FAIL"), judged("t", "A"), judged("t", "B", "FAIL")]
     course = counted([*plan, begin("t"), *made, end("t", "failed"), END])
     assert row(conclude(records(*course))).verdict is Verdict.FAIL
-    del course[4]  # what made A a FAIL; B still says why the test failed
+    del course[
+        [kind for kind, _ in course].index("judgement")
+    ]  # what made A a FAIL; B still says why the test failed
     found = row(conclude(records(*course)))
     assert found.verdict is Verdict.NO_VERDICT
     assert "it judged 3 times, and the journal holds 2 of that" in found.remark

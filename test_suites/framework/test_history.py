@@ -11,9 +11,11 @@ from itertools import count
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from hil.bodies import judgement_body
+from hil.capture import Accuracy, Capture, Source
 from hil.conclusion import conclude
 from hil.decision import judge
 from hil.errors import UsageError
@@ -34,6 +36,10 @@ PLAN = replace(
     WHOLE, requirements={name: WHOLE.requirements[name] for name in ("LIM-ACC", "LIM-CEIL")}
 )
 STEPS = count()
+TAKEN = Capture(
+    np.zeros(10), 0.0, 1e-3, 0.0, Dimension.CURRENT,
+    Source("ammeter", "SIM-A", Accuracy("SIM-A", 5e-4, 2e-6, "declared"), Calibration.VALID),
+)  # fmt: skip
 
 
 def utc():
@@ -42,7 +48,15 @@ def utc():
 
 def measured(milliamperes, u="2e-6"):
     value = Decimal(milliamperes).scaleb(-3)
-    return Measurement(value, Dimension.CURRENT, (Component("a", float(u)),), (), Calibration.VALID)
+    return Measurement(
+        value,
+        Dimension.CURRENT,
+        (Component("a", float(u)),),
+        ("SIM-A",),
+        Calibration.VALID,
+        (TAKEN.sha256,),
+        derivation={"feature": "peak", "given": {"wave": TAKEN.sha256}},
+    )
 
 
 def ran(
@@ -62,20 +76,25 @@ def ran(
         items += [("t:m", [judgement.requirement]) for judgement in more]
         listed = [{"test": test, "requirements": ids, "doc": ""} for test, ids in items]
         evidence.append("collected", {"items": listed, "plugins": [], "errors": []})
+        for role, number in (("stimulator", serial), ("ammeter", "SIM-A")):
+            evidence.append(
+                "instrument",
+                {
+                    "role": role,
+                    "resource": "SIM",
+                    "driver": "d",
+                    "manufacturer": "M",
+                    "model": "X",
+                    "serial": number,
+                    "firmware": firmware,
+                    "certificate": "",
+                    "due": "",
+                    "calibration": "valid",
+                },
+            )
         evidence.append(
-            "instrument",
-            {
-                "role": "stimulator",
-                "resource": "SIM",
-                "driver": "d",
-                "manufacturer": "M",
-                "model": "X",
-                "serial": serial,
-                "firmware": firmware,
-                "certificate": "",
-                "due": "",
-                "calibration": "valid",
-            },
+            "record",
+            {"record": "r", "test": "", "captures": [evidence.capture(TAKEN, "current")]},
         )
         needs, outcomes = made.requirements, []
         for test, found in (
@@ -84,6 +103,7 @@ def ran(
             *(("t:m", [judgement]) for judgement in more),
         ):
             evidence.append("test_begin", {"test": test})
+            evidence.append("recalled", {"test": test, "record": "r"})
             for judgement in found:
                 evidence.append("judgement", judgement_body(test, judgement))
                 good = all(judgement.verdict.value == "PASS" for judgement in found)

@@ -312,6 +312,7 @@ def again(entries, req=None, *waves):
     """Judgements judged again, of a test that recorded all that it rests on."""
     held = [{"sha256": each.capture.sha256} for each in waves]
     begin = [
+        ("instrument", {"serial": "SIM-1"}),
         ("test_begin", {"test": "m:t"}),
         ("record", {"record": "r", "test": "m:t", "captures": [*held, {"sha256": "0" * 64}]}),
     ]

@@ -65,6 +65,7 @@ def current(value: str, capture: Capture | None = None, u: float = 1e-6) -> Meas
         ("SIM-0002",),
         Calibration.VALID,
         (capture.sha256,) if capture else (),
+        derivation={"feature": "peak", "given": {"wave": capture.sha256}} if capture else None,
     )
 
 
@@ -229,7 +230,7 @@ def every_verdict(folder: Path, **run: Any) -> Path:
     test = {name: f"m:test_{name}[{HOSTILE[:40]}]" for name in [*names, "WITHIN"]}
     bad = treatment(peak=5e-3)
     record = run_.record(test["FAIL"], bad)
-    run_.test(test["PASS"], judged=[("R-PASS", current("0.004"), None, "")])
+    run_.test(test["PASS"], judged=[("R-PASS", current("0.004", bad), None, "")])
     over = current("0.00420000004", bad)
     run_.test(test["FAIL"], "failed", "R-FAIL", [("R-FAIL", over, None, record)])
     nan = current("NaN")
@@ -244,7 +245,7 @@ def every_verdict(folder: Path, **run: Any) -> Path:
         run_.evidence.append("judgement", body)
         run_.finish(test[name], "skipped", "no oscilloscope", 1)
     at = [Exact.parse(text) for text in ("0.1 mA", "2 mA", "4 mA")]
-    values = [current(str(point.base + Decimal("1E-6"))) for point in at]
+    values = [current(str(point.base + Decimal("1E-6")), bad) for point in at]
     judged = [("R-WITHIN", v, a, record) for v, a in zip(values, at, strict=True)]
     run_.test(test["WITHIN"], judged=judged)
     run_.evidence.append("test_begin", {"test": test["NOVERDICT"]})
@@ -329,7 +330,10 @@ def test_each_result_is_printed_with_its_rule_its_acceptance_limits_and_its_risk
     made = [requirement(name, limit=band, rule=rule) for name, rule in rules.items()]
     run_ = Run(tmp_path / "run", made)
     run_.collect({"m:test_a": list(rules)})
-    run_.test("m:test_a", judged=[(name, current("0.004", u=2e-5), None, "") for name in rules])
+    taken = treatment()
+    run_.record("m:test_a", taken)
+    value = current("0.004", taken, u=2e-5)
+    run_.test("m:test_a", judged=[(name, value, None, "") for name in rules])
     run_.off()
     folder = run_.end()
     write_report(folder)
@@ -563,7 +567,9 @@ def test_a_killed_run_is_reported_as_one_that_did_not_end(tmp_path):
 def test_an_unconfirmed_safe_state_overrides_all(tmp_path):
     run = Run(tmp_path / "run", [requirement("LIM-A")])
     run.collect({"m:test_a": ["LIM-A"]})
-    run.test("m:test_a", judged=[("LIM-A", current("0.004"), None, "")])
+    taken = treatment()
+    run.record("m:test_a", taken)
+    run.test("m:test_a", judged=[("LIM-A", current("0.004", taken), None, "")])
     run.off(confirmed=False)
     conclusion = write_report(run.end())
     assert conclusion.exit_code == 20

@@ -1,14 +1,19 @@
 """What authors import: marks, grids and draws, and the judge that a test is given."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 from hypothesis import find, settings
 from hypothesis import strategies as st
 
 from hil.decision import Judgement
 from hil.device import Polarity
+from hil.docket import Docket
 from hil.envelope import Envelope
 from hil.errors import DimensionError, UsageError
-from hil.exact import Exact
+from hil.exact import Dimension, Exact
+from hil.measurement import Calibration, Component, Measurement
 from hil.scenario import LoadStep, Pause
 from hil.timeline import lay_out
 from hil.units import mA
@@ -132,6 +137,22 @@ def test_a_judgement_is_written_before_it_is_returned(judge):
     assert judge.written == [found]
     with pytest.raises(NotPassed, match="LIM-CEIL ERROR"):
         judge.finish()
+
+
+def test_a_value_that_was_never_recorded_is_no_pass():
+    docket, written = Docket(), []
+    docket.note("test_begin", {"test": "m:test_a"})
+    docket.note("instrument", {"serial": "SIM-1"})
+    scope = frozenset({"LIM-CEIL"})
+    made = Judge("m:test_a", {"LIM-CEIL": KNOWN["LIM-CEIL"]}, written.append, scope, docket.against)
+    guess = (Component("guess", 1e-9),)
+    value = Measurement(Decimal("0.001"), Dimension.CURRENT, guess, ("SIM-1",), Calibration.VALID)
+    found = made("LIM-CEIL", value)
+    assert found.verdict is Verdict.ERROR
+    assert "rests on no capture; measure what bench.record() gave" in found.reason
+    over = made("LIM-CEIL", replace(value, value=Decimal(1)))
+    assert over.verdict is Verdict.FAIL
+    assert written == [found, over]
 
 
 def test_what_is_out_of_scope_is_returned_and_neither_written_nor_missed(judge):
