@@ -24,9 +24,9 @@ from hil.bodies import (
 )
 from hil.decision import Judgement, judge
 from hil.derivation import Sources, Tree, Underivable, exact, walked, written
-from hil.docket import Docket
+from hil.docket import EXACT, Docket
 from hil.errors import UsageError
-from hil.exact import Exact
+from hil.exact import Dimension, Exact
 from hil.journal import Record, plain
 from hil.mask import Mask
 from hil.measurement import Measurement
@@ -84,6 +84,16 @@ class Rejudged:
     def differs(self) -> bool:
         """Whether anything at all is not as it was, to the last digit."""
         return bool(self.trouble) or _text(self.was) != _text(self.now)
+
+    @property
+    def unshown(self) -> bool:
+        """Whether it is a PASS of a value with an uncertainty that nobody measured again here."""
+        held = self.was["measured"] if self.stated else None
+        return (
+            held is not None
+            and self.was["verdict"] == Verdict.PASS.value
+            and Dimension(held["unit"]) not in EXACT
+        )
 
 
 def rejudged(

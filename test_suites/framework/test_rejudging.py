@@ -21,7 +21,7 @@ from hil.exact import Exact
 from hil.journal import Chain
 from hil.verdict import ExitCode
 from hil_fixtures import cli, config
-from hil_fixtures.rejudging import replay
+from hil_fixtures.rejudging import printed, replay
 from hil_reports.evidence import DATA, JOURNAL, read_journal
 from hil_reports.evidence.rejudging import planned, unfounded
 
@@ -146,8 +146,9 @@ main()
         done = subprocess.run(
             line, cwd=tmp_path, env=bare, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stderr
-        assert f"identical: {JUDGED} of {JUDGED}" in done.stdout
+        assert done.returncode == ExitCode.OTHER_VERDICT, done.stderr
+        assert f"identical: {JUDGED - 1} of {JUDGED}" in done.stdout
+        assert "PASS by a value that could not be measured again: 1" in done.stdout
         assert "LIM-OVER, 1: the feature test_again:halved is not known here" in done.stdout
         assert "--features MODULE" in done.stdout
 
@@ -177,10 +178,11 @@ def test_a_module_of_features_is_imported_where_it_is_named(run, tmp_path):
     line = [sys.executable, "-c", "from hil_fixtures.cli import main; main()", "replay", str(run)]
     for named, known in (([], False), (["--features", "test_again"], True)):
         done = subprocess.run(
-            [*line, *named], cwd=tmp_path, capture_output=True, text=True, check=True
+            [*line, *named], cwd=tmp_path, capture_output=True, text=True, check=False
         )
+        assert done.returncode == (0 if known else ExitCode.OTHER_VERDICT), done.stderr
         assert ("test_again:halved is not known here" in done.stdout) is not known
-        assert f"identical: {JUDGED} of {JUDGED}" in done.stdout
+        assert f"identical: {JUDGED - 1 + known} of {JUDGED}" in done.stdout
 
 
 def test_another_rule_gives_a_report_of_differences(run, hil, tmp_path):
@@ -264,6 +266,57 @@ def test_an_edited_value_is_not_what_its_captures_make_it(run, tmp_path):
     assert "value 0.000999 was recorded" in why
     made = replay(forged)
     assert [each.was["requirement"] for each in made.differing] == ["LIM-ACC"]
+
+
+@pytest.mark.parametrize(
+    ("tree", "said"),
+    [
+        (None, "it is no raw data"),
+        ({"feature": "peak", "lost": "a set has no form"}, "peak: a set has no form"),
+        ({"feature": "guessed", "given": {}}, "the feature guessed is not known here"),
+        ({"feature": "else:where", "given": {}}, "the feature else:where is not known here"),
+    ],
+)
+def test_a_pass_that_cannot_be_measured_again_follows_from_nothing(run, tmp_path, hil, tree, said):
+    """What a signer who lies would write: another value, and no way to tell it from the true."""
+    edit = rejudged_with(
+        run, "LIM-ACC", lambda found: replace(found, value=Decimal("0.000999"), derivation=tree)
+    )
+    forged = written_anew(run, tmp_path / "forged", edit)
+    found = [why for _, why in unfounded(forged, read_journal(forged).records)]
+    assert len(found) == 1
+    assert "LIM-ACC: PASS was recorded" in found[0]
+    code, out, _ = hil("replay", forged)
+    assert code == ExitCode.OTHER_VERDICT
+    assert f"identical: {JUDGED - 1} of {JUDGED}" in out
+    assert said in out
+
+
+def kept_of(requirements):
+    """An edit that leaves of all judgements only those on these requirements."""
+
+    def edit(kind, body):
+        if kind != "judgement" or body["requirement"] in requirements:
+            return body
+        return {**body, "verdict": "NOT_EVALUATED", "measured": None}
+
+    return edit
+
+
+@pytest.mark.parametrize("kept", [(), ("STOP-TELL",)])
+def test_a_replay_that_measured_nothing_again_says_so(run, tmp_path, hil, kept):
+    forged = written_anew(run, tmp_path / "forged", kept_of(kept))
+    code, out, _ = hil("replay", forged)
+    assert code == ExitCode.OTHER_VERDICT
+    assert "0 measured again" in out
+    assert "nothing was measured again: this confirms no verdict" in out
+
+
+def test_counts_and_truths_alone_are_taken_as_stated(run, tmp_path):
+    (told,) = [each for each in replay(run).judgements if each.was["requirement"] == "STOP-TELL"]
+    alone = replace(replay(run), judgements=(told,))
+    assert alone.confirmed
+    assert "nothing was measured again: counts and truths alone, as stated" in [*printed(alone)]
 
 
 def test_last_digits_are_reported_as_such(run, tmp_path, hil):

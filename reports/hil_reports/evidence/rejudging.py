@@ -50,7 +50,8 @@ def rejudge_run(
 def unfounded(folder: Path, records: Iterable[Record]) -> Iterator[tuple[int, str]]:
     """Find the judgements that do not follow from their captures by the rule of the plan.
 
-    What is no raw data, or was measured by a feature that is not known here, is passed over.
+    A count or a truth that is no raw data is passed over. A PASS of any other value that cannot be
+    measured again, as by a feature that is not known here, follows from nothing.
 
     Args:
         folder: the run folder.
@@ -64,13 +65,15 @@ def unfounded(folder: Path, records: Iterable[Record]) -> Iterator[tuple[int, st
     """
     held = list(records)
     for found in rejudge_run(folder, held, planned(held)):
-        if found.differs and found.drift is None:
+        if found.unshown or (found.differs and found.drift is None):
             yield found.n, f"{found.was.get('requirement', 'a judgement')}: {_why(found)}"
 
 
 def _why(found: Rejudged) -> str:
     if found.trouble:
         return found.trouble
+    if found.unshown and not found.differs:
+        return f"PASS was recorded, and its value cannot be measured again: {found.stated}"
     was, now = found.was, found.now
     parts = [f"{was['verdict']} was recorded, its captures make it {now['verdict']}"]
     if was["measured"] and now["measured"]:
