@@ -100,7 +100,7 @@ def _refusal(requirement: Requirement, measured: object, at: object) -> str | No
     if not _is_decimal(measured.value):
         return f"the value {measured.value!r} is no Decimal"
     if not measured.value.is_finite():
-        return f"the value is {measured.value}: overload, gap or no reading"
+        return f"the value is {measured.value}: {measured.note or 'overload, gap or no reading'}"
     if not measured.expanded.is_finite():
         return f"the uncertainty is {measured.u}"
     negative = [part for part in measured.components if part.u < 0]

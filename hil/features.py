@@ -217,8 +217,14 @@ def outside(wave: Waveform, mask: Mask, *, after: Instant) -> Measurement:
     kind = wave.capture.dimension
     begin, end = after.time + mask.begin, after.time + mask.end
     data = wave.between(begin, end + wave.capture.interval)
-    if not wave.holds(begin, end) or not np.all(np.isfinite(data)):
-        return _nothing(wave, kind, "overload or gap in the record, or it does not hold the mask")
+    if not wave.holds(begin, end):
+        why = (
+            f"the envelope reaches from {begin:.6g} s to {end:.6g} s, the record from "
+            f"{wave.capture.start:.6g} s to {wave.capture.end:.6g} s"
+        )
+        return _nothing(wave, kind, why)
+    if not np.all(np.isfinite(data)):
+        return _nothing(wave, kind, "overload or gap in the record")
     pieces = [_piece(wave, line, after.time) for line in mask.lines]
     if not all(piece.size for piece in pieces):
         why = f"samples every {wave.capture.interval:g} s miss a piece of the mask"

@@ -166,6 +166,8 @@ def rejudge(
         return body, "nothing was measured"
     if requirement is None:
         raise UsageError(f"{body['requirement']} is no requirement of the plan")
+    if Verdict(body["verdict"]) is Verdict.ERROR and not _refers(body):
+        return body, f"it was judged at {body['at']}, which is no quantity"
     stated = measured_of(body["measured"])
     try:
         measured, why = _measured(stated.derivation, requirement, sources), ""
@@ -245,6 +247,15 @@ def _masked(tree: Tree, mask: Mask) -> Tree:
     if tree.get("feature") != "outside" or "given" not in tree:
         return tree
     return {**tree, "given": {**tree["given"], "mask": written(mask)}}
+
+
+def _refers(body: JudgementBody) -> bool:
+    """Whether what a judgement relates to can be read; an author may have given anything."""
+    try:
+        _at(body, _AS_RECORDED)
+    except UsageError:
+        return False
+    return True
 
 
 def _at(body: JudgementBody, sources: Sources) -> Exact | None:

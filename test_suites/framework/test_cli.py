@@ -11,6 +11,7 @@ import tomllib
 import pytest
 
 from hil_fixtures import cli, plan
+from hil_fixtures.cli.folder import named
 from hil_fixtures.config import starter
 from hil_instruments.simulated.faults.catalogue import catalogue
 
@@ -223,6 +224,17 @@ def test_another_instrument_than_the_bench_file_expects(tmp_path):
     journal = (folder / "data" / "journal.jsonl").read_text()
     assert '"kind":"armed"' not in journal
     assert "REL:CLOS" not in (folder / "data" / "transcript.txt").read_text()
+
+
+def test_the_newest_run_is_named_by_the_file_that_names_it(tmp_path):
+    (tmp_path / "latest").write_text("20261126T170641Z-419a\n")
+    assert named(tmp_path / "latest") == tmp_path / "20261126T170641Z-419a"
+    for other in ("../elsewhere", "", "a/b"):
+        (tmp_path / "latest").write_text(other)
+        assert named(tmp_path / "latest") == tmp_path / "latest"
+    (tmp_path / "run" / "latest").mkdir(parents=True)
+    assert named(tmp_path / "run" / "latest") == tmp_path / "run" / "latest"
+    assert named(tmp_path / "gone") == tmp_path / "gone"
 
 
 def test_a_run_of_plain_pytest_is_sealed_reported_and_verified(hil, tmp_path):

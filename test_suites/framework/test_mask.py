@@ -122,7 +122,11 @@ def test_a_lost_sample_decides_nothing(bad: float) -> None:
 
 
 def test_a_record_that_does_not_hold_the_mask_decides_nothing() -> None:
-    assert outside(wave(ideal(times(4.9))), RAMP, after=START).value.is_nan()
+    short = outside(wave(ideal(times(4.9))), RAMP, after=START)
+    assert short.value.is_nan()
+    judged = judge(bounded(RAMP), short)
+    assert judged.verdict is Verdict.ERROR
+    assert "the envelope reaches from 1 s to 5 s, the record from 0 s to 4.9 s" in judged.reason
     assert outside(wave(ideal(times())), RAMP, after=Instant(-0.1, 0.0)).value.is_nan()
 
 

@@ -462,6 +462,13 @@ def test_b(bench, judge):
     assert len(done.of("armed")) == 1
 
 
+def test_a_judgement_names_the_record_that_it_rests_on(run):
+    done = run(GOOD)
+    (record,) = done.of("record")
+    (judged,) = done.of("judgement")
+    assert judged["record"] == record["record"]
+
+
 def test_a_trip_of_the_bench_ceiling_fails_its_requirement_and_ends_the_run(run, tmp_path):
     from hil_fixtures.config import starter
 

@@ -13,6 +13,7 @@ from hil.capture import Accuracy, Capture, Source
 from hil.conclusion import conclude
 from hil.decision import judge
 from hil.derivation import Sources
+from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.features import mean, outside, peak
 from hil.journal import Chain, plain
@@ -396,3 +397,19 @@ def test_under_a_stricter_rule_a_pass_is_one_no_longer():
     assert conclude(records).exit_code is ExitCode.COMPLIES
     found = concluded(records, GUARDED, taken)
     assert (found.verdict, found.exit_code) == (Verdict.INCONCLUSIVE, ExitCode.OTHER_VERDICT)
+
+
+def test_what_was_refused_for_its_reference_is_as_it_was_stated():
+    """An author's slip, an event given for a quantity, is an ERROR and no sign of tampering."""
+    stated = Measurement(Decimal("0.003"), Dimension.CURRENT, (Component("gain", 1e-6),))
+    refused = plain(judgement_body("m:t", judge(requirement(), stated, OPENED)))
+    assert refused["verdict"] == "ERROR"
+    again, why = rejudge(refused, requirement(), Sources(lambda sha256: pytest.fail(sha256)))
+    assert again == refused
+    assert "is no quantity" in why
+
+
+def test_a_pass_at_what_is_no_quantity_is_none():
+    passed = {**plain(body("0.003")), "at": "an event"}
+    with pytest.raises(UsageError, match="no quantity"):
+        rejudge(passed, requirement(), Sources(lambda sha256: pytest.fail(sha256)))
