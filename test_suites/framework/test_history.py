@@ -68,6 +68,7 @@ def ran(
     made=PLAN,
     *,
     sealed=True,
+    ended=True,
     more=(),
 ):
     """Write a run of two tests, as the plugin does; return its folder."""
@@ -111,7 +112,9 @@ def ran(
             body = {"test": test, "outcome": outcomes[-1], "detail": "", "seconds": 0.1}
             body["judgements"] = len(found)
             evidence.append("test_end", body)
-        evidence.append("end", {"pytest_exit": int("failed" in outcomes), "seconds": 1.0})
+        if ended:
+            body = {"pytest_exit": int("failed" in outcomes), "seconds": 1.0}
+            evidence.append("end", body)
     folder = evidence.folder
     if sealed:
         seal(folder)
@@ -402,6 +405,10 @@ def test_a_plot_shows_each_run_its_limits_and_its_unit(runs):
     assert "SIMULATED" in texts
     assert "value in mA" in texts
     assert {"SN-9", "SN-10", "1.0", "1.1"} <= set(texts)
+    (row,) = [each.get("y") for each in root.iter() if each.text == "run no."]
+    numbers = [each.text for each in root.iter() if each.get("y") == row and each.text]
+    assert numbers == ["1", "3", "5", "2", "4", "run no."]
+    assert not [each for each in root.iter() if each.get("class") == "odd"]
     (limit,) = [text for text in texts if text.startswith("upper limit")]
     assert limit == f"upper limit {PLAN.requirements['LIM-CEIL'].limit.figure}"
 
@@ -415,6 +422,33 @@ def test_a_limit_that_changed_between_runs_is_drawn_as_it_was(tmp_path):
     heights = [each.get("d") for each in root.iter() if each.get("class") == "limit"]
     assert len(set(heights)) == 2
     assert "upper limit 4.2 mA" in texts
+
+
+def test_limits_far_from_the_values_are_told(tmp_path):
+    ceiling = PLAN.requirements["LIM-CEIL"]
+    for far in ("40 mA", "44 mA"):
+        limit = Limit(Kind.BETWEEN, lower=Exact.parse("-40 mA"), upper=Exact.parse(far))
+        given = replace(ceiling, limit=limit)
+        ran(tmp_path, made=replace(PLAN, requirements={**PLAN.requirements, "LIM-CEIL": given}))
+    _, texts = plotted(tmp_path)
+    assert "upper limits 40 mA to 44 mA lie above this plot" in texts
+    assert f"lower limit {chr(0x2212)}40 mA lies below this plot" in texts
+
+
+@pytest.mark.parametrize("numbers", [(0,), (3, 3), (0, 1, 0), (2, 17)])
+def test_the_axis_of_a_count_has_whole_numbers(tmp_path, numbers):
+    ran(tmp_path)
+    (row,) = trend(tmp_path, "LIM-CEIL")
+    unit, upper = Dimension.COUNT.value, str(max(numbers) + 1)
+    row = replace(row, unit=unit, expanded="0", upper=upper, margin="")
+    svg = trend_svg([replace(row, value=str(number)) for number in numbers], "a count")
+    axis = [
+        float("".join(each.itertext()).replace(chr(0x2212), "-"))
+        for each in ET.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")
+        if each.get("x") == "63.0" and "".join(each.itertext())[-1].isdigit()
+    ]
+    assert len(axis) >= 2
+    assert all(value >= 0 and value == int(value) for value in axis)
 
 
 def test_a_run_without_a_value_is_marked_and_said(tmp_path):
@@ -464,7 +498,9 @@ def test_history_prints_a_line_for_each_run(hil, runs):
         (line,) = [line for line in said.splitlines() if folder.name in line]
         assert "Stimproof Reference Ionto" in line
         assert "SIMULATED" in line
-    assert "5 run folders: 5 read, 0 known, 0 gone since" in said
+    assert "not read again" not in said
+    _, said, _ = hil("history", "--out", str(out))
+    assert "5 of 5 run folders were not read again: they look as they did" in said
 
 
 def test_history_asks_for_one_device_and_one_requirement(hil, runs):
@@ -509,8 +545,48 @@ def test_history_takes_one_setting_in_whatever_unit(hil, runs):
         _, said, _ = hil("history", "--out", str(out), "--trend", "LIM-ACC", "--at", at)
         assert said.count("4 mA") == 5
         assert "3.98 mA" not in said
-    _, said, _ = hil("history", "--out", str(out), "--trend", "LIM-ACC", "--at", "4 V")
-    assert "no judgement on LIM-ACC answers to that" in said
+
+
+def test_a_setting_without_a_judgement_is_answered_by_those_there_are(hil, runs):
+    out, _ = runs
+    for at in ("4 V", "3 mA"):
+        code, _, lines = hil("history", "--out", str(out), "--trend", "LIM-ACC", "--at", at)
+        told = f"hil: --at {at}: LIM-ACC was never judged there; it was judged at 3.98 mA, 4 mA"
+        assert (code, lines) == (11, [told])
+    code, _, lines = hil("history", "--out", str(out), "--trend", "LIM-CEIL", "--at", "4 mA")
+    assert (code, lines[0].endswith("relate to no setting; leave --at out")) == (11, True)
+
+
+def optioned(**options):
+    return replace(PLAN, options=replace(PLAN.options, **options))
+
+
+def test_a_trend_says_what_to_know_of_a_run(hil, tmp_path):
+    out = tmp_path / "runs"
+    ran(out)
+    seeded = ran(out, made=optioned(faults=("F06",)))
+    partial = ran(out, made=optioned(suites=("current-limits",)))
+    killed = ran(out, sealed=False, ended=False)
+    unsafe = ran(out, sealed=False)
+    with Evidence.resume(unsafe, utc) as evidence:
+        body = {"confirmed": False, "device_off": "", "path_open": "", "reason": "no reading"}
+        evidence.append("safe_state", body)
+    damaged = ran(out)
+    change(damaged / "data/journal.jsonl", b'"PASS"', b'"FAIL"')
+    _, said, _ = hil("history", "--out", str(out), "--trend", "LIM-CEIL")
+    for folder, note in (
+        (seeded, "faults F06"),
+        (partial, "partial scope"),
+        (killed, "did not end by itself"),
+        (unsafe, "exit code 20"),
+    ):
+        line = next(line for line in said.splitlines() if folder.name in line)
+        assert note in line
+    assert f"not in it: {damaged.name}, DAMAGED: record" in said
+    root, texts = plotted(out)
+    rings = [each for each in root.iter() if each.get("class") == "odd"]
+    assert len(rings) == 4
+    assert "4 with a note, see the table" in texts
 
 
 def test_a_yes_or_no_is_told_in_words_and_not_drawn(hil, tmp_path, monkeypatch):
@@ -536,6 +612,10 @@ def test_a_yes_or_no_is_told_in_words_and_not_drawn(hil, tmp_path, monkeypatch):
 WRONG = {
     "no folder": (["--out", "none"], "--out none: there is no such folder"),
     "verdict": (["--verdict", "GOOD"], "--verdict GOOD: unknown; allowed: FAIL, ERROR"),
+    "plot of another kind": (
+        ["--trend", "LIM-CEIL", "--plot", "x.png"],
+        "--plot x.png: a plot is an SVG file; give it a name that ends in .svg",
+    ),
     "plot alone": (["--plot", "x.svg"], "belong to --trend"),
     "unknown requirement": (["--trend", "LIM-X"], "requirement LIM-X: in the scope of no run"),
     "bare number": (["--trend", "LIM-ACC", "--at", "4"], "'4' has no unit"),
