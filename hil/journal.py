@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -131,12 +131,23 @@ def links(content: bytes, prev: str = GENESIS) -> Iterator[Link]:
     Raises:
         ChainBroken: names the first record that does not follow from the one before it.
     """
-    start = n = 0
+    return follow(_lines(content), prev)
+
+
+def _lines(content: bytes) -> Iterator[bytes]:
+    start = 0
     while start < len(content):
-        end = content.find(b"\n", start)
-        if end < 0:
+        end = content.find(b"\n", start) + 1 or len(content)
+        yield content[start:end]
+        start = end
+
+
+def follow(lines: Iterable[bytes], prev: str = GENESIS) -> Iterator[Link]:
+    """Verify a chain as `links` does; each line comes with its line end."""
+    for n, whole in enumerate(lines):
+        if not whole.endswith(b"\n"):
             raise ChainBroken(f"record {n} has no line end: it was cut")
-        line = content[start:end]
+        line = whole[:-1]
         head = hashlib.sha256(line[:-_TAIL])
         head.update(b"}")
         digest = head.hexdigest()
@@ -144,7 +155,7 @@ def links(content: bytes, prev: str = GENESIS) -> Iterator[Link]:
         if not line.startswith(begin) or line[-_TAIL:] != b'%b%b"}' % (_HASH, digest.encode()):
             raise ChainBroken(f"record {n} does not follow from {_before(n)}")
         yield Link(n, line, prev, digest)
-        start, prev, n = end + 1, digest, n + 1
+        prev = digest
 
 
 def verify_chain(content: bytes, prev: str = GENESIS) -> Chain:

@@ -39,7 +39,7 @@ def coded(values, dtype=np.uint8) -> Capture:
 
 def stored(tmp_path, capture):
     digest = captures.store(tmp_path, capture)
-    return {"sha256": capture.sha256, "file_sha256": digest}
+    return {"sha256": capture.sha256, "file_sha256": digest, "count": len(capture.samples)}
 
 
 CAPTURES = {
@@ -219,7 +219,8 @@ def test_the_identity_covers_whatever_a_verdict_rests_on(tmp_path, change):
     cited = stored(tmp_path, base)
     image = captures.image_of(other)
     captures.path_of(tmp_path, base.sha256).write_bytes(image)
-    forged = {**cited, "file_sha256": hashlib.sha256(image).hexdigest()}
+    digest = hashlib.sha256(image).hexdigest()
+    forged = {**cited, "file_sha256": digest, "count": len(other.samples)}
     with pytest.raises(UsageError, match="its hash is"):
         captures.load(tmp_path, forged)
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -146,6 +146,11 @@ def rechain(folder: Path, edit: Edit, signer: Signer | None = None) -> None:
 def with_body(record: Record, **changes: object) -> Record:
     """A record with changes in its body."""
     return replace(record, body={**record.body, **changes})
+
+
+def of_kind(record: Record, kind: str, body: Mapping[str, object]) -> Record:
+    """A record of another kind in the place of one."""
+    return replace(record, kind=kind, body=dict(body))
 
 
 def fail_to_pass(record: Record) -> Record | None:

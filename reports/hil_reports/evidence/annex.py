@@ -22,7 +22,7 @@ from typing import Any
 
 from hil.errors import BenchError, UsageError
 from hil.journal import Chain, Record, read
-from hil_reports.evidence import bag, checkpoint
+from hil_reports.evidence import bag, checkpoint, foreign
 from hil_reports.evidence.keys import Signer
 
 try:
@@ -87,10 +87,11 @@ def read_annex(folder: Path) -> Annex:
         ChainBroken: a record does not follow from the one before it, or the first from the seal.
         UsageError: the end is torn, or a statement is not signed.
     """
-    path = folder / ANNEX
-    if not path.exists():
+    try:
+        content = _whole(folder / ANNEX)
+    except foreign.Absent:
         return Annex()
-    records = tuple(read(_whole(path), _seal_hash(folder)))
+    records = tuple(read(content, _seal_hash(folder)))
     if not records:
         raise UsageError(f"{ANNEX} is empty")
     return Annex(tuple(_entries(records)), records[-1].hash)
@@ -119,7 +120,10 @@ def add(
     """
     if not (folder / bag.TAG_MANIFEST).exists():
         raise UsageError(f"{folder} is not sealed; seal it first: hil seal {folder}")
-    handle = os.open(folder / ANNEX, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    path = folder / ANNEX
+    if os.path.lexists(path) and not foreign.is_plain(path):
+        raise UsageError(f"{path} is a link, or no file: nothing is written to it")
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
         if fcntl is not None:
             fcntl.flock(handle, fcntl.LOCK_EX)
@@ -151,7 +155,7 @@ def _seal_hash(folder: Path) -> str:
 
 
 def _whole(path: Path) -> bytes:
-    content = path.read_bytes()
+    content = foreign.content_of(path, foreign.ENVELOPE)
     torn = len(content) - content.rfind(b"\n") - 1
     if torn:
         raise UsageError(

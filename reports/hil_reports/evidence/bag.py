@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hil.errors import UsageError
+from hil_reports.evidence import foreign
 
 DECLARATION = "bagit.txt"
 INFO = "bag-info.txt"
@@ -19,6 +20,8 @@ TAGS = (INFO, DECLARATION, MANIFEST)
 """Files that the tag manifest lists, in its order."""
 DECLARED = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _THREADS = 2
+_DEEP = 16
+"""Folders within each other that are looked into; ours are three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,37 +46,43 @@ class Inventory:
     files: Mapping[str, int]
     """Name from the folder, with / between its parts, to size in bytes; in order of names."""
     strange: tuple[str, ...]
-    """What is no plain file: links, sockets, names that are no UTF-8."""
+    """What is no plain file: links, sockets, names that are no UTF-8, folders too deep or shut."""
 
 
 def inventory(folder: Path, under: str = "") -> Inventory:
     """List a folder, or what lies under one of its folders; nothing is opened or followed."""
     files: dict[str, int] = {}
     strange: list[str] = []
-    for entry in _entries(folder / under):
-        name = Path(entry.path).relative_to(folder).as_posix()
+    for path, size in _entries(folder / under, _DEEP):
+        name = path.relative_to(folder).as_posix()
         try:
             name.encode()
-            plain = entry.is_file(follow_symlinks=False)
         except UnicodeEncodeError:
-            plain, name = False, os.fsencode(name).decode(errors="backslashreplace")
-        if plain:
-            files[name] = entry.stat(follow_symlinks=False).st_size
-        else:
+            size, name = None, os.fsencode(name).decode(errors="backslashreplace")
+        if size is None:
             strange.append(name)
+        else:
+            files[name] = size
     return Inventory(dict(sorted(files.items())), tuple(sorted(strange)))
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entries(folder: Path, depth: int) -> Iterator[tuple[Path, int | None]]:
+    """What lies in a folder, each with its size; None for no file, or where nobody may look."""
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    yield from _entries(Path(entry.path))
+                path = Path(entry.path)
+                if not entry.is_dir(follow_symlinks=False):
+                    plain = entry.is_file(follow_symlinks=False)
+                    yield path, entry.stat(follow_symlinks=False).st_size if plain else None
+                elif depth:
+                    yield from _entries(path, depth - 1)
                 else:
-                    yield entry
+                    yield path, None
     except FileNotFoundError:
         return
+    except OSError:
+        yield folder, None
 
 
 def digests(
@@ -96,13 +105,35 @@ def digests(
     return {name: by_name[name] for name in files}
 
 
+def hashed(
+    folder: Path, files: Mapping[str, int], most: Callable[[str], int]
+) -> tuple[dict[str, str], list[Problem]]:
+    """Hash files of a folder that is not trusted, as `digests` does.
+
+    Args:
+        folder: what the names begin at.
+        files: name to size.
+        most: bytes that the file of a name can have.
+
+    Returns:
+        Name to SHA-256, empty for a file that was not read to its end; and why it was not.
+    """
+    problems: list[Problem] = []
+
+    def digest(path: Path) -> str:
+        name = path.relative_to(folder).as_posix()
+        try:
+            return foreign.digest_of(path, most(name))
+        except UsageError as err:
+            problems.append(Problem(name, str(err)))
+            return ""
+
+    return digests(folder, files, digest), sorted(problems, key=str)
+
+
 def digest_of(path: Path) -> str:
-    """Hash one file; raises UsageError if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as err:
-        raise UsageError(f"{path} cannot be read: {err.strerror}") from err
+    """Hash one file of a run folder; raises UsageError if it cannot be read, or is too long."""
+    return foreign.digest_of(path, foreign.EVIDENCE)
 
 
 def digest_of_bytes(content: bytes) -> str:

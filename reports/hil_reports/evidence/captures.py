@@ -27,15 +27,18 @@ from hil.capture import Accuracy, Capture, Codes, Source
 from hil.errors import BenchError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
-from hil_reports.evidence import chunks
+from hil_reports.evidence import chunks, foreign
 
 FOLDER = "captures"
 """Folder of the capture files within data/."""
 # What h5py raises for a damaged file depends on the byte that is wrong.
+_WIDEST = 8  # bytes of a sample
 _UNREADABLE = (
     AttributeError, KeyError, MemoryError, OSError, OverflowError, RuntimeError, TypeError,
     ValueError,
 )  # fmt: skip
+MOST = 1 << 26
+"""Samples that a capture can have: half a gigabyte of numbers. One of more is not stored."""
 DIGITS = 16
 """Leading digits of the hash that name a file."""
 
@@ -58,8 +61,11 @@ def store(data: Path, capture: Capture) -> str:
         SHA-256 of the file; its content is on the disk, its name once the folder is synced.
 
     Raises:
-        BenchError: the disk did not take it, or another file stands under its name.
+        BenchError: the disk did not take it, another file stands under its name, or it has more
+            samples than are read back.
     """
+    if len(capture.samples) > MOST:
+        raise BenchError(f"a capture of {len(capture.samples)} samples; at most {MOST} are stored")
     path = path_of(data, capture.sha256)
     image = image_of(capture)
     try:
@@ -98,10 +104,13 @@ def load(data: Path, cited: CaptureBody) -> Capture:
     Raises:
         UsageError: the file is missing, cannot be read, or holds another capture.
     """
-    path = path_of(data, cited["sha256"])
+    path = path_of(data, str(cited["sha256"]))  # whatever another wrote there
     where = f"capture {FOLDER}/{path.name}"
     try:
-        content = path.read_bytes()
+        content = foreign.content_of(path, foreign.GIB)
+    except UsageError as err:
+        raise UsageError(f"{where} cannot be read: {err}") from err
+    try:
         digest = hashlib.sha256(content).hexdigest()
         if digest != cited["file_sha256"]:
             raise UsageError(
@@ -109,7 +118,7 @@ def load(data: Path, cited: CaptureBody) -> Capture:
                 f"{cited['file_sha256']} was recorded"
             )
         with h5py.File(io.BytesIO(content), "r") as file:
-            capture = _capture(file["samples"])
+            capture = _capture(_samples(file, cited["count"]))
     except _UNREADABLE as err:
         raise UsageError(f"{where} cannot be read: {err}") from err
     if capture.sha256 != cited["sha256"]:
@@ -152,6 +161,32 @@ def _attributes(capture: Capture) -> dict[str, Any]:
         "accuracy": source.accuracy.id,
         "accuracy_source": source.accuracy.source,
     }
+
+
+def _samples(file: h5py.File, count: int) -> h5py.Dataset:
+    """Return the dataset if it is as we write it: one that unpacks to more is not read."""
+    if not isinstance(file.get("samples", getlink=True), h5py.HardLink):
+        raise UsageError("its samples lie elsewhere")
+    dataset = file["samples"]
+    if dataset.shape != (count,):
+        raise UsageError(f"its shape is {dataset.shape}; {count} samples were recorded")
+    if count > MOST:
+        raise UsageError(f"{count} samples were recorded; at most {MOST} are read")
+    if dataset.dtype.kind not in "iuf" or dataset.dtype.itemsize > _WIDEST:
+        raise UsageError(f"its samples are {dataset.dtype}; allowed: whole numbers or floats")
+    if count and not _stored_whole(dataset):
+        raise UsageError("its samples are not stored in whole chunks as we write them")
+    return dataset
+
+
+def _stored_whole(dataset: h5py.Dataset) -> bool:
+    """Whether a dataset has all its chunks in this file, none too large to unpack."""
+    (count,) = dataset.shape
+    if dataset.chunks is None or dataset.is_virtual or dataset.external:
+        return False
+    (length,) = dataset.chunks
+    small = length * dataset.dtype.itemsize <= chunks.CHUNK
+    return bool(small and dataset.id.get_num_chunks() == -(-count // length))
 
 
 def _capture(dataset: h5py.Dataset) -> Capture:

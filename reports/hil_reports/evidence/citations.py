@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from hil.errors import UsageError
 from hil.journal import Record
-from hil_reports.evidence import checkpoint
+from hil_reports.evidence import checkpoint, foreign
 from hil_reports.evidence.bag import Problem
 from hil_reports.evidence.captures import FOLDER
 from hil_reports.evidence.folder import CONFIG, DATA, JOURNAL, TRANSCRIPT
 
 JOURNAL_FILE = f"{DATA}/{JOURNAL}"
 _TRANSCRIPT = f"{DATA}/{TRANSCRIPT}"
-CITING = frozenset({"record", "barrier", "document", "plan", checkpoint.KIND})
+CITING = frozenset({"record", "barrier", "document", "plan", "sentinel", checkpoint.KIND})
 """Kinds of records that cite a file, or vouch for others."""
+_PIECE = 1 << 20
 _FORM = (KeyError, TypeError, AttributeError, ValueError)
 
 
@@ -34,7 +36,7 @@ def cited_problems(
     for record in records:
         try:
             if record.kind == "barrier":
-                barriers.append((int(record.body["bytes"]), record.body["transcript"], record.n))
+                barriers.append(_barrier(record))
             for name, sha256 in _cited(record):
                 if name not in hashes:
                     yield Problem(name, "is missing", record.n)
@@ -56,6 +58,14 @@ def checkpoint_signers(records: Iterable[Record], problems: list[Problem]) -> se
             except UsageError as err:
                 problems.append(Problem(JOURNAL_FILE, f"checkpoint: {err}", record.n))
     return signers
+
+
+def _barrier(record: Record) -> tuple[int, str, int]:
+    """Length and hash of the transcript at a barrier, and the number of its record."""
+    length, sha256 = record.body["bytes"], record.body["transcript"]
+    if type(length) is not int or length < 0:
+        raise ValueError(f"{length!r} is no number of bytes")
+    return length, sha256, record.n
 
 
 def _cited(record: Record) -> Iterator[tuple[str, str]]:
@@ -85,11 +95,22 @@ def _transcript_problems(
         yield Problem(_TRANSCRIPT, "is missing", barriers[0][2])
         return
     running, at = hashlib.sha256(), 0
-    with (folder / _TRANSCRIPT).open("rb") as file:
-        for length, sha256, n in barriers:
-            running.update(file.read(max(length - at, 0)))
-            at = max(at, length)
-            if running.hexdigest() != sha256:
-                text = f"its first {length} bytes are not those that were recorded"
-                yield Problem(_TRANSCRIPT, text, n)
-                return
+    try:
+        with foreign.opened(folder / _TRANSCRIPT, foreign.EVIDENCE) as (file, _):
+            for length, sha256, n in barriers:
+                at += _update(running, file, length - at)
+                if at != length or running.hexdigest() != sha256:
+                    text = f"its first {length} bytes are not those that were recorded"
+                    yield Problem(_TRANSCRIPT, text, n)
+                    return
+    except UsageError as err:
+        yield Problem(_TRANSCRIPT, str(err))
+
+
+def _update(running: hashlib._Hash, file: BinaryIO, count: int) -> int:
+    """Hash the next bytes of a file, piece by piece; return how many there were."""
+    done = 0
+    while done < count and (piece := file.read(min(_PIECE, count - done))):
+        running.update(piece)
+        done += len(piece)
+    return done

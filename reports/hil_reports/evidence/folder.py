@@ -23,8 +23,8 @@ from typing import Any
 from hil.bodies import CaptureBody, DocumentBody
 from hil.capture import Capture
 from hil.errors import UsageError
-from hil.journal import Chain, Record, read
-from hil_reports.evidence import captures
+from hil.journal import Chain, Record, follow
+from hil_reports.evidence import captures, foreign
 from hil_reports.evidence.disk import DiskFull, Growing, Reserve, sync_folder
 from hil_reports.evidence.transcript import Transcript
 
@@ -52,16 +52,16 @@ def read_journal(folder: Path) -> Journal:
 
     Raises:
         ChainBroken: a record was changed, lost or added; names the first that does not fit.
-        UsageError: there is no journal.
+        UsageError: there is no journal, or what stands under its name is none.
     """
     path = Path(folder) / DATA / JOURNAL
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as err:
+        with foreign.opened(path, foreign.EVIDENCE) as (file, _):
+            lines = foreign.Lines(file, path)
+            records = tuple(link.record() for link in follow(lines))
+    except foreign.Absent as err:
         raise UsageError(f"{path} does not exist: {folder} is no run folder") from err
-    end = content.rfind(b"\n") + 1
-    tail = content[end:]
-    return Journal(tuple(read(content[:end])), bool(tail), tail)
+    return Journal(records, bool(lines.tail), lines.tail)
 
 
 def cited_captures(records: Iterable[Record]) -> dict[str, CaptureBody]:
@@ -96,6 +96,14 @@ def capture_loader(folder: Path, records: Iterable[Record]) -> Callable[[str], C
         return load_capture(folder, cited[sha256])
 
     return load
+
+
+def _line(record: Record) -> bytes:
+    """A record's line; raises UsageError for one that is too long to be read back."""
+    line = record.line.encode() + b"\n"
+    if len(line) > foreign.LINE:
+        raise UsageError(f"a {record.kind} of {len(line)} bytes is too long for the journal")
+    return line
 
 
 class Evidence:
@@ -200,7 +208,7 @@ class Evidence:
         before = self._chain.prev, self._chain.n
         record = self._chain.append(kind, body, utc=self._utc(), bench=bench)
         try:
-            self._write(record.line.encode() + b"\n")
+            self._write(_line(record))
         except BaseException:
             self._chain.prev, self._chain.n = before
             raise

@@ -18,7 +18,8 @@ from pathlib import Path
 from hil.bodies import JudgementBody
 from hil.conclusion import Conclusion, severity
 from hil.errors import UsageError
-from hil_reports.evidence.bag import MANIFEST, TAG_MANIFEST, read_listing
+from hil_reports.evidence import foreign
+from hil_reports.evidence.bag import MANIFEST, TAG_MANIFEST, digest_of, inventory, read_listing
 from hil_reports.evidence.folder import DATA, JOURNAL, read_journal
 from hil_reports.evidence.seal import concluded
 
@@ -140,7 +141,7 @@ class Index:
         Args:
             told: is given how many bundles are done, and how many there are.
         """
-        present = {path.name: path for path in _bundles(self.out)}
+        present = {_named(path): path for path in _bundles(self.out)}
         with self._sql:
             self._sql.execute("BEGIN IMMEDIATE")  # another process that refreshes waits here
             known = dict(self._sql.execute("SELECT folder, stamp FROM bundle"))
@@ -216,15 +217,17 @@ class Index:
             self._sql.execute(f"DELETE FROM {table} WHERE folder = ?", (name,))
 
     def _take(self, name: str, path: Path, stamp: str) -> None:
-        sealed = (path / TAG_MANIFEST).exists()
+        sealed = os.path.lexists(path / TAG_MANIFEST)
         try:
-            found = _read(path, sealed=sealed)
-        except UsageError as err:
+            self._enter(name, stamp, _read(path, sealed=sealed), sealed=sealed)
+        except (UsageError, OverflowError, sqlite3.Error) as err:
+            self._drop(name)  # what was entered before the first figure that has no place here
             self._sql.execute(
                 "INSERT INTO bundle (folder, stamp, damage, sealed) VALUES (?, ?, ?, ?)",
                 (name, stamp, " ".join(str(err).split()), sealed),
             )
-            return
+
+    def _enter(self, name: str, stamp: str, found: Conclusion, *, sealed: bool) -> None:
         run, plan = found.run, found.plan
         build = run["firmware"]
         self._insert(
@@ -273,6 +276,8 @@ def opened(out: Path, *, rebuild: bool = False) -> Iterator[Index]:
     if not out.is_dir():
         raise UsageError(f"--out {out}: there is no such folder; name the one that holds the runs")
     path = out / INDEX
+    if os.path.lexists(path) and not foreign.is_plain(path):
+        raise UsageError(f"{path} is a link, or no file; move it away: the index is made anew")
     if rebuild or (path.exists() and not _is_current(path)):
         path.unlink(missing_ok=True)
     stored = os.access(path if path.exists() else out, os.W_OK)
@@ -301,15 +306,20 @@ def _bundles(out: Path) -> list[Path]:
     return [path for path in sorted(out.iterdir()) if (path / DATA).is_dir()]
 
 
+def _named(path: Path) -> str:
+    """Name of a run folder as text; of one that is no UTF-8, with its bytes written out."""
+    return os.fsencode(path.name).decode(errors="backslashreplace")
+
+
 def _stamp(folder: Path) -> str:
     """What changes when a bundle does: head, size and time of its journal, and of its seal."""
     journal = folder / DATA / JOURNAL
     try:
         state = journal.stat()
-        with journal.open("rb") as file:
-            file.seek(max(0, state.st_size - _END))
-            end = file.read()
-    except OSError:
+        with foreign.opened(journal, foreign.EVIDENCE) as (file, size):
+            file.seek(max(0, size - _END))
+            end = file.read(_END)
+    except (OSError, UsageError):
         return "no journal"
     seals = [folder / MANIFEST, folder / TAG_MANIFEST]
     times = [path.stat().st_mtime_ns if path.exists() else 0 for path in seals]
@@ -328,12 +338,9 @@ def _read(folder: Path, *, sealed: bool) -> Conclusion:
         raise UsageError(f"{JOURNAL} does not begin with run and plan")
     if sealed:
         name = f"{DATA}/{JOURNAL}"
-        listed = (
-            read_listing((folder / MANIFEST).read_bytes()) if (folder / MANIFEST).exists() else {}
-        )
-        with (folder / DATA / JOURNAL).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if listed.get(name) != digest:
+        files = len(inventory(folder, DATA).files)
+        content = foreign.content_of(folder / MANIFEST, foreign.manifest_bytes(files))
+        if read_listing(content).get(name) != digest_of(folder / DATA / JOURNAL):
             raise UsageError(f"{name} is not the one that was sealed")
     return found
 

@@ -22,9 +22,9 @@ chain, which the next run refuses.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
+import stat
 import sys
 import time
 from collections import Counter
@@ -39,6 +39,7 @@ from hil.bodies import EarlierBody, EntryBody, PreviousBody, RegisterBody
 from hil.conclusion import Conclusion
 from hil.errors import UsageError
 from hil.journal import GENESIS, Chain, ChainBroken, Record, read
+from hil_reports.evidence import foreign
 from hil_reports.evidence.bag import MANIFEST, TAG_MANIFEST
 from hil_reports.evidence.folder import DATA, JOURNAL, read_journal
 from hil_reports.evidence.keys import PublicKey, Signer, decoded, encoded
@@ -294,11 +295,9 @@ class Register:
 
     def _read(self) -> tuple[Record, ...]:
         try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
+            content = foreign.content_of(self.path, foreign.EVIDENCE)
+        except foreign.Absent:
             return ()
-        except OSError as err:
-            raise UsageError(f"{self.path} cannot be read: {err.strerror}") from err
         return self._parsed(content)[0]
 
     def states(self) -> list[tuple[str, str]]:
@@ -376,6 +375,8 @@ class Register:
         except OSError as err:
             raise UsageError(f"--out {self.out}: cannot be written: {err.strerror}") from err
         try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise UsageError(f"{self.path} is no file: it is not read, and nothing written")
             self._wait_for(handle)
             yield handle
         finally:
@@ -406,7 +407,9 @@ class Register:
         """Run folders, oldest first; none if the folder itself is not there."""
         if not self.out.is_dir():
             return []
-        return [path for path in sorted(self.out.iterdir()) if (path / DATA / JOURNAL).is_file()]
+        return [
+            path for path in sorted(self.out.iterdir()) if foreign.is_plain(path / DATA / JOURNAL)
+        ]
 
     def _earlier(self, runs: list[_Run], about: OpenedBody) -> list[EarlierBody]:
         return [
@@ -439,7 +442,7 @@ class Register:
         """
         folder = self.out / run.run_id
         journal = folder / DATA / JOURNAL
-        if not journal.is_file():
+        if not foreign.is_plain(journal):
             return MISSING
         cited = _cited_entry(journal)
         if not run.closed:  # of a run that begins at this moment the first record is still to come
@@ -518,13 +521,14 @@ def _runs(records: list[Record]) -> list[_Run]:
 
 def _cited_entry(journal: Path) -> str:
     """Opening entry that a run's first record cites; empty if it cites none."""
-    if not journal.is_file():
+    try:
+        with foreign.opened(journal, foreign.EVIDENCE) as (file, _):
+            line = next(iter(foreign.Lines(file, journal)), b"")
+    except UsageError:
         return ""
-    with journal.open("rb") as file:
-        line = file.readline()
     try:
         return str(json.loads(line)["body"]["register"]["entry"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 
@@ -615,11 +619,10 @@ def _content(handle: int) -> bytes:
 
 
 def _digest(path: Path) -> str:
-    """SHA-256 of a file, or nothing if there is none."""
+    """SHA-256 of a file; nothing if there is none, or what stands there is no file."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
+        return foreign.digest_of(path, foreign.EVIDENCE)
+    except UsageError:
         return ""
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from hil.conclusion import Conclusion, conclude
 from hil.errors import UsageError
 from hil.journal import Record
-from hil_reports.evidence import attestation, bag, dsse
+from hil_reports.evidence import attestation, bag, dsse, foreign
 from hil_reports.evidence.folder import DATA, Journal, read_journal
 from hil_reports.evidence.keys import Signer
 
@@ -76,18 +76,18 @@ def read_seal(folder: Path) -> Seal:
     """Say what the seal of a folder claims, without a check.
 
     Raises:
-        UsageError: the folder is not sealed.
+        UsageError: the folder is not sealed, or its bag-info.txt cannot be read.
     """
     if not (folder / bag.TAG_MANIFEST).exists():
         raise UsageError(f"{folder} is not sealed; seal it: hil seal {folder}")
-    said = bag.read_info((folder / bag.INFO).read_text("utf-8"))
-    signer = said["Attested-By"]
-    return Seal(
-        said["Journal-Head"],
-        bag.digest_of(folder / bag.MANIFEST),
-        "" if signer == NOBODY else signer,
-        said["Run-Status"],
-    )
+    content = foreign.content_of(folder / bag.INFO, foreign.WORDS)
+    try:
+        said = bag.read_info(content.decode())
+        head, signer, status = (said[key] for key in ("Journal-Head", "Attested-By", "Run-Status"))
+    except (ValueError, KeyError) as err:
+        raise UsageError(f"{folder / bag.INFO} is not as a seal writes it: {err!r}") from err
+    manifest = bag.digest_of(folder / bag.MANIFEST)
+    return Seal(head, manifest, "" if signer == NOBODY else signer, status)
 
 
 def concluded(records: tuple[Record, ...]) -> Conclusion | None:

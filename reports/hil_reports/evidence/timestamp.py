@@ -12,6 +12,7 @@ An old answer to the same request would only prove an earlier time.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from urllib import request as http
 from cryptography import x509
 
 from hil.errors import UsageError
-from hil_reports.evidence import bag, dsse
+from hil_reports.evidence import bag, dsse, foreign
 from hil_reports.extra import installed
 
 REQUEST = "attestation.tsq"
@@ -108,7 +109,7 @@ def stamp(folder: Path, url: str) -> Stamp:
     """
     path = folder / ANSWER
     digest = bytes.fromhex(bag.digest_of(stamped(folder)))
-    if not path.exists():
+    if not os.path.lexists(path):
         query = request(digest)
         bag.write(folder / REQUEST, query)
         answer = ask(url, query)
@@ -116,7 +117,7 @@ def stamp(folder: Path, url: str) -> Stamp:
         bag.write(path, answer)
         (folder / REQUEST).unlink()
         bag.sync(folder)
-    return read(path.read_bytes(), digest)
+    return read(foreign.content_of(path, foreign.WORDS), digest)
 
 
 def stamped(folder: Path) -> Path:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from hil.conclusion import ended_by_itself
 from hil.errors import UsageError
-from hil.journal import Record, links
-from hil_reports.evidence import attestation, bag, dsse, timestamp, views
+from hil.journal import Record, follow
+from hil_reports.evidence import attestation, bag, dsse, foreign, timestamp, views
 from hil_reports.evidence.annex import ANNEX, CORRECTION, DOCUMENTS, Annex, read_annex
 from hil_reports.evidence.bag import Problem
 from hil_reports.evidence.citations import (
@@ -23,7 +23,7 @@ from hil_reports.evidence.citations import (
     cited_problems,
 )
 from hil_reports.evidence.deep import deep_problems
-from hil_reports.evidence.folder import DATA
+from hil_reports.evidence.folder import DATA, JOURNAL
 from hil_reports.evidence.keys import PublicKey, Signer
 from hil_reports.evidence.register import Register
 from hil_reports.evidence.seal import NOBODY, Seal, read_seal, write_seal
@@ -39,6 +39,12 @@ _BESIDE = {
     ANNEX,
 }
 """What may lie in a run folder beside its folders."""
+_LONGEST = {
+    dsse.ATTESTATION: foreign.ENVELOPE,
+    ANNEX: foreign.ENVELOPE,
+    dsse.SIGNER: foreign.KEY,
+}
+"""Bytes that one of these can have; the others are some lines."""
 _EVIDENCE = (f"{DATA}/", f"{DOCUMENTS}/")
 """Folders of what cannot be made again."""
 
@@ -210,7 +216,17 @@ class _Check:
         """Read a plain file; a link or a pipe under its name is never opened."""
         if name not in self.hashes:
             raise UsageError("is missing")
-        return (self.folder / name).read_bytes()
+        return foreign.content_of(self.folder / name, self._most(name))
+
+    def _most(self, name: str) -> int:
+        """Bytes that a file of a name can have."""
+        if name.startswith(f"{DATA}/"):
+            return foreign.EVIDENCE
+        if name.startswith(f"{DOCUMENTS}/"):
+            return foreign.PRINTED
+        if name in {bag.MANIFEST, bag.TAG_MANIFEST}:
+            return foreign.manifest_bytes(len(self.sizes))
+        return _LONGEST.get(name, foreign.WORDS)
 
     def _problem(self, file: str, text: str) -> None:
         self.problems.append(Problem(file, text))
@@ -226,24 +242,27 @@ class _Check:
                 self.sizes[name] = size
             elif not _is_view(name):
                 self._problem(name, "is no part of a run folder")
-        self.hashes = bag.digests(self.folder, self.sizes)
+        for name in sorted(_BESIDE):
+            if (self.folder / name).is_dir():
+                self._problem(name, "is a folder")
+        self.hashes, refused = bag.hashed(self.folder, self.sizes, self._most)
+        self.problems += refused
 
     def _journal(self) -> None:
         """Check the chain on its bytes, and what its records say of files."""
-        try:
-            content = self._content(JOURNAL_FILE)
-        except UsageError as err:
-            self._problem(JOURNAL_FILE, str(err))
+        if JOURNAL_FILE not in self.hashes:
+            self._problem(JOURNAL_FILE, "is missing")
             return
         citing: list[Record] = []
         kinds: dict[str, int] = {}
         try:
-            for link in links(content[: content.rfind(b"\n") + 1]):
-                kind = link.kind
-                kinds.setdefault(kind, link.n)
-                self.chain.append(link.hash)
-                if kind in CITING:
-                    citing.append(link.record())
+            with foreign.opened(self.folder / JOURNAL_FILE, foreign.EVIDENCE) as (file, _):
+                for link in follow(foreign.Lines(file, JOURNAL)):
+                    kind = link.kind
+                    kinds.setdefault(kind, link.n)
+                    self.chain.append(link.hash)
+                    if kind in CITING:
+                        citing.append(link.record())
         except UsageError as err:
             self._problem(JOURNAL_FILE, str(err))
         if not self.chain:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hil.errors import UsageError
-from hil_reports.evidence import bag, dsse
+from hil_reports.evidence import bag, dsse, foreign
 from hil_reports.evidence.bag import Problem
 from hil_reports.evidence.keys import PublicKey, Signer
 
@@ -47,16 +47,18 @@ def view_problems(folder: Path, heads: tuple[str, str]) -> Iterator[Problem]:
     report = folder / REPORT
     found = bag.inventory(report)
     yield from (_problem(name, "is a link, or no file") for name in found.strange)
+    yield from (_problem(name, "is a folder") for name in sorted(_OURS) if (report / name).is_dir())
     if bag.MANIFEST not in found.files:
         yield _problem(bag.MANIFEST, "is missing: the making of these views was broken off")
         return
     try:
-        listed = bag.read_listing((report / bag.MANIFEST).read_bytes())
+        listed = bag.read_listing(_manifest(report, found))
     except UsageError as err:
         yield _problem(bag.MANIFEST, str(err))
         return
     views = {name: size for name, size in found.files.items() if name not in _OURS}
-    for problem in bag.differences(listed, bag.digests(report, views)):
+    hashes, refused = bag.hashed(report, views, lambda _: foreign.PRINTED)
+    for problem in (*refused, *bag.differences(listed, hashes)):
         yield _problem(problem.file, problem.text)
     if "summary.json" in found.files:
         yield from _summary_problems(report, heads)
@@ -71,28 +73,37 @@ def view_signer(folder: Path) -> str:
         UsageError: the signature is not good, or not that of this manifest.
     """
     report = folder / REPORT
-    files = bag.inventory(report).files
+    found = bag.inventory(report)
+    files = found.files
     if dsse.ATTESTATION not in files and dsse.SIGNER not in files:
         return ""
     missing = {*_OURS} - files.keys()
     if missing:
         raise UsageError(f"{', '.join(sorted(missing))} is missing beside it")
-    public = PublicKey.read((report / dsse.SIGNER).read_bytes())
-    signed = dsse.opened((report / dsse.ATTESTATION).read_bytes(), KIND, public)
-    if signed != (report / bag.MANIFEST).read_bytes():
+    public = PublicKey.read(foreign.content_of(report / dsse.SIGNER, foreign.KEY))
+    envelope = foreign.content_of(report / dsse.ATTESTATION, foreign.ENVELOPE)
+    if dsse.opened(envelope, KIND, public) != _manifest(report, found):
         raise UsageError(f"it signs another {bag.MANIFEST}")
     return public.fingerprint
 
 
 def _summary_problems(report: Path, heads: tuple[str, str]) -> Iterator[Problem]:
     try:
-        summary = json.loads((report / "summary.json").read_bytes())
+        content = foreign.content_of(report / "summary.json", foreign.ENVELOPE)
+        summary = json.loads(content)
         made_of = summary["head"], summary["annex"]
+    except UsageError as err:
+        yield _problem("summary.json", str(err))
+        return
     except (ValueError, KeyError, TypeError, RecursionError) as err:
         yield _problem("summary.json", f"does not say what the views were made of: {err!r}")
         return
     if made_of != heads:
         yield _problem("summary.json", "the views were made of another state of the run")
+
+
+def _manifest(report: Path, found: bag.Inventory) -> bytes:
+    return foreign.content_of(report / bag.MANIFEST, foreign.manifest_bytes(len(found.files)))
 
 
 def _problem(name: str, text: str) -> Problem:
