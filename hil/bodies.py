@@ -156,6 +156,7 @@ class RegisterBody(TypedDict):
     first: str  # hash of the register's first entry, which names it
     remembered: int  # entries of it that this machine knew of; 0 if it did not know the register
     others: int  # registers that stood in the same folder before, as this machine remembers
+    behind: float  # seconds by which the clock was before an earlier entry; 0 if it was not
     signers: dict[str, int]  # fingerprint to number of earlier entries; empty for unsigned ones
 
 

@@ -289,6 +289,9 @@ def _doubtful(records: list[Record]) -> dict[str, str]:
     last = date.fromisoformat(max(record.utc for record in records)[:10])
     found: dict[str, str] = {}
     instruments: list[InstrumentBody] = _bodies(records, "instrument")
+    if _set_back(records):
+        why = "the clock was set back: whether the calibration of {} was valid is not known"
+        return {body["serial"]: why.format(body["serial"]) for body in instruments}
     for body in instruments:
         serial, due = body["serial"], body["due"]
         late = due and not serial.startswith(_SIMULATED) and date.fromisoformat(due) < last
@@ -297,6 +300,12 @@ def _doubtful(records: list[Record]) -> dict[str, str]:
         )
         found[serial] = found.get(serial) or doubt
     return found
+
+
+def _set_back(records: Iterable[Record]) -> bool:
+    """Whether the run began before an earlier entry of its register was made."""
+    bodies: list[RegisterBody] = _bodies(records, "register")
+    return any(body.get("behind", 0.0) > 0 for body in bodies)
 
 
 def _shaken(records: list[Record]) -> dict[int, str]:

@@ -20,6 +20,7 @@ _UNKNOWN: RegisterBody = {
     "first": "",
     "remembered": 0,
     "others": 0,
+    "behind": 0.0,
     "signers": {},
 }
 
@@ -63,6 +64,11 @@ def _warnings(found: RegisterBody) -> list[str]:
     warnings = []
     if found["number"] > 1 and not found["remembered"]:
         warnings.append("this machine did not know the register")
+    if found["behind"]:
+        warnings.append(
+            f"the clock was set back: this run began {found['behind']:.0f} s before an earlier "
+            "entry of the register"
+        )
     if found["others"]:
         before = _counted(found["others"], "other register")
         warnings.append(f"{before} began in this folder before, as this machine remembers")

@@ -533,6 +533,26 @@ def test_a_calibration_that_expires_before_the_run_ends(
     assert row(one(instrument(serial, due), begin("t"), failed, end("t"))).verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize("serial", ["MY1", "SIM-1"])
+@pytest.mark.parametrize(
+    ("behind", "said", "verdict"),
+    [
+        (0.0, "PASS", Verdict.PASS),
+        (61.0, "PASS", Verdict.INCONCLUSIVE),
+        (61.0, "FAIL", Verdict.FAIL),
+    ],
+)
+def test_a_clock_that_was_set_back_dates_no_calibration(
+    serial: str, behind: float, said: str, verdict: Verdict
+) -> None:
+    register = ("register", {"behind": behind})
+    judgement = rests_on(judged("t", "A", said), serials=(serial,))
+    found = row(one(register, instrument(serial, "2027-01-01"), begin("t"), judgement, end("t")))
+    assert found.verdict is verdict
+    if verdict is Verdict.INCONCLUSIVE:
+        assert f"clock was set back: whether the calibration of {serial} was" in found.remark
+
+
 def test_a_run_that_goes_on_past_midnight_outlives_a_calibration() -> None:
     course = [instrument("MY1", "2026-03-01"), begin("t"),
               rests_on(judged("t", "A"), serials=("MY1",)), end("t")]  # fmt: skip

@@ -296,6 +296,22 @@ def test_a_report_says_what_the_register_was_held_against(tmp_path, monkeypatch)
     assert "did not know" not in line_of(first)
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(50, False), (70, True), (86400, True)])
+def test_a_clock_that_was_set_back_is_a_warning_on_page_1(tmp_path, seconds, told):
+    first = end(begin(tmp_path))
+    newest = datetime.fromisoformat(Register(tmp_path, CLOCK).entries()[-1].utc)
+    wrong = newest - timedelta(seconds=seconds + 1)  # the run's name takes the first second
+    again = plan.begin(tmp_path, PLAN, [], utc_from(wrong))
+    again.close()
+    assert register_of(first)["behind"] == 0
+    assert register_of(again.folder)["behind"] == (seconds if told else 0)
+    said = f"the clock was set back: this run began {seconds} s before an earlier entry"
+    assert (said in line_of(again.folder)) is told
+    after = plan.begin(tmp_path, PLAN, [], utc_from(wrong + timedelta(seconds=5)))
+    after.close()
+    assert bool(register_of(after.folder)["behind"]) is told  # it is held against the newest
+
+
 def test_without_a_memory_nothing_is_remembered_and_that_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("STIMPROOF_STATE", "")
     end(begin(tmp_path))

@@ -31,7 +31,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -55,6 +55,8 @@ NEWEST = 100
 """Earlier runs that a run lists in any case; of older ones, those that are not as registered."""
 PATIENCE = 10.0
 """Seconds that a run waits for another one that writes its entry."""
+ADJUSTED = timedelta(minutes=1)
+"""How far back a clock may go without being doubted: calibrations end on a date."""
 _RETRY = 0.02
 _SIGNED = "signed"
 """Key of an entry's body: public key and signature, base64, of whoever made it."""
@@ -170,6 +172,7 @@ class Register:
         with self._locked() as handle:
             records = self._tidy(handle)
             remembered = self._memory.of(records[0].hash) if records else None
+            newest = max((record.utc for record in records), default="")
             runs = _runs(records)
             number = len(runs) + 1
             last = runs[-1] if runs else None
@@ -191,6 +194,7 @@ class Register:
                 "first": first,
                 "remembered": remembered.entries if remembered else 0,
                 "others": len(others),
+                "behind": _behind(entry.utc, newest),
                 "signers": dict(Counter(map(_signer_of, records))),
             },
         )
@@ -546,6 +550,14 @@ def _ended_as(folder: Path, told: Mapping[str, Any]) -> bool:
         found.serial,
         found.firmware,
     )
+
+
+def _behind(utc: str, newest: str) -> float:
+    """Seconds by which the clock was set back; 0 where it may have been adjusted only."""
+    if not newest:
+        return 0.0
+    lead = datetime.fromisoformat(newest) - datetime.fromisoformat(utc)
+    return lead.total_seconds() if lead > ADJUSTED else 0.0
 
 
 def _unsigned(body: Mapping[str, Any]) -> dict[str, Any]:
