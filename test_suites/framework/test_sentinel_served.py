@@ -19,6 +19,8 @@ from chaos.ground import HIL, LIVE, OFF, Ground
 from hil_fixtures.station import LEASE
 from hil_reports.evidence import read_journal, seal, verify
 
+pytestmark = pytest.mark.alone
+
 SCALE = 5
 WITHIN = 0.5
 """Seconds from a cause that is seen at once to a current that is off, on a busy machine."""
