@@ -368,6 +368,17 @@ class JudgementBody(TypedDict):
     record: NotRequired[str]
 
 
+class RemeasuredBody(TypedDict):
+    """Kind `remeasured`: every judgement judged again from its captures, before the seal."""
+
+    judgements: int  # all of them; each is one of the five below
+    identical: int  # measured again, the same to the last digit
+    drifted: int  # measured again, only last digits differ
+    stated: int  # counts, truths and what was never measured: nothing to measure again
+    unshown: list[tuple[int, str]]  # record and why: a PASS by a feature that is not known there
+    unfounded: list[tuple[int, str]]  # record and why: it does not follow from its captures
+
+
 class CheckpointBody(TypedDict):
     """Kind `checkpoint`: the hash of the record before it, signed; both in base64."""
 

@@ -22,6 +22,7 @@ from hil.bodies import (
     MeasuredBody,
     PlanBody,
     RegisterBody,
+    RemeasuredBody,
     RequirementBody,
     RunBody,
     SentinelBody,
@@ -144,6 +145,8 @@ class Conclusion:
     """When somebody stated that nobody is connected, and who; None if nobody did."""
     flights: tuple[Flight, ...] = ()
     """Pre-flights and post-flights, as they came."""
+    remeasured: RemeasuredBody | None = None
+    """What came of measuring every judgement again before the seal; None if that was not done."""
 
     @property
     def serial(self) -> str:
@@ -215,6 +218,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         aborts=tuple(_bodies(records, "abort")),
         register=next(iter(_bodies(records, "register")), None),
         attestation=_attestation(records),
+        remeasured=next(reversed(_bodies(records, "remeasured")), None),
         flights=tuple(
             Flight(record.kind, record.utc, record.body)  # type: ignore[arg-type]  # by its kind
             for record in records
@@ -239,7 +243,7 @@ def _attestation(records: list[Record]) -> tuple[str, AttestationBody] | None:
 def _weighed(records: list[Record], requirements: Mapping[str, Requirement]) -> list[Record]:
     """The records, each judgement with the verdict that it has in its place in this journal."""
     docket = Docket()
-    doubtful, shaken = _doubtful(records), _shaken(records)
+    doubtful, shaken, unfounded = _doubtful(records), _shaken(records), _unfounded(records)
     weighed = []
     for number, record in enumerate(records):
         if record.kind != "judgement":
@@ -251,6 +255,9 @@ def _weighed(records: list[Record], requirements: Mapping[str, Requirement]) -> 
         verdict, reason = _standing(body, planned, docket, doubtful)
         if verdict is Verdict.PASS and number in shaken:
             verdict, reason = Verdict.INCONCLUSIVE, f"recorded as PASS; {shaken[number]}"
+        if verdict is not Verdict.FAIL and record.n in unfounded:
+            said = f"recorded as {body['verdict']}; measured again before sealing"
+            verdict, reason = Verdict.ERROR, f"{said}: {unfounded[record.n]}"
         if verdict.value != body["verdict"]:
             record = replace(record, body={**body, "verdict": verdict.value, "reason": reason})
         weighed.append(record)
@@ -306,6 +313,12 @@ def _set_back(records: Iterable[Record]) -> bool:
     """Whether the run began before an earlier entry of its register was made."""
     bodies: list[RegisterBody] = _bodies(records, "register")
     return any(body.get("behind", 0.0) > 0 for body in bodies)
+
+
+def _unfounded(records: list[Record]) -> dict[int, str]:
+    """Number of each judgement that does not follow from its captures, to what they make it."""
+    bodies: list[RemeasuredBody] = _bodies(records, "remeasured")
+    return {number: why for body in bodies for number, why in body["unfounded"]}
 
 
 def _shaken(records: list[Record]) -> dict[int, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from hil.bodies import JudgementBody, MeasuredBody, RunBody
+from hil.bodies import JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.errors import UsageError
@@ -56,6 +56,7 @@ _NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
 NO_PLOT = {"svg": "", "caption": ""}
 _PLOTS = 60  # a device that fails everywhere still gets a report of readable length
+_UNSHOWN = 20  # printed; how many there are stands with the evidence
 _ROWS = 400  # judgements of one requirement printed in full; the worst come first
 
 
@@ -148,6 +149,7 @@ def view_of(
         "safe_states": _safe_states(conclusion),
         "wiring": wiring_view(conclusion.flights),
         "attestation": attested(conclusion.attestation),
+        "remeasured": _remeasured(conclusion.remeasured),
         "limitations": _limitations(conclusion, plots),
         "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
     }
@@ -434,6 +436,23 @@ def _safe_states(conclusion: Conclusion) -> View:
     }
 
 
+def _remeasured(body: RemeasuredBody | None) -> str:
+    if body is None:
+        return "no judgement was measured again before sealing"
+    again = body["identical"] + body["drifted"]
+    needed = again + len(body["unshown"]) + len(body["unfounded"])
+    parts = [f"{again} of {needed} measured again from their captures before sealing"]
+    if body["drifted"]:
+        parts.append(f"{body['drifted']} differ in last digits")
+    if body["unfounded"]:
+        parts.append(f"{len(body['unfounded'])} do not follow from them and are ERROR")
+    if body["unshown"]:
+        parts.append(f"{len(body['unshown'])} by features that were not known there, as stated")
+    if body["stated"]:
+        parts.append(f"{body['stated']} counts, truths and judgements without a value, as stated")
+    return "; ".join(parts)
+
+
 def _limitations(conclusion: Conclusion, plots: _Plots) -> list[str]:
     run = conclusion.run
     found = [
@@ -451,6 +470,12 @@ def _limitations(conclusion: Conclusion, plots: _Plots) -> list[str]:
         found.append(f"The scope is partial: {clean(run['partial'])}.")
     if not conclusion.complete:
         found.append("The run did not end by itself; what it had not judged has no verdict.")
+    if body := conclusion.remeasured:
+        found += [
+            f"Record {number} is a PASS that was not measured again before sealing: "
+            f"{clean(why, 300)}."
+            for number, why in body["unshown"][:_UNSHOWN]
+        ]
     found += [f"Aborted: {clean(body['cause'], 700)}" for body in conclusion.aborts]
     found += [f"Could not be collected: {clean(e, 700)}" for e in conclusion.collection_errors]
     found += [f"A plot is missing: {problem}" for problem in plots.problems]

@@ -19,11 +19,12 @@ from hil.conclusion import conclude
 from hil.decision import judge
 from hil.exact import Exact
 from hil.journal import Chain
-from hil.verdict import ExitCode
+from hil.verdict import ExitCode, Verdict
 from hil_fixtures import cli, config
 from hil_fixtures.rejudging import printed, replay
-from hil_reports.evidence import DATA, JOURNAL, read_journal
-from hil_reports.evidence.rejudging import planned, unfounded
+from hil_reports.evidence import DATA, JOURNAL, capture_loader, read_journal
+from hil_reports.evidence.rejudging import planned, remeasure, unfounded
+from hil_reports.view import view_of
 
 SUITE = """
 from hil.derivation import derived
@@ -290,6 +291,93 @@ def test_a_pass_that_cannot_be_measured_again_follows_from_nothing(run, tmp_path
     assert code == ExitCode.OTHER_VERDICT
     assert f"identical: {JUDGED - 1} of {JUDGED}" in out
     assert said in out
+
+
+def test_every_judgement_is_measured_again_before_the_seal(run):
+    """By the run itself, as plain pytest judged it; the features of its tests were known there."""
+    records = read_journal(run).records
+    (body,) = [record.body for record in records if record.kind == "remeasured"]
+    assert body == {
+        "judgements": JUDGED,
+        "identical": JUDGED - 1,
+        "drifted": 0,
+        "stated": 1,
+        "unshown": [],
+        "unfounded": [],
+    }
+    kinds = [record.kind for record in records]
+    assert kinds.index("remeasured") > kinds.index("end")
+    assert conclude(records).remeasured == body
+
+
+def unmeasured(run, folder, edit=lambda kind, body: body):
+    """The same run as it was before its judgements were measured again."""
+    made = written_anew(run, folder, edit)
+    path = made / DATA / JOURNAL
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if '"kind":"remeasured"' not in line))
+    return made
+
+
+def utc():
+    return datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_a_value_that_its_captures_do_not_make_is_an_error_from_the_seal_on(run, tmp_path):
+    """Derivation and captures are honest, the value is not: live, nothing contradicts it."""
+    edit = rejudged_with(run, "LIM-ACC", lambda found: replace(found, value=Decimal("0.000999")))
+    forged = unmeasured(run, tmp_path / "forged", edit)
+    assert verdict_of(forged, "LIM-ACC") is Verdict.PASS
+    remeasure(forged, utc)
+    (body,) = [r.body for r in read_journal(forged).records if r.kind == "remeasured"]
+    ((number, why),) = body["unfounded"]
+    assert read_journal(forged).records[number].body["requirement"] == "LIM-ACC"
+    assert verdict_of(forged, "LIM-ACC") is Verdict.ERROR
+    assert verdict_of(forged, "LIM-CEIL") is Verdict.PASS
+    reason = next(
+        row.remark
+        for row in conclude(read_journal(forged).records).requirements
+        if row.requirement["id"] == "LIM-ACC"
+    )
+    assert f"measured again before sealing: {why}" in reason
+    before = (forged / DATA / JOURNAL).read_bytes()
+    remeasure(forged, utc)  # once is enough
+    assert (forged / DATA / JOURNAL).read_bytes() == before
+
+
+def test_a_fail_stays_a_fail_whatever_its_captures_make_it(run, tmp_path):
+    edit = rejudged_with(run, "LIM-CEIL", lambda found: replace(found, value=Decimal(1)))
+    forged = unmeasured(run, tmp_path / "forged", edit)
+    remeasure(forged, utc)
+    assert verdict_of(forged, "LIM-CEIL") is Verdict.FAIL
+
+
+def test_a_feature_that_is_not_known_to_the_sealer_is_named_on_the_report(run, tmp_path):
+    tree = {"feature": "else:where", "given": {}}
+    edit = rejudged_with(run, "LIM-ACC", lambda found: replace(found, derivation=tree))
+    other = unmeasured(run, tmp_path / "other", edit)
+    remeasure(other, utc)
+    found = conclude(read_journal(other).records)
+    view = view_of(found, capture_loader(other, read_journal(other).records))
+    assert f"{JUDGED - 2} of {JUDGED - 1} measured again from their captures" in view["remeasured"]
+    assert "1 by features that were not known there" in view["remeasured"]
+    assert any("else:where is not known here" in entry for entry in view["limitations"])
+
+
+def verdict_of(folder, name):
+    found = conclude(read_journal(folder).records)
+    return next(row.verdict for row in found.requirements if row.requirement["id"] == name)
+
+
+def test_the_report_says_how_many_were_measured_again(run):
+    records = read_journal(run).records
+    view = view_of(conclude(records), capture_loader(run, records))
+    assert view["remeasured"].startswith(
+        f"{JUDGED - 1} of {JUDGED - 1} measured again from their captures before sealing"
+    )
+    untold = [record for record in records if record.kind != "remeasured"]
+    view = view_of(conclude(untold), capture_loader(run, records))
+    assert view["remeasured"] == "no judgement was measured again before sealing"
 
 
 def kept_of(requirements):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
-from hil.bodies import PlanBody, requirement_of
+from hil.bodies import PlanBody, RemeasuredBody, requirement_of
 from hil.derivation import Sources
 from hil.errors import UsageError
 from hil.exact import Exact
 from hil.journal import Record
 from hil.replay import Rejudged, rejudged
 from hil.requirement import Requirement
-from hil_reports.evidence.folder import capture_loader
+from hil_reports.evidence import bag
+from hil_reports.evidence.folder import Evidence, capture_loader, read_journal
 
 _HELD = 16
 """Captures kept in memory: one treatment is judged by several tests, one after the other."""
@@ -67,6 +69,57 @@ def unfounded(folder: Path, records: Iterable[Record]) -> Iterator[tuple[int, st
     for found in rejudge_run(folder, held, planned(held)):
         if found.unshown or (found.differs and found.drift is None):
             yield found.n, f"{found.was.get('requirement', 'a judgement')}: {_why(found)}"
+
+
+def remeasure(folder: Path, utc: Callable[[], datetime]) -> None:
+    """Judge every judgement again and journal what came of it, once and before the seal.
+
+    Nothing is written where nothing was judged, where it was done before, or after the seal.
+
+    Args:
+        folder: the run folder; no other process may write to it.
+        utc: the wall clock, timezone-aware.
+
+    Raises:
+        UsageError: there is no journal, or it was changed.
+        BenchError: the disk refused the record.
+    """
+    if (folder / bag.TAG_MANIFEST).exists():
+        return
+    records = read_journal(folder).records
+    kinds = {record.kind for record in records}
+    if "remeasured" in kinds or not {"plan", "judgement"} <= kinds:
+        return
+    body = remeasured(folder, records)
+    with Evidence.resume(folder, utc) as evidence:
+        evidence.append("remeasured", body)
+
+
+def remeasured(folder: Path, records: Iterable[Record]) -> RemeasuredBody:
+    """Judge every judgement again by the rule of the plan, and sort them by what came of it."""
+    held = list(records)
+    body: RemeasuredBody = {
+        "judgements": 0,
+        "identical": 0,
+        "drifted": 0,
+        "stated": 0,
+        "unshown": [],
+        "unfounded": [],
+    }
+    for found in rejudge_run(folder, held, planned(held)):
+        body["judgements"] += 1
+        differs = found.differs
+        if differs and found.drift is None:
+            body["unfounded"].append((found.n, _why(found)))
+        elif found.unshown:
+            body["unshown"].append((found.n, found.stated))
+        elif differs:
+            body["drifted"] += 1
+        elif found.stated:
+            body["stated"] += 1
+        else:
+            body["identical"] += 1
+    return body
 
 
 def _why(found: Rejudged) -> str:
