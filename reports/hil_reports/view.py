@@ -476,12 +476,30 @@ def _limitations(conclusion: Conclusion, plots: _Plots) -> list[str]:
             f"{clean(why, 300)}."
             for number, why in body["unshown"][:_UNSHOWN]
         ]
+    if unjudged := _unjudged(conclusion):
+        more = f" and {len(unjudged) - _UNSHOWN} more" if len(unjudged) > _UNSHOWN else ""
+        named = ", ".join(clean(name, 60) for name in unjudged[:_UNSHOWN])
+        found.append(f"Recorded, and judged by nothing: {len(unjudged)} records ({named}{more}).")
     found += [f"Aborted: {clean(body['cause'], 700)}" for body in conclusion.aborts]
     found += [f"Could not be collected: {clean(e, 700)}" for e in conclusion.collection_errors]
     found += [f"A plot is missing: {problem}" for problem in plots.problems]
     if plots.left_out:
         found.append(f"{plots.left_out} plots were left out of this report for length.")
     return found
+
+
+def _unjudged(conclusion: Conclusion) -> list[str]:
+    """Records that no judgement cites: what was seen, and left out of all verdicts."""
+    judgements = [body for row in conclusion.requirements for body in row.judgements]
+    named = {body.get("record", "") for body in judgements}
+    cited = {sha256 for body in judgements if body["measured"]
+             for sha256 in body["measured"]["captures"]}  # fmt: skip
+    return [
+        body["record"]
+        for body in conclusion.records
+        if body["record"] not in named
+        and not cited & {capture["sha256"] for capture in body["captures"]}
+    ]
 
 
 def _plotted(rows: Sequence[RequirementRow]) -> set[str]:

@@ -564,6 +564,21 @@ def test_a_killed_run_is_reported_as_one_that_did_not_end(tmp_path):
     assert {r["status"] for r in found.values()} == {"broken"}
 
 
+def test_a_record_that_nothing_was_judged_by_is_a_limitation(tmp_path):
+    """Both polarities are recorded, and only the one that passes is judged: the other is named."""
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    judged, spare = treatment(), treatment(seed=1)
+    run.record("m:test_a", judged)
+    left_out = run.record("m:test_a", spare)
+    run.test("m:test_a", judged=[("LIM-A", current("0.004", judged), None, "")])
+    run.off()
+    folder = run.end()
+    assert write_report(folder).exit_code == 0
+    assert f"Recorded, and judged by nothing: 1 records ({left_out})." in html(folder)
+    assert "judged by nothing: 1 records" in pdf_text(folder)
+
+
 def test_an_unconfirmed_safe_state_overrides_all(tmp_path):
     run = Run(tmp_path / "run", [requirement("LIM-A")])
     run.collect({"m:test_a": ["LIM-A"]})
