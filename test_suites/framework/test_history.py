@@ -1,5 +1,6 @@
 """Records across runs: an index that is never more than the bundles, and what it is asked for."""
 
+import os
 import re
 import shutil
 import sqlite3
@@ -330,6 +331,35 @@ def test_what_stands_in_the_index_alone_is_not_believed(runs):
     done, rows = refreshed(out)
     assert done == (1, 4, 1)
     assert rows[2].verdict == "FAIL"
+
+
+@pytest.mark.parametrize("name", ["data/journal.jsonl", "manifest-sha256.txt"])
+@pytest.mark.parametrize("how", ["in place", "another file"])
+def test_a_change_of_the_same_size_and_time_is_noticed(tmp_path, name, how):
+    folder = ran(tmp_path)
+    refreshed(tmp_path)
+    path = folder / name
+    state, content = path.stat(), path.read_bytes()
+    changed = content.replace(b"a", b"b", 1)
+    if how == "another file":
+        path.rename(tmp_path / "old")
+    path.write_bytes(changed)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    done, (row,) = refreshed(tmp_path)
+    assert done == (1, 0, 0)
+    assert bool(row.damage) or name.startswith("manifest")  # of which one line is read
+
+
+@pytest.mark.parametrize("option", ["--rebuild", "--verify"])
+def test_a_row_that_was_written_by_hand_stands_until_all_is_read_again(hil, runs, option):
+    out, _ = runs
+    refreshed(out)
+    with sqlite3.connect(out / "index.sqlite") as index:
+        index.execute("UPDATE bundle SET verdict = 'PASS'")
+    _, said, _ = hil("history", "--out", str(out), "--verdict", "FAIL")
+    assert "an index proves nothing (--rebuild reads all)" in said
+    _, said, _ = hil("history", "--out", str(out), "--verdict", "FAIL", option)
+    assert runs[1][2].name in said
 
 
 def test_where_nothing_can_be_written_the_index_is_in_memory(runs, monkeypatch):

@@ -1,8 +1,9 @@
 """The index of many runs: a SQLite file beside the run folders, made from them alone.
 
-It is never more than a faster way to read the bundles: a folder whose journal has changed is read
-again, one that is gone is dropped, one that is damaged is listed as damaged, and the whole file can
-be thrown away at any time. Figures that decided are kept as the decimal text of the journal.
+It is a cache, never more than a faster way to read the bundles, and proves nothing: a folder whose
+journal has changed is read again, one that is gone is dropped, one that is damaged is listed as
+damaged, and the whole file can be thrown away at any time. Figures that decided are kept as the
+decimal text of the journal.
 """
 
 from __future__ import annotations
@@ -312,7 +313,11 @@ def _named(path: Path) -> str:
 
 
 def _stamp(folder: Path) -> str:
-    """What changes when a bundle does: head, size and time of its journal, and of its seal."""
+    """What changes when a bundle does: end, size, times and inode of its journal, and of its seal.
+
+    A time of change cannot be set by hand, as one of modification can; a clock that is set back, or
+    whoever writes the index itself, is for `rebuild`.
+    """
     journal = folder / DATA / JOURNAL
     try:
         state = journal.stat()
@@ -322,9 +327,13 @@ def _stamp(folder: Path) -> str:
     except (OSError, UsageError):
         return "no journal"
     seals = [folder / MANIFEST, folder / TAG_MANIFEST]
-    times = [path.stat().st_mtime_ns if path.exists() else 0 for path in seals]
+    states = [state, *(path.stat() for path in seals if path.exists())]
     head = hashlib.sha256(end).hexdigest()
-    return f"{head} {state.st_size} {state.st_mtime_ns} {' '.join(map(str, times))}"
+    return " ".join([head, *(_state(one) for one in states)])
+
+
+def _state(of: os.stat_result) -> str:
+    return f"{of.st_size}/{of.st_mtime_ns}/{of.st_ctime_ns}/{of.st_ino}"
 
 
 def _read(folder: Path, *, sealed: bool) -> Conclusion:
