@@ -6,8 +6,10 @@ import os
 import shutil
 from pathlib import Path
 
+from hil import form
 from hil.conclusion import Conclusion, conclude
 from hil.errors import UsageError
+from hil.journal import Record
 from hil_reports.allure import reconcile
 from hil_reports.evidence import capture_loader, read_journal
 from hil_reports.evidence.keys import Signer
@@ -76,6 +78,16 @@ def remake_report(folder: Path, out: Path | None = None, signer: Signer | None =
 
 def _made(folder: Path, report: Path, signer: Signer | None) -> Conclusion:
     records = read_journal(folder).records
+    try:
+        return _views(folder, report, signer, records)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        form.check(records)  # a body of another form is the reason, and is named
+        raise
+
+
+def _views(
+    folder: Path, report: Path, signer: Signer | None, records: tuple[Record, ...]
+) -> Conclusion:
     conclusion = conclude(records)
     seal = seal_view(folder, records)
     report.mkdir(exist_ok=True)

@@ -221,7 +221,7 @@ class Index:
         sealed = os.path.lexists(path / TAG_MANIFEST)
         try:
             self._enter(name, stamp, _read(path, sealed=sealed), sealed=sealed)
-        except (UsageError, OverflowError, sqlite3.Error) as err:
+        except (UsageError, KeyError, OverflowError, sqlite3.Error) as err:
             self._drop(name)  # what was entered before the first figure that has no place here
             self._sql.execute(
                 "INSERT INTO bundle (folder, stamp, damage, sealed) VALUES (?, ?, ?, ?)",

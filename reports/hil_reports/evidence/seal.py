@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from hil import form
 from hil.conclusion import Conclusion, conclude
 from hil.errors import UsageError
 from hil.journal import Record
@@ -56,7 +57,7 @@ def write_seal(folder: Path, signer: Signer | None = None) -> Seal:
     found = bag.inventory(folder, DATA)
     if found.strange:
         raise UsageError(f"{found.strange[0]} is a link or no file; evidence holds files only")
-    conclusion = concluded(journal.records)
+    conclusion = _concluded(journal.records)
     hashes = bag.digests(folder, found.files)
     tags = {
         bag.INFO: _info(journal, found, conclusion, signer),
@@ -96,6 +97,11 @@ def concluded(records: tuple[Record, ...]) -> Conclusion | None:
     Raises:
         UsageError: a record has not the form of this version.
     """
+    form.check(records)
+    return _concluded(records)
+
+
+def _concluded(records: tuple[Record, ...]) -> Conclusion | None:
     if [record.kind for record in records[:2]] != ["run", "plan"]:
         return None
     return conclude(records)
