@@ -457,3 +457,31 @@ def test_a_signature_is_not_written_into_a_folder(run):
     code, _, said = hil("sign", run, "--name", "Ada", "--meaning", "seen")
     assert code == 10
     assert f"{annex.ANNEX}: is a folder" in said
+
+
+def test_a_verification_says_which_run_it_is_and_what_came_out(run):
+    _, out, _ = hil("verify", run)
+    first, second = out.splitlines()[:2]
+    assert first == f"run {run.name}, number 1 of its register: COMPLETE, attested WARNED"
+    assert "renamed" not in second
+    copied = run.rename(run.with_name("other"))
+    _, out, _ = hil("verify", copied)
+    assert out.splitlines()[:2] == [first, "the folder is called other: it was renamed or copied"]
+
+
+def test_a_home_that_cannot_be_entered_is_one_line(tmp_path, monkeypatch):
+    def shut(path, **_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "stat", shut)
+    with pytest.raises(UsageError, match="cannot be looked into for a key: Permission denied"):
+        keys.find({"XDG_CONFIG_HOME": str(tmp_path)})
+
+
+def test_a_user_whom_the_system_does_not_know_is_one_line(monkeypatch):
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(UsageError, match="set HOME or STIMPROOF_KEY"):
+        keys.find({})

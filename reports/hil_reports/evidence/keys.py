@@ -94,7 +94,11 @@ class Signer:
 def default_path(environment: Mapping[str, str] = os.environ) -> Path:
     """Return where a key lies if STIMPROOF_KEY names no other place."""
     base = environment.get("APPDATA") if os.name == "nt" else environment.get("XDG_CONFIG_HOME")
-    return Path(base or Path.home() / ".config") / "stimproof" / "key.pem"
+    try:
+        home = Path(base) if base else Path.home() / ".config"
+    except RuntimeError as err:  # a user whom the system does not know
+        raise UsageError(f"nobody says where your home is: set HOME or {KEY}") from err
+    return home / "stimproof" / "key.pem"
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Signer | None:
@@ -105,7 +109,16 @@ def find(environment: Mapping[str, str] = os.environ) -> Signer | None:
     """
     if KEY not in environment:
         path = default_path(environment)
-        return load(path, environment.get(PASSPHRASE, "")) if path.exists() else None
+        try:
+            path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as err:
+            raise UsageError(
+                f"{path.parent} cannot be looked into for a key: {err.strerror}. Set {KEY} to your "
+                "key, or to nothing for none"
+            ) from err
+        return load(path, environment.get(PASSPHRASE, ""))
     named = environment[KEY]
     return load(Path(named), environment.get(PASSPHRASE, "")) if named else None
 

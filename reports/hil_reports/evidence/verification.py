@@ -5,10 +5,11 @@ Each file of the evidence is hashed once; what a record says of a file is compar
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from hil.conclusion import ended_by_itself
 from hil.errors import UsageError
@@ -89,6 +90,14 @@ class Verification:
     """What was stated after the seal."""
     stamp: Stamp | None
     """When the seal existed, by an authority; None if there is no good time stamp."""
+    run_id: str
+    """As the first record says it; empty if there is none."""
+    number: int
+    """Of the run in its register, as the first record says it; 0 if there is none."""
+    status: str
+    """COMPLETE, or INCOMPLETE for a run that did not end by itself."""
+    result: str
+    """As attested; empty if nobody attests one."""
 
     @property
     def signer(self) -> str:
@@ -177,6 +186,8 @@ class _Check:
         self.chain: list[str] = []
         self.status = attestation.INCOMPLETE
         self.result = ""
+        self.run_id = ""
+        self.number = 0
         self.annex = Annex()
         self.stamp: Stamp | None = None
 
@@ -206,6 +217,10 @@ class _Check:
             self._head,
             self.annex,
             self.stamp,
+            self.run_id,
+            self.number,
+            self.status,
+            self.result,
         )
 
     @property
@@ -263,6 +278,8 @@ class _Check:
                     self.chain.append(link.hash)
                     if kind in CITING:
                         citing.append(link.record())
+                    if (link.n, kind) == (0, "run"):
+                        self._named(link.record().body)
         except UsageError as err:
             self._problem(JOURNAL_FILE, str(err))
         if not self.chain:
@@ -272,6 +289,14 @@ class _Check:
         self.problems += cited_problems(self.folder, citing, self.hashes)
         signers = checkpoint_signers(citing, self.problems)
         self.signed += [Signed(JOURNAL_FILE, signer) for signer in sorted(signers)]
+
+    def _named(self, body: Mapping[str, Any]) -> None:
+        """Keep which run this is, as far as its first record says so."""
+        if isinstance(run_id := body.get("run_id"), str):
+            self.run_id = run_id
+        match body.get("register"):
+            case {"number": int(number)}:
+                self.number = number
 
     def _bag(self) -> None:
         """Compare the listings with what is there, and bag-info.txt with the journal."""
