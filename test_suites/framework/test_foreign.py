@@ -485,3 +485,13 @@ def test_a_user_whom_the_system_does_not_know_is_one_line(monkeypatch):
     monkeypatch.setattr(Path, "home", nobody)
     with pytest.raises(UsageError, match="set HOME or STIMPROOF_KEY"):
         keys.find({})
+
+
+@pytest.mark.parametrize("name", sorted(bag.DROPPINGS))
+def test_what_a_file_manager_leaves_is_a_remark_beside_the_evidence_and_a_problem_in_it(run, name):
+    (run / name).write_bytes(b"x")
+    found = verify(run)
+    assert found.problems == ()
+    assert found.remarks == (f"{name}: left by a file manager; it is no evidence",)
+    (run / "data" / name).write_bytes(b"x")
+    assert [p.file for p in verify(run).problems] == [f"data/{name}", bag.INFO]

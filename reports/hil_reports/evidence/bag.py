@@ -19,6 +19,8 @@ TAG_MANIFEST = "tagmanifest-sha256.txt"
 TAGS = (INFO, DECLARATION, MANIFEST)
 """Files that the tag manifest lists, in its order."""
 DECLARED = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+DROPPINGS = frozenset({".DS_Store", "Thumbs.db", "desktop.ini"})
+"""What file managers leave in a folder that somebody looked into."""
 _THREADS = 2
 _DEEP = 16
 """Folders within each other that are looked into; ours are three."""

@@ -98,6 +98,8 @@ class Verification:
     """COMPLETE, or INCOMPLETE for a run that did not end by itself."""
     result: str
     """As attested; empty if nobody attests one."""
+    remarks: tuple[str, ...]
+    """What lies beside the evidence and proves and harms nothing."""
 
     @property
     def signer(self) -> str:
@@ -187,6 +189,7 @@ class _Check:
         self.status = attestation.INCOMPLETE
         self.result = ""
         self.run_id = ""
+        self.remarks: list[str] = []
         self.number = 0
         self.annex = Annex()
         self.stamp: Stamp | None = None
@@ -221,6 +224,7 @@ class _Check:
             self.number,
             self.status,
             self.result,
+            tuple(self.remarks),
         )
 
     @property
@@ -255,6 +259,8 @@ class _Check:
         for name, size in found.files.items():
             if name in _BESIDE or name.startswith(_EVIDENCE):
                 self.sizes[name] = size
+            elif name in bag.DROPPINGS:
+                self.remarks.append(f"{name}: left by a file manager; it is no evidence")
             elif not _is_view(name):
                 self._problem(name, "is no part of a run folder")
         for name in sorted(_BESIDE):
