@@ -649,7 +649,7 @@ def test_an_instrument_that_nobody_identified(run):
     left = run(GOOD + OTHER)
     entries = [entry for entry in journal_of(left) if entry[0] != "instrument"]
     assert_not_green(rewritten(left, entries))
-    assert left.verdict() is Verdict.INCONCLUSIVE
+    assert left.verdict() is Verdict.ERROR
 
 
 def moved(entries, kind, behind):
