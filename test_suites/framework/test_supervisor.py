@@ -14,6 +14,7 @@ from hil.errors import UsageError
 from hil.verdict import ExitCode
 from hil_fixtures import config, plan
 from hil_fixtures.plan import Options
+from hil_fixtures.software import software
 from hil_fixtures.supervisor import command
 from hil_reports.evidence import read_journal, verify
 
@@ -325,10 +326,19 @@ def test_what_is_judged_is_what_was_planned():
         "device": {"text": made.profile.text},
         "bench": {"text": made.bench.text},
         "firmware": None,
+        "software": software(),
+        "catalogues": [{"text": text} for _, text in made.catalogues],
         "requirements": json.loads(json.dumps(requirements)),
     }
     plan.compare(made, planned)
-    for change in ({"device": {"text": "other"}}, {"bench": {"text": ""}}, {"requirements": []}):
+    changes = (
+        {"device": {"text": "other"}},
+        {"bench": {"text": ""}},
+        {"software": {}},
+        {"catalogues": []},
+        {"requirements": []},
+    )
+    for change in changes:
         with pytest.raises(UsageError, match="not as planned"):
             plan.compare(made, {**planned, **change})
 
