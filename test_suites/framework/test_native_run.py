@@ -14,12 +14,14 @@ from pathlib import Path
 import pytest
 
 from hil.bench import FirmwareEntry
+from hil.bodies import EntryBody
 from hil.conclusion import Conclusion, conclude
 from hil.errors import ConfigurationError, UsageError
 from hil.units import A, V
 from hil.verdict import Verdict
 from hil_fixtures import config, plan, service
 from hil_fixtures.plan import Options
+from hil_fixtures.software import software
 from hil_fixtures.station import open_station
 from hil_reports.evidence import read_journal
 
@@ -123,6 +125,8 @@ def test_a_build_that_changes_after_it_was_planned_is_refused(
         "device": {"text": made.profile.text},
         "bench": {"text": made.bench.text},
         "firmware": {"name": "ionto.so", "sha256": "0" * 64},
+        "software": software(),
+        "catalogues": [{"text": text} for _, text in made.catalogues],
         "requirements": [],
     }
     with pytest.raises(UsageError, match="firmware, requirements: not as planned"):
@@ -159,7 +163,9 @@ def served(tmp_path: Path, firmware: FirmwareEntry | None, place: str = "127.0.0
 def test_a_served_bench_declares_its_build_and_the_run_repeats_it(tmp_path: Path) -> None:
     entry = FirmwareEntry("ionto.so", "a" * 64)
     made = plan.make(Options(bench=served(tmp_path, entry)))
-    reason = plan._run_body(made, "run", [])["provenance_reason"]  # noqa: SLF001  # pure
+    entry_body: EntryBody = {"number": 1, "entry": "0" * 64, "previous": None}
+    run = plan._run_body(made, "run", [], entry_body)  # noqa: SLF001  # pure
+    reason = run["provenance_reason"]
     assert made.firmware == entry
     assert f"ionto.so (SHA-256 {'a' * 64}), as the bench file says, which this run" in reason
     assert plan.make(Options(bench=served(tmp_path, None))).firmware is None

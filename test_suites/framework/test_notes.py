@@ -165,6 +165,8 @@ def test_a_reading_is_what_the_instrument_answered(rig):
         "current with the cut-off open",
         "fault code at the end",
         "charge that the device claims",
+        "supply voltage after it was switched on",
+        "supply voltage switched off",
     }
     for body in readings:
         lines = rig.heard(body["transcript"])
@@ -172,7 +174,8 @@ def test_a_reading_is_what_the_instrument_answered(rig):
         replies = [text for role, way, text in lines if (role, way) == (body["role"], "read")]
         assert body["serial"] == getattr(rig.station, body["role"]).serial
         if body["unit"] in {"V", "A"}:
-            asked = [text for role, way, text in lines if role == body["role"]].index("READ?")
+            command = ":MEAS:VOLT? CH1" if body["role"] == "supply" else "READ?"
+            asked = [text for role, way, text in lines if role == body["role"]].index(command)
             answer = [text for role, way, text in lines if role == body["role"]][asked + 1]
             assert float(answer) == float(body["value"])
         elif body["unit"] == "C":  # the device answers in mA min
