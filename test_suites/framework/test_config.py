@@ -850,3 +850,11 @@ def test_the_makers_requirements_are_read_beside_the_device_file(tmp_path):
     assert setup.profile.requirements == ("lid.toml",)
     assert [entry.id for entry in setup.requirements][-1] == "MY-17"
     assert dict(catalogues(setup.profile, path))[str(tmp_path / "lid.toml")] == ENTRY
+
+
+def test_a_wrong_table_that_may_be_left_out_is_told_key_by_key():
+    whole = starter("bench")
+    line = next(each for each in whole.splitlines() if each.startswith("source = {"))
+    said = refusal(lambda: reader(read_bench)(whole.replace(line, "source = { x = 1 }")))
+    assert "wiring.source.series: missing; resistance that limits its current" in said
+    assert "wiring.source.x" in said
