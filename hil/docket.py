@@ -29,6 +29,7 @@ class Docket:
         self._captures: dict[str, frozenset[str]] = {}
         self._fresh: set[str] = set()
         self._touched = False
+        self._short = False
         self._instruments: set[str] = set()
 
     def note(self, kind: str, body: Mapping[str, Any]) -> None:
@@ -41,7 +42,7 @@ class Docket:
         if kind == "test_begin":
             self._test = body["test"]
             self._fresh.clear()
-            self._touched = False
+            self._touched = self._short = False
             self.judgements = 0
         elif kind == "test_end":
             self._test = ""
@@ -56,8 +57,14 @@ class Docket:
             self._freshen(body, self._captures.get(body["record"], frozenset()))
         elif kind == "reading":
             self._touched = self._touched or bool(self._test)
+        elif kind == "budget":
+            self._short = self._short or (body["short"] and body["test"] == self._test)
         elif kind == "instrument":
             self._instruments.add(body["serial"])
+
+    def fell_short(self, test: str) -> bool:
+        """Whether a test runs whose hazard budget was spent before it had shown enough."""
+        return self._short and test == self._test
 
     def _freshen(self, body: Mapping[str, Any], held: frozenset[str]) -> None:
         if body["test"] == self._test:

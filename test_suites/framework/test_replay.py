@@ -203,14 +203,29 @@ def test_what_was_refused_is_refused_again():
         assert same(rejudge(was, req, sources(taken))[0], was)
 
 
-def test_a_pass_on_nothing_is_no_judgement():
-    (found,) = again([("judgement", body("0.003") | {"measured": None, "verdict": "PASS"})])
-    assert found.trouble == "PASS without a measurement"
+@pytest.mark.parametrize("verdict", ["PASS", "INCONCLUSIVE"])
+def test_a_verdict_on_nothing_is_no_judgement(verdict):
+    (found,) = again([("judgement", body("0.003") | {"measured": None, "verdict": verdict})])
+    assert found.trouble == f"{verdict} without a measurement"
     assert found.differs
 
 
-# INCONCLUSIVE too: a property that spent its budget on too few examples has no measurement.
-@pytest.mark.parametrize("verdict", ["FAIL", "ERROR", "NOT_EVALUATED", "INCONCLUSIVE"])
+@pytest.mark.parametrize(
+    ("budget", "verdict", "trouble"),
+    [
+        ({"test": "m:t", "short": True}, "INCONCLUSIVE", ""),
+        ({"test": "m:t", "short": True}, "PASS", "PASS without a measurement"),
+        ({"test": "m:t", "short": False}, "INCONCLUSIVE", "INCONCLUSIVE without a measurement"),
+        ({"test": "m:u", "short": True}, "INCONCLUSIVE", "INCONCLUSIVE without a measurement"),
+    ],
+)
+def test_too_few_examples_are_inconclusive_on_nothing(budget, verdict, trouble):
+    on_nothing = body("0.003") | {"measured": None, "verdict": verdict}
+    (found,) = again([("budget", budget | {"reason": "spent"}), ("judgement", on_nothing)])
+    assert found.trouble == trouble
+
+
+@pytest.mark.parametrize("verdict", ["FAIL", "ERROR", "NOT_EVALUATED"])
 def test_what_was_not_measured_stays_as_it_is(verdict):
     (found,) = again([("judgement", body("0.003") | {"measured": None, "verdict": verdict})])
     assert not found.differs
