@@ -109,6 +109,9 @@ def measured(place: Path) -> Life:
     runner = runner_of(process)
     begin = time.monotonic()
     while Path(f"/proc/{runner}").exists():
+        if time.monotonic() - begin > PATIENCE:
+            process.kill()
+            raise RuntimeError(f"the undisturbed run did not end within {PATIENCE} s")
         time.sleep(0.02)
     seconds = time.monotonic() - begin
     said, _ = process.communicate(timeout=PATIENCE)
