@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from hil.errors import ConnectionLost, UsageError
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.scpi.exchange import Exchange
 from hil_instruments.simulated.servers.control import LONGEST_LINE, Control
 from hil_instruments.simulated.servers.control_client import ControlClient
+from hil_instruments.simulated.servers.extremes import Extremes
 from hil_instruments.simulated.servers.pace import Pace
 from hil_instruments.simulated.servers.served import BenchServer, Protocol
 
@@ -28,6 +30,7 @@ ORDERS = (
     "supply",
     "faults",
     "link",
+    "power",
     "scale",
     "reset",
     "failures",
@@ -43,7 +46,7 @@ def bench() -> SimulatedBench:
 def control(bench: SimulatedBench) -> Control:
     pace = Pace(bench, time.monotonic, 1.0)
     pace.begin()
-    return Control(bench, pace, list)
+    return Control(bench, pace, Extremes(bench), list)
 
 
 def ask(control: Control, **request: object) -> dict[str, object]:
@@ -116,6 +119,67 @@ def test_a_link_gets_faults_of_its_own(control: Control, bench: SimulatedBench) 
     assert truth(control, "links", "load") == []
 
 
+def test_an_instrument_without_mains_is_mute_and_comes_back(bench: SimulatedBench) -> None:
+    control = Control(bench, Pace(bench, time.monotonic, 1.0), Extremes(bench), list)
+    meter = Exchange(bench.instruments["ammeter"], stream=True)
+    meter.write(b"*IDN?\n")
+    assert meter.read()[0]
+    result(control, do="power", role="ammeter", on=False)
+    assert truth(control, "dark") == ["stimulator", "ammeter"]
+    later = Exchange(bench.instruments["ammeter"], stream=True)
+    for each in (meter, later):
+        each.write(b"*IDN?\n")
+        bench.clock.sleep(1)
+        assert not each.waits
+    result(control, do="power", role="ammeter", on=True)
+    meter.write(b"*IDN?\n")
+    assert b"34465A" in meter.read()[0]
+    assert ask(control, do="power", role="stimulator", on=False)["ok"] is False
+
+
+def test_a_cut_off_without_mains_opens_and_a_supply_feeds_no_longer() -> None:
+    bench = SimulatedBench(PROFILE, BENCH)
+    control = Control(bench, Pace(bench, time.monotonic, 1.0), Extremes(bench), list)
+    cutoff, supply, load = (
+        Exchange(bench.instruments[role], stream=True) for role in ("cutoff", "supply", "load")
+    )
+    supply.write(b":APPL CH1,9,1;:OUTP CH1,ON\n")
+    cutoff.write(b"REL:CLOS 1\n")
+    load.write(b"ROUT:CLOS (@104)\n")
+    bench.clock.sleep(0.5)
+    assert (truth(control, "relays", "cutoff"), truth(control, "powered")) == (True, True)
+    for role in ("cutoff", "supply", "load"):
+        result(control, do="power", role=role, on=False)
+        cutoff.write(b"REL:CLOS 2\n")
+        bench.clock.sleep(0.05)
+    assert (truth(control, "relays", "cutoff"), truth(control, "powered")) == (False, False)
+    assert truth(control, "load") == "2k", "the load's relays latch"
+
+
+def test_the_largest_current_and_all_charge_are_remembered_until_a_reset() -> None:
+    bench = SimulatedBench(PROFILE, BENCH)
+    control = Control(bench, Pace(bench, time.monotonic, 1.0), Extremes(bench), list)
+    asked = {role: Exchange(each, stream=True) for role, each in bench.instruments.items()}
+    asked["supply"].write(b":APPL CH1,9,1;:OUTP CH1,ON\n")
+    asked["cutoff"].write(b"REL:CLOS 1\n")
+    asked["load"].write(b"ROUT:CLOS (@104)\n")
+    bench.clock.sleep(0.5)
+    asked["stimulator"].write(b"CURR 3 MA;RAMP 20;DOSE 10;:TREAT:STAR\n")
+    for second in range(100):  # the circuit remembers 60
+        asked["cutoff"].write(b"REL:REN 10\n")
+        bench.clock.sleep(1)
+        if second == 50:
+            asked["stimulator"].write(b"TREAT:ABOR\n")
+    charge = truth(control, "charge")
+    assert isinstance(charge, float)
+    assert charge > 0.1
+    assert truth(control, "nodes", "current") == pytest.approx(0, abs=1e-6)
+    assert truth(control, "most", "current") == pytest.approx(3e-3, rel=0.02)
+    assert truth(control, "most", "charge") == pytest.approx(charge, rel=0.01)
+    result(control, do="reset", seed=1)
+    assert truth(control, "most", "current") == pytest.approx(0, abs=1e-9)
+
+
 def test_the_scale_is_set_and_time_does_not_jump(control: Control, bench: SimulatedBench) -> None:
     before = bench.clock.now()
     result(control, do="scale", scale=50)
@@ -172,6 +236,9 @@ BAD = {
         "first = 1.5",
     ),
     "a link fault that is no object": ({"do": "link", "role": "load", "set": [1]}, "an object"),
+    "power for nobody": ({"do": "power", "role": "x", "on": True}, "ammeter"),
+    "power that is no truth": ({"do": "power", "role": "load", "on": 1}, "true, false"),
+    "power for the device": ({"do": "power", "role": "stimulator", "on": False}, "supply"),
     "no pace": ({"do": "scale", "scale": 0}, "above 0"),
     "too fast a pace": ({"do": "scale", "scale": 1e4}, "1000"),
     "half a seed": ({"do": "reset", "seed": 1.5}, "a whole number"),
@@ -208,7 +275,9 @@ JSON = st.recursive(
 @given(
     order=st.sampled_from([*ORDERS, "x"]) | JSON,
     arguments=st.dictionaries(
-        st.sampled_from(["name", "closed", "share", "volts", "set", "role", "scale", "seed", "id"]),
+        st.sampled_from(
+            ["name", "closed", "share", "volts", "set", "role", "on", "scale", "seed", "id"]
+        ),
         JSON,
         max_size=3,
     ),

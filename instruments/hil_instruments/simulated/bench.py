@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 from hil.bench import BenchDescription
@@ -90,6 +90,8 @@ class SimulatedBench:
         """Role to front end; replaced by `reset`."""
         self.generation = 0
         """Counts resets; what was under way before one is void."""
+        self.before_trim: Callable[[], None] = lambda: None
+        """Called before the circuit forgets: the last chance to look at all that has passed."""
         self._power_on(seed)
 
     def _power_on(self, seed: int) -> None:
@@ -175,6 +177,7 @@ class SimulatedBench:
         Between two messages only: an instrument that is asked what it needs digests what it has
         sampled, and must not be doing so already.
         """
+        self.before_trim()
         now = self._clock.time
         self._clock.chore_at = now + TRIM_EVERY
         needed = min((each.needed_from() for each in self.instruments.values()), default=now)

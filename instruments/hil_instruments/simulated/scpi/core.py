@@ -39,6 +39,10 @@ class Listener(Protocol):
         """Lose what was written and not obeyed, asked and not read."""
         ...
 
+    def darken(self) -> None:
+        """Ask from now on whether the instrument has power, before each message."""
+        ...
+
 
 class Core:
     """Obeys messages by the commands of its class; keeps errors, status and completion."""
@@ -73,6 +77,7 @@ class Core:
         self.__singles: dict[bytes, Call] = {}
         """Messages of one unit: nearly all, and the ones that are repeated."""
         self.__opc_timer: Timer | None = None
+        self._has_mains = True
         self._restart_status()
 
     def _restart_status(self) -> None:
@@ -124,7 +129,11 @@ class Core:
 
     def powered(self) -> bool:
         """Whether it hears and answers at all."""
-        return True
+        return self._has_mains
+
+    def lose_power(self) -> None:
+        """Lose the mains: settings are lost, outputs go off; a relay goes where its kind goes."""
+        self.preset()
 
     def refresh(self) -> None:
         """Bring the condition registers up to the clock's time, before they are read."""
@@ -272,6 +281,19 @@ class Core:
             or self.service_mask != 0
             or any(listener.holds for listener in self.__listeners)
         )
+
+    def set_mains(self, on: bool) -> None:
+        """Give it mains, or take them away: without it hears nothing, and answers nothing."""
+        if on == self._has_mains:
+            return
+        self._has_mains = on
+        if on:
+            self.power_on()
+            return
+        self.lose_power()
+        for listener in tuple(self.__listeners):
+            listener.forget()
+            listener.darken()
 
     def power_on(self) -> None:
         """Come up as after a power failure: queues and registers empty, power-on bit set."""

@@ -61,7 +61,7 @@ class Exchange:
         self._proceeding = False
         self._reasons = 0
         self._requesting = False
-        self._mutes = type(instrument).powered is not Core.powered
+        self._mutes = type(instrument).powered is not Core.powered or not instrument.powered()
         self._deafens = self._mutes and type(instrument).receive is Core.receive
         """Whether it is up to the exchange that an instrument without power hears nothing."""
         instrument.attach(self)
@@ -141,6 +141,10 @@ class Exchange:
         self._pending = None
         self._drop_output()
         self._plan(math.inf)
+
+    def darken(self) -> None:
+        """Ask from now on whether the instrument has power, before each message."""
+        self._mutes = self._deafens = True
 
     def close(self) -> None:
         """Say that the client is gone."""

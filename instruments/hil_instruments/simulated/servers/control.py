@@ -18,8 +18,10 @@ from dataclasses import dataclass
 
 from hil.errors import HilError, UsageError
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.dialects.stimulator import HostLink
 from hil_instruments.simulated.faults.link import LinkFault
 from hil_instruments.simulated.servers.connection import Connection
+from hil_instruments.simulated.servers.extremes import Extremes
 from hil_instruments.simulated.servers.pace import FASTEST, Pace
 from hil_instruments.simulated.servers.truth import Plain, ground_truth, plain
 
@@ -47,23 +49,31 @@ class Control:
     """What may be done to a served bench, and how it is asked for; the caller holds the lock."""
 
     def __init__(
-        self, bench: SimulatedBench, pace: Pace, failures: Callable[[], list[str]]
+        self,
+        bench: SimulatedBench,
+        pace: Pace,
+        extremes: Extremes,
+        failures: Callable[[], list[str]],
     ) -> None:
         """Prepare.
 
         Args:
             bench: the served bench.
             pace: moves its clock.
+            extremes: of its current.
             failures: what went wrong inside the server.
         """
         self._bench, self._pace, self._failures = bench, pace, failures
+        self._extremes = extremes
         self.defects: deque[str] = deque(maxlen=20)
         """What should not have happened, with its traceback."""
         loads = ", ".join(bench.description.loads)
         roles = ", ".join(bench.instruments)
         self.orders: Mapping[str, Order] = {
             "help": Order({}, self._help, "lists what there is to do"),
-            "truth": Order({}, self._truth, "reads circuit, firmware, relays, faults, time"),
+            "truth": Order(
+                {}, self._truth, "reads circuit, extremes, firmware, relays, faults, time"
+            ),
             "load": Order({"name": f"{loads}, or null for open"}, self._load, "connects a load"),
             "contact": Order(
                 {"closed": "true or false", "share?": "above 0, up to 1"},
@@ -84,6 +94,11 @@ class Control:
                 {"role": roles, "set": "list of link faults as {kind, first, every, ...}"},
                 self._link,
                 "replaces the faults of the link to an instrument",
+            ),
+            "power": Order(
+                {"role": roles, "on": "true or false"},
+                self._power,
+                "takes the mains from an instrument, or gives them back",
             ),
             "scale": Order(
                 {"scale": f"above 0, up to {FASTEST:g}"},
@@ -131,7 +146,9 @@ class Control:
         }
 
     def _truth(self, _: Mapping[str, object]) -> Plain:
-        return {**ground_truth(self._bench), "scale": self._pace.scale}
+        self._extremes.look()
+        most = {"current": self._extremes.current, "charge": self._extremes.charge}
+        return {**ground_truth(self._bench), "most": plain(most), "scale": self._pace.scale}
 
     def _load(self, request: Mapping[str, object]) -> Plain:
         name, loads = request["name"], self._bench.description.loads
@@ -167,6 +184,17 @@ class Control:
         if not isinstance(role, str) or role not in links:
             raise UsageError(f"role = {role!r}; allowed: {', '.join(links)}")
         links[role].set([_link_fault(each) for each in _list(request, "set")])
+        return None
+
+    def _power(self, request: Mapping[str, object]) -> Plain:
+        role, on, instruments = request["role"], request["on"], self._bench.instruments
+        if not isinstance(role, str) or role not in instruments:
+            raise UsageError(f"role = {role!r}; allowed: {', '.join(instruments)}")
+        if not isinstance(on, bool):
+            raise UsageError(f"on = {on!r}; allowed: true, false")
+        if isinstance(instruments[role], HostLink):
+            raise UsageError("the device under test has no mains; its power is that of `supply`")
+        instruments[role].set_mains(on)
         return None
 
     def _scale(self, request: Mapping[str, object]) -> Plain:

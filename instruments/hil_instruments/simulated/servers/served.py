@@ -10,6 +10,7 @@ from enum import Enum
 from hil.errors import BenchError, HilError, UsageError
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.servers import control, hislip, sockets, vxi11
+from hil_instruments.simulated.servers.extremes import Extremes
 from hil_instruments.simulated.servers.pace import Pace
 from hil_instruments.simulated.servers.reactor import HOST, TICK, Reactor
 from hil_instruments.simulated.servers.seat import Seat
@@ -72,6 +73,8 @@ class BenchServer:
             raise UsageError(f"ports: no role {', '.join(sorted(unknown))}; the bench has {known}")
         self.bench = bench
         self.pace = Pace(bench, wall, scale)
+        self.extremes = Extremes(bench)
+        """Largest current and charge since the last reset."""
         self.seats: dict[str, Seat] = {}
         """Role to instrument, while it is served."""
         self.resources: dict[Protocol, dict[str, str]] = {}
@@ -124,7 +127,7 @@ class BenchServer:
                     role: protocol.resource(self._listen(reactor, protocol, seat))
                     for role, seat in self.seats.items()
                 }
-            orders = control.Control(self.bench, self.pace, lambda: self.failures)
+            orders = control.Control(self.bench, self.pace, self.extremes, lambda: self.failures)
             self.control_port = reactor.listen(
                 self._control, control.CLIENTS, lambda each: control.ControlSpeaker(orders, each)
             )
@@ -172,6 +175,7 @@ class BenchServer:
         """Bring on the physics, in small steps rather than in one large one; look for requests."""
         self._next_look = self._wall() + TICK
         _ = self.bench.device
+        self.extremes.keep_up()
         for seat in self.seats.values():
             if seat.watched:
                 seat.look()

@@ -61,6 +61,7 @@ def ground_truth(bench: SimulatedBench) -> dict[str, Plain]:
         },
         "firmware": _firmware(bench.device),
         "faults": [str(each) for each in bench.faults],
+        "dark": [role for role, each in bench.instruments.items() if not each.powered()],
         "links": {
             role: [fault.kind for fault in link.faults] for role, link in bench.links.items()
         },
