@@ -6,8 +6,9 @@ its raw-socket sessions this module therefore reads and writes the socket itself
 resource goes through the VISA calls. Whatever carries it, a `Session` has one lock and finite
 timeouts, and is poisoned by every exchange that did not end cleanly.
 
-Tried: SOCKET of pyvisa-py both ways, its HiSLIP and VXI-11 against the served bench, and the
-in-process simulated bench. Not tried: serial lines, USB, GPIB, other VISA libraries.
+Tried: SOCKET of pyvisa-py both ways, its HiSLIP and VXI-11 against the served bench, its serial
+session on a pseudo-terminal, and the in-process simulated bench. Not tried: a serial line of
+hardware, USB, GPIB, other VISA libraries.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pyvisa
 from pyvisa import constants
-from pyvisa.resources import MessageBasedResource
+from pyvisa.resources import MessageBasedResource, SerialInstrument
 
 from hil.bench import InstrumentEntry
 from hil.errors import (
@@ -41,6 +42,7 @@ from hil.errors import (
 from hil.roles import Clock
 from hil_instruments import encoding
 from hil_instruments.encoding import Identity
+from hil_instruments.manner import SCPI, Manner, SerialLine
 
 __all__ = [
     "Identity",
@@ -66,6 +68,8 @@ STOP_PATIENCE = 0.05
 """Seconds for which the stop lane waits for a session that is in use, before it opens its own."""
 QUIET = 0.05
 """Seconds without a byte after which `discard` takes a line for quiet."""
+SERIAL_QUIET = 0.5
+"""The same in seconds after a serial line was opened anew: a late reply still comes over it."""
 LONGEST_LINE = 2**20
 """A line that is longer than this never ends."""
 CHUNK = 2**16
@@ -115,9 +119,10 @@ class _Line(Protocol):
 class _SocketLine:
     """A raw socket that pyvisa-py opened, read and written here."""
 
-    def __init__(self, resource: MessageBasedResource, raw: socket.socket) -> None:
+    def __init__(self, resource: MessageBasedResource, raw: socket.socket, end: bytes) -> None:
         self._resource = resource
         self._socket = raw
+        self._end = end
         self._buffer = bytearray()
         self._timeout = -1.0
         raw.setsockopt(*_NO_DELAY)
@@ -139,12 +144,12 @@ class _SocketLine:
         if not self._buffer:
             self._fill(timeout)
         searched = 0
-        while (end := self._buffer.find(b"\n", searched)) < 0:
-            searched = len(self._buffer)
+        while (end := self._buffer.find(self._end, searched)) < 0:
+            searched = max(len(self._buffer) - len(self._end) + 1, 0)
             if searched > LONGEST_LINE:
                 raise InstrumentError(f"{searched} bytes came without a line end")
             self._fill(deadline - time.monotonic())
-        return self._take(end + 1)
+        return self._take(end + len(self._end))
 
     def receive_block(self, timeout: float) -> bytes:
         deadline = time.monotonic() + timeout
@@ -209,22 +214,24 @@ class _VisaLine:
     """Any resource through the VISA calls.
 
     Where the protocol marks the end of a message (USB, GPIB, HiSLIP, VXI-11, in-process), one read
-    is one message. On a byte stream (serial; SOCKET of another library) text ends at a line feed,
-    and a block is read by its length, with the termination character switched off.
+    is one message. On a byte stream (serial; SOCKET of another library) text ends at the last
+    character of a reply's end, and a block is read by its length, with that character switched off.
     """
 
-    def __init__(self, resource: MessageBasedResource) -> None:
+    def __init__(self, resource: MessageBasedResource, end: bytes) -> None:
         self._resource = resource
+        self._end = end[-1:].decode("latin-1")
         self._visalib = resource.visalib
         self._session = resource.session
         self._timeout = -1.0
         kind = resource.interface_type
-        self.stream = kind == constants.InterfaceType.asrl or resource.resource_class == "SOCKET"
+        self.serial = kind == constants.InterfaceType.asrl
+        self.stream = self.serial or resource.resource_class == "SOCKET"
         self._ignored = resource.ignore_warning(
             _MORE, constants.StatusCode.success_device_not_present
         )
         self._ignored.__enter__()
-        resource.read_termination = "\n" if self.stream else None
+        resource.read_termination = self._end if self.stream else None
         if resource.resource_class == "SOCKET":
             with contextlib.suppress(Exception):  # not every library lets it be set
                 resource.set_visa_attribute(constants.ResourceAttribute.tcpip_nodelay, True)
@@ -259,22 +266,35 @@ class _VisaLine:
             length = encoding.block_length(self._exactly(digits, timeout))
             payload = self._exactly(length, timeout)
         finally:
-            self._resource.read_termination = "\n"
+            self._resource.read_termination = self._end
         rest = self.receive_line(timeout)
         if rest.strip(b"\r\n"):
             raise InstrumentError(f"a block of {length} bytes is followed by {rest[:20]!r}")
         return payload
 
     def unexpected(self) -> bytes:
-        return b""
+        if not self.serial:
+            return b""
+        try:
+            waiting = self._resource.get_visa_attribute(
+                constants.ResourceAttribute.asrl_avalaible_number
+            )
+        except Exception as err:
+            raise _translated(err) from err
+        return self._exactly(waiting, QUIET) if waiting else b""
 
     def discard(self) -> None:
         if self.stream:
-            with contextlib.suppress(_Timeout):
-                while True:
-                    self.receive_line(QUIET)
+            self.quieten(QUIET)
         while self._message_available():  # a read without a reply would be an error of ours: -420
             self.receive_line(QUIET)
+
+    def quieten(self, seconds: float) -> None:
+        """Throw away what comes until nothing has come for so long."""
+        self._set_timeout(seconds)
+        with contextlib.suppress(_Timeout):
+            while True:
+                self._exactly(1, seconds)
 
     def clear(self) -> None:
         try:
@@ -327,18 +347,32 @@ class _Address:
 
     manager: pyvisa.ResourceManager
     resource: str
+    manner: Manner
 
     def open(self) -> _SocketLine | _VisaLine:
+        end = self.manner.reply_end.encode("latin-1")
         resource = self.manager.open_resource(self.resource, open_timeout=int(OPENING * 1000))
         if not isinstance(resource, MessageBasedResource):
             resource.close()
             raise ConfigurationError(f"{self.resource} is no message-based VISA resource")
         raw = _raw_socket(resource)
         try:
-            return _VisaLine(resource) if raw is None else _SocketLine(resource, raw)
+            if isinstance(resource, SerialInstrument):
+                _set_serial(resource, self.manner.serial)
+            return _VisaLine(resource, end) if raw is None else _SocketLine(resource, raw, end)
         except BaseException:
             resource.close()
             raise
+
+
+def _set_serial(resource: SerialInstrument, line: SerialLine) -> None:
+    stops = {1: "one", 1.5: "one_and_a_half", 2: "two"}
+    flows = {"none": "none", "xon/xoff": "xon_xoff", "rts/cts": "rts_cts"}
+    resource.baud_rate = line.baud
+    resource.data_bits = line.data_bits
+    resource.parity = constants.Parity[line.parity]
+    resource.stop_bits = constants.StopBits[stops[line.stop_bits]]
+    resource.flow_control = constants.ControlFlow[flows[line.flow]]
 
 
 def _raw_socket(resource: MessageBasedResource) -> socket.socket | None:
@@ -369,6 +403,7 @@ class Session:
         if not 0 < timeout < 3600:
             raise UsageError(f"timeout = {timeout} s; a session takes 0 < timeout < 3600 s")
         self._address = address
+        self._manner = address.manner
         self._clock = clock
         self._transcript = transcript
         self._timeout = timeout
@@ -381,6 +416,10 @@ class Session:
         self.recoveries = 0
         """How often it was opened anew or cleared."""
         self._half_sent = False  # then a stop on the same line would only complete a wrong message
+        self._owed: list[str] = []
+        """Stops whose echo or answer has not been read."""
+        self._late: list[str] = []
+        """Answers to stops that nobody has taken."""
         self._line: _SocketLine | _VisaLine = address.open()
 
     @property
@@ -395,7 +434,7 @@ class Session:
 
     @property
     def identity(self) -> Identity:
-        """What *IDN? answered first; asks it now if nobody has."""
+        """What it said first of who it is; asks now if nobody has."""
         return self._identity if self._identity is not None else self.identify()
 
     @property
@@ -404,7 +443,7 @@ class Session:
         return self._fault is not None
 
     def write(self, text: str, *, timeout: float | None = None) -> None:
-        """Send one message; a line feed is added.
+        """Send one message; the end that its manner has is added.
 
         Raises:
             ReplyTimeout, ConnectionLost, SessionPoisoned: see the class.
@@ -444,12 +483,26 @@ class Session:
                 if not (isinstance(self._fault, ConnectionLost) or self._half_sent):
                     self._line.send(data, STOP_PATIENCE)
                     self._note("stop", text)
+                    self._owed.append(text)
                     return
             except (HilError, _Timeout, _Closed) as err:
                 self._fault = self._fault or SessionPoisoned(f"{self._name}: {text!r}: {err}")
             finally:
                 self._lock.release()
         self._stop_by_second_line(text, data)
+
+    def late_answers(self) -> list[str]:
+        """Read what answers to stops are still to come, and hand over those since the last call.
+
+        A stop waits for no answer. Where the device gives one all the same, it is read before the
+        next exchange, or here.
+
+        Raises:
+            ReplyTimeout, ConnectionLost, SessionPoisoned: see the class.
+        """
+        self._exchange("(answers to stops)", None, lambda _, seconds: self._collect(seconds))
+        late, self._late = self._late, []
+        return late
 
     def discard(self) -> None:
         """Throw away what comes within 50 ms of bench time, and on until the line is quiet."""
@@ -461,9 +514,9 @@ class Session:
         self._exchange("(discard)", None, discard)
 
     def identify(self) -> Identity:
-        """Ask *IDN?; raises InstrumentError if the reply is none."""
+        """Ask who it is, as its manner says; raises InstrumentError if the reply is none."""
         try:
-            identity = Identity.parse(self.query("*IDN?"))
+            identity = self._manner.identity(self.query)
         except InstrumentError as err:
             raise InstrumentError(f"{self._name}: {err}") from err
         if self._identity is None:
@@ -473,8 +526,9 @@ class Session:
     def recover(self) -> None:
         """Make a poisoned or lost session usable: clear it or open it anew, and identify it again.
 
-        A byte stream has no clear that would reach a late reply, so it is opened anew; any other
-        resource is cleared (viClear). The instrument's settings stay as they are.
+        A byte stream has no clear that would reach a late reply, so it is opened anew, and a serial
+        line is then waited upon until it is quiet; any other resource is cleared (viClear). The
+        instrument's settings stay as they are.
 
         Raises:
             BenchError: it does not answer; the session stays poisoned.
@@ -574,20 +628,46 @@ class Session:
         )
 
     def _send(self, text: str, seconds: float) -> None:
+        self._collect(seconds)
         data = self._encoded(text)
         self._note("write", text)
         self._half_sent = True
         self._line.send(data, seconds)
         self._half_sent = False
+        if self._manner.echo:
+            self._hear_echo(text, seconds)
 
-    def _ask(self, text: str, seconds: float) -> str:
-        self._check_quiet()
-        self._send(text, seconds)
-        reply = self._line.receive_line(seconds).decode("latin-1").rstrip("\r\n")
+    def _collect(self, seconds: float) -> None:
+        """Read what the stops that were sent since have been answered."""
+        while self._owed:
+            text = self._owed[0]
+            if self._manner.echo:
+                self._hear_echo(text, seconds)
+            if self._manner.answers:
+                self._late.append(self._receive(seconds))
+            self._owed.pop(0)
+
+    def _hear_echo(self, text: str, seconds: float) -> None:
+        echo = self._receive(seconds)
+        if echo != text:
+            raise InstrumentError(
+                f"{echo!r} came as the echo of {text!r}; the message may not have arrived as sent"
+            )
+
+    def _receive(self, seconds: float) -> str:
+        line = self._line.receive_line(seconds).decode("latin-1")
+        reply = line.removesuffix(self._manner.reply_end).rstrip("\r\n")
         self._note("read", reply)
         return reply
 
+    def _ask(self, text: str, seconds: float) -> str:
+        self._collect(seconds)
+        self._check_quiet()
+        self._send(text, seconds)
+        return self._receive(seconds)
+
     def _ask_block(self, text: str, seconds: float) -> bytes:
+        self._collect(seconds)
         self._check_quiet()
         self._send(text, seconds)
         payload = self._line.receive_block(seconds)
@@ -610,7 +690,7 @@ class Session:
 
     def _encoded(self, text: str) -> bytes:
         try:
-            return text.encode("latin-1") + b"\n"
+            return (text + self._manner.send_end).encode("latin-1")
         except UnicodeEncodeError as err:
             raise UsageError(
                 f"{self._name}: {text!r} holds characters beyond one byte; nothing was sent"
@@ -618,6 +698,7 @@ class Session:
 
     def _renew_line(self) -> None:
         line = self._line
+        self._owed.clear()
         lost = isinstance(self._fault, ConnectionLost)
         if isinstance(line, _VisaLine) and not line.stream and not lost:
             try:
@@ -630,6 +711,8 @@ class Session:
                 return
         line.close()
         self._line = _opened(self._address, self._name)
+        if isinstance(self._line, _VisaLine) and self._line.serial:
+            self._line.quieten(SERIAL_QUIET)
 
     def _stop_by_second_line(self, text: str, data: bytes) -> None:
         with self._stop_lock:
@@ -688,6 +771,7 @@ def open_session(
     transcript: Transcript | None = None,
     timeout: float = TIMEOUT,
     role: str = "instrument",
+    manner: Manner = SCPI,
 ) -> Session:
     """Open one resource; sends nothing.
 
@@ -698,11 +782,12 @@ def open_session(
         transcript: Takes every message; None drops them.
         timeout: Seconds that one exchange may take, finite.
         role: Bench role, for messages.
+        manner: How it is spoken to.
 
     Raises:
         BenchError: the resource does not answer or cannot be opened.
     """
-    address = _Address(manager, resource)
+    address = _Address(manager, resource, manner)
     with _opening(address, f"{role} at {resource}"):
         return Session(address, clock, transcript, timeout, role)
 
@@ -712,22 +797,32 @@ def connect(
     entry: InstrumentEntry,
     clock: Clock,
     transcript: Transcript | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float | None = None,
+    manner: Manner = SCPI,
 ) -> Session:
     """Open the instrument of a bench entry and make sure that it is that instrument.
+
+    Args:
+        manager: From `open_manager`, or that of the in-process bench.
+        entry: The instrument.
+        clock: Bench clock, read for the transcript.
+        transcript: Takes every message; None drops them.
+        timeout: Seconds that one exchange may take; None is the patience of its manner.
+        manner: How it is spoken to.
 
     Raises:
         WrongIdentity: another instrument answered.
         BenchError: nothing answers there.
     """
-    session = open_session(manager, entry.resource, clock, transcript, timeout, entry.role)
+    seconds = manner.patience if timeout is None else timeout
+    session = open_session(manager, entry.resource, clock, transcript, seconds, entry.role, manner)
     try:
         check_identity(session.identify(), entry)
     except ReplyTimeout as err:
         session.close()
         raise BenchError(
-            f"{session.name} does not answer *IDN? within {timeout} s; check power, cable and the "
-            f"resource in the bench file"
+            f"{session.name} does not say who it is within {seconds} s; check power, cable and "
+            f"the resource in the bench file"
         ) from err
     except BaseException:
         session.close()

@@ -165,7 +165,7 @@ def test_a_resource_of_another_role_is_found_out(role):
 def test_a_device_without_power_is_one_line_with_role_and_resource():
     twin = SimulatedBench(PROFILE, DESCRIPTION, (), 1)
     entry = DESCRIPTION.instruments["stimulator"]
-    with pytest.raises(BenchError, match=rf"stimulator at {entry.resource} does not answer \*IDN"):
+    with pytest.raises(BenchError, match=rf"stimulator at {entry.resource} does not say who it is"):
         transport.connect(backend.resource_manager(twin), entry, twin.clock)
 
 
