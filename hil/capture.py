@@ -41,6 +41,22 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """What a recording instrument can do."""
+
+    slowest: float
+    """Least rate in 1/s."""
+    fastest: float
+    """Largest rate in 1/s."""
+    memory: int
+    """Samples that it keeps between two drains; what comes beyond is lost, and marked as a gap."""
+
+    def offers(self, rate: float) -> bool:
+        """Whether a rate in 1/s lies between the two."""
+        return self.slowest <= rate <= self.fastest
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """The instrument behind a capture."""
 

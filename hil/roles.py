@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from hil.capture import Accuracy, Capture
+from hil.capture import Accuracy, Capture, Sampling
 from hil.device import Polarity, State
 from hil.exact import Dimension
 from hil.units import Quantity
@@ -113,6 +113,11 @@ class Stimulator(Identified, Protocol):
 
 class Multimeter(Identified, Protocol):
     """A digital multimeter: single readings, and a recorder of equidistant samples."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """Rates at which it can record, and how much it keeps between two drains."""
+        ...
 
     def read(self, dimension: Dimension, full_scale: float) -> tuple[Quantity, Accuracy]:
         """One reading in a fixed range that holds `full_scale` (SI); infinite on overload."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hil.bench import InstrumentEntry
-from hil.capture import Accuracy, Capture, Samples
+from hil.capture import Accuracy, Capture, Samples, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
@@ -111,6 +111,11 @@ class Keysight34465A(Instrument):
         super().__init__(session, clock, entry, calibration)
         self._recording: _Recording | None = None
 
+    @property
+    def sampling(self) -> Sampling:
+        """Rates that it offers, and what its memory holds."""
+        return Sampling(1.0, FASTEST, MEMORY)
+
     def read(self, dimension: Dimension, full_scale: float) -> tuple[Quantity, Accuracy]:
         """One reading in a fixed range that holds `full_scale` (SI); infinite on overload.
 
@@ -143,7 +148,7 @@ class Keysight34465A(Instrument):
             UsageError: range or rate is not offered.
             InstrumentError: the instrument refused a setting.
         """
-        if not 1 <= rate <= FASTEST:
+        if not self.sampling.offers(rate):
             raise UsageError(f"{self.name}: rate = {rate}/s; allowed: 1 to {FASTEST:g} per second")
         chosen = self._range(dimension, full_scale)
         interval = round(1 / rate, 6)
