@@ -23,6 +23,7 @@ from hil_instruments.simulated.faults.spec import FaultSpec, Onset
 from hil_instruments.simulated.metrology.fault import HEALTHY
 from hil_instruments.simulated.physics.circuit import Node
 from hil_instruments.simulated.physics.stage import OutputStage
+from hil_instruments.simulated.session import Session
 
 SETUP = config.read_setup(None, None)
 PROFILE = SETUP.profile
@@ -302,12 +303,26 @@ def test_they_are_there_again_after_a_reset():
         ("L05", "wrong-terminator"),
         ("L06", "dropped"),
         ("L07", "silent"),
+        ("L08", "unplugged"),
     ],
 )
 def test_a_fault_of_a_link_is_in_the_link(name, kind):
     made = bench(f"{name}:role=load")
     assert [fault.kind for fault in made.links["load"].faults] == [kind]
     assert made.links["ammeter"].faults == ()
+
+
+def test_without_its_cable_an_instrument_obeys_nothing():
+    made = bench("L08:role=cutoff")
+    made.exchange("cutoff", "REL:CLOS 1")  # past the link
+    session = Session(made, "cutoff", stream=True)
+    session.write(b"REL:OPEN\n", end=True)
+    made.clock.sleep(0.1)
+    assert made.circuit.cutoff_closed
+    made.set_faults([])
+    session.write(b"REL:OPEN\n", end=True)
+    made.clock.sleep(0.1)
+    assert not made.circuit.cutoff_closed
 
 
 def test_a_link_breaks_after_its_time():

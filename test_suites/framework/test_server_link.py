@@ -66,6 +66,14 @@ def test_silence_is_no_reply() -> None:
     assert carried(kind="silent") == [Delivery(())]
 
 
+def test_without_its_cable_an_instrument_hears_nothing() -> None:
+    link = Link()
+    assert link.hears()
+    link.set([LinkFault(kind="unplugged", first=2, every=0)])
+    assert [link.hears() for _ in range(3)] == [True, False, True]
+    assert link.carry(REPLY) == Delivery((REPLY,))
+
+
 def test_a_fault_meets_the_replies_that_it_names() -> None:
     struck = [not each.messages for each in carried(9, kind="silent", first=3, every=2)]
     assert struck == [False, False, True, False, True, False, True, False, True]
@@ -100,7 +108,7 @@ def test_setting_faults_counts_anew() -> None:
 
 
 def test_every_kind_has_its_description() -> None:
-    assert [kind.id for kind in LINK_FAULTS.values()] == [f"L0{n}" for n in range(1, 8)]
+    assert [kind.id for kind in LINK_FAULTS.values()] == [f"L0{n}" for n in range(1, 9)]
     assert all(kind.title and kind.observable for kind in LINK_FAULTS.values())
 
 

@@ -1,7 +1,8 @@
 r"""What may befall a reply on its way: faults of the link between instrument and computer.
 
 The instrument is healthy and has answered; the reply comes late, cut short, twice, garbled, with
-another terminator, not at all, or the connection drops. Pure: no clock, no thread, noise by seed.
+another terminator, not at all, or the connection drops. Or the cable is out, and the instrument
+does not even hear. Pure: no clock, no thread, noise by seed.
 
     link = Link(seed=7)
     link.set([LinkFault(kind="late", first=3, every=0, extent=0.5)])
@@ -28,6 +29,7 @@ class LinkEffect(Enum):
     TERMINATOR = "wrong-terminator"
     DROPPED = "dropped"
     SILENT = "silent"
+    UNPLUGGED = "unplugged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,16 @@ _KINDS = (
         usual=0.0,
         bounds=(0.0, 0.0),
     ),
+    LinkFaultKind(
+        id="L08",
+        effect=LinkEffect.UNPLUGGED,
+        title="The cable is out",
+        observable="nothing that is sent is heard, a command neither: a query times out, a setting "
+        "and a stop are not obeyed; connections stay, as those of TCP do",
+        extent="",
+        usual=0.0,
+        bounds=(0.0, 0.0),
+    ),
 )
 LINK_FAULTS: dict[str, LinkFaultKind] = {kind.effect.value: kind for kind in _KINDS}
 """Name of the effect to its description."""
@@ -130,7 +142,10 @@ class LinkFault:
     kind: str
     """One of LINK_FAULTS, as `late`."""
     first: int = 1
-    """The first reply that it meets, counted from 1 since the fault was set."""
+    """The first reply that it meets, counted from 1 since the fault was set.
+
+    One that is `unplugged` meets messages to the instrument instead.
+    """
     every: int = 1
     """From then on each so many-th reply; 0 for that one alone."""
     probability: float = 1.0
@@ -192,20 +207,30 @@ class Link:
         """What is wrong with it; a healthy link has none."""
         self.replies = 0
         """Replies carried since the faults were set."""
+        self.messages = 0
+        """Messages that were sent to the instrument since the faults were set."""
         self._seed = seed
         self._draws = random.Random(seed)
 
     def set(self, faults: Iterable[LinkFault]) -> None:
         """Replace its faults, and count replies and draws anew."""
         self.faults = tuple(faults)
-        self.replies = 0
+        self.replies = self.messages = 0
         self._draws = random.Random(self._seed)
+
+    def hears(self) -> bool:
+        """Say whether the next message to the instrument arrives."""
+        self.messages += 1
+        cut = (fault for fault in self.faults if fault.kind == LinkEffect.UNPLUGGED.value)
+        return not any(fault.meets(self.messages) and self._strikes(fault) for fault in cut)
 
     def carry(self, reply: bytes) -> Delivery:
         """Say how a reply arrives."""
         self.replies += 1
         delivery = Delivery((reply,))
         for fault in self.faults:
+            if fault.kind == LinkEffect.UNPLUGGED.value:
+                continue  # it was heard before the cable was out
             if fault.meets(self.replies) and self._strikes(fault):
                 delivery = self._changed(delivery, fault)
         return delivery

@@ -333,14 +333,16 @@ class Exchange:
             self._obey(message)
 
     def _obey(self, message: bytes) -> None:
+        link = self.link
+        healthy = link is None or not link.faults
+        if link is not None and not healthy and not link.hears():
+            return
         instrument = self.instrument
         instrument.obeying = True
         try:
             reply = instrument.receive(message)
         finally:
             instrument.obeying = False
-        link = self.link
-        healthy = link is None or not link.faults
         if reply.__class__ is bytes and healthy and self.on_reply is None and not self.output:
             self.output = reply
         else:
