@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from hil_fixtures.safe_state import SafeState
 from hil_fixtures.sentinel.account import account, enter
 from hil_fixtures.sentinel.held import HeldCutoff
 from hil_fixtures.sentinel.ledger import FILE, Ledger
+from hil_fixtures.sentinel.urgency import Tripwire
 from hil_fixtures.sentinel.watch import Watch
 from hil_fixtures.sentinel.wire import Wire
 from hil_reports.evidence import Evidence, read_journal
@@ -165,6 +167,69 @@ def test_a_dead_runner_is_seen_although_its_link_stays_open(stand):
     stand.arm()
     stand.runner.kill()
     assert "pidfd" in stand.trip()["cause"]
+
+
+TRIPPED = """
+import sys, threading
+tripwire = threading.Thread(target=sys.stdin.readline)
+tripwire.start()
+print(tripwire.native_id, flush=True)
+threading.Event().wait()
+"""
+
+
+def test_the_end_of_the_tripwire_is_the_end_of_the_runner(stand):
+    """A killed process ends thread by thread; the sentinel does not wait for the last."""
+    stand.runner.kill()
+    stand.runner.wait()
+    stand.runner = subprocess.Popen(
+        [sys.executable, "-c", TRIPPED],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        process_group=0,
+    )
+    thread = int(stand.runner.stdout.readline())
+    try:
+        os.close(os.pidfd_open(thread, os.O_EXCL))
+    except OSError as err:
+        pytest.skip(f"this system gives threads no pidfd: {err}")
+    assert stand.ask("hello", pid=stand.runner.pid, tripwire=thread)["ok"]
+    assert stand.ask("close", epoch=5, allowance=5.0)["ok"]
+    stand.runner.stdin.write(b"\n")
+    stand.runner.stdin.flush()
+    assert "its pidfd says so" in stand.trip()["cause"]
+    assert stand.relay.heard[-1] == ("open", True)
+    stand.runner.communicate()
+
+
+def test_a_tripwire_lives_as_long_as_its_process():
+    threads = [Tripwire().thread for _ in range(2)]
+    assert len({os.getpid(), *threads}) == 3
+    for thread in threads:
+        assert Path(f"/proc/self/task/{thread}").exists()
+
+
+def test_whoever_hurries_does_so_alone():
+    """Nobody else is hurried: not what it starts, not the thread that asked."""
+    code = "import os; print(os.sched_getscheduler(0), os.nice(0))"
+    inside = f"""
+import subprocess, sys
+from hil_fixtures.sentinel.urgency import Tripwire, hurry
+Tripwire()
+{code}
+print(hurry(session=True))
+{code}
+subprocess.run([sys.executable, "-c", {code!r}])
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", inside], capture_output=True, text=True, check=True
+    )
+    before, reached, after, child = found.stdout.splitlines()
+    assert before == child == f"{os.sched_getscheduler(0)} {os.nice(0)}"
+    if reached == "real-time":
+        assert after.startswith(f"{os.SCHED_FIFO | os.SCHED_RESET_ON_FORK} ")
+    else:
+        assert (reached == "none") is (after == before)
 
 
 def test_a_closed_link_is_the_end_of_the_runner(stand):

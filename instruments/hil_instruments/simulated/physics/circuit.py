@@ -66,6 +66,8 @@ class Circuit:
         self.now = start
         self.listener: Callable[[], None] | None = None
         """Told after load, contact, cut-off or supply changed, and when power comes or goes."""
+        self.cutoff_since = start
+        """Bench time in s at which the cut-off last moved."""
         self._front = FrontEnd(profile, stage or OutputStage())
         self._assembly = Assembly(float(bench.shunt.base), self._front.stage)
         self._left: tuple[LoadEntry, float] | None = None
@@ -109,6 +111,7 @@ class Circuit:
         """Close or open both poles between device and load."""
         self._settle()
         self._assembly.cutoff = closed
+        self.cutoff_since = self.now
         self._rewire()
         self._tell()
 

@@ -51,6 +51,7 @@ def ground_truth(bench: SimulatedBench) -> dict[str, Plain]:
         "relays": {
             "output": circuit.relay_closed,
             "cutoff": circuit.cutoff_closed,
+            "cutoff_since": circuit.cutoff_since,
             **{
                 role: plain(
                     each.closed
