@@ -15,6 +15,7 @@ from itertools import pairwise
 from hil.derivation import argument
 from hil.errors import ConfigurationError
 from hil.exact import Dimension, Exact
+from hil.line import SERIAL, SerialLine
 from hil.requirement import Knowledge
 
 COMMANDED = frozenset(
@@ -24,6 +25,8 @@ COMMANDED = frozenset(
     }
 )
 """Figures that tests set: what was set once stays so, whatever a changed profile says."""
+OFFERED = ("pause", "resume", "query_impedance", "self_test")
+"""Actions that a device may lack: what needs them is not evaluated."""
 
 
 @argument("polarity")
@@ -103,18 +106,87 @@ class Figure:
     """How well it is known."""
 
 
+class Reporting(Enum):
+    """How a device says that it did not take a command."""
+
+    QUEUE = "queue"
+    """A query returns the oldest entry, until one says that there is none."""
+    STATUS = "status"
+    """A query returns bits, and clears them."""
+    ANSWER = "answer"
+    """Every command is answered by a line."""
+    NONE = "none"
+    """Not at all: then every setting must be read back."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorWords:
+    """How refusals are asked for and read."""
+
+    kind: Reporting = Reporting.QUEUE
+    """Which of the four ways."""
+    query: str = "SYST:ERR?"
+    """Message that asks; queue and status."""
+    reply: str = '{code},"{text}"'
+    """Its reply; {code} and {text} of a queue, {} of a status."""
+    none: str = "0"
+    """{code} of an empty queue."""
+    mask: int = -1
+    """Bits of a status that mean a refusal."""
+    taken: str = "OK"
+    """Answer to a command that was taken."""
+    refused: str = "ERR {code}"
+    """Answer to one that was not, and to a query that could not be answered."""
+    silent: frozenset[str] = frozenset()
+    """Actions that are not answered although the others are."""
+
+
+SCPI_ERRORS = ErrorWords()
+"""Those of SCPI."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How the device is spoken to; data, so that a new SCPI stimulator needs no code."""
+    """How the device is spoken to; data, so that a new SCPI-like stimulator needs no code."""
 
     commands: Mapping[str, str]
     """Action to message; `{}` takes the value."""
-    units: Mapping[str, str]
-    """Value to the unit in which the device writes it, as current = "mA"."""
+    units: Mapping[str, Exact]
+    """Kind of value to what a 1 on the wire stands for: 1 uA, or 0.01 mA."""
     states: Mapping[str, State]
     """The device's word for a state to ours."""
     polarities: Mapping[Polarity, str]
     """Our polarity to the device's word."""
+    numbers: Mapping[str, str] = field(default_factory=dict)
+    """Kind of value to the picture of its numbers, as 0.00; without one, any decimal number."""
+    replies: Mapping[str, str] = field(default_factory=dict)
+    """Query to its reply, `{}` where the value stands; without one, the value alone."""
+    no_fault: str = "NONE"
+    """Word for "no fault"."""
+    passed: str = "0"
+    """Reply to a self-test that passed."""
+    open_load: str = ""
+    """Word in place of an impedance that is too large; empty if there is none."""
+    errors: ErrorWords = SCPI_ERRORS
+    """How it says that it did not take a command."""
+    send_end: str = "\n"
+    """What ends a message to the device."""
+    reply_end: str = "\n"
+    """What ends a reply of it."""
+    echo: bool = False
+    """Whether it repeats each message before it answers."""
+    serial: SerialLine = SERIAL
+    """Settings, if it is on a serial line."""
+    patience: float = 2.0
+    """Seconds within which it answers."""
+    settle: float = 0.0
+    """Seconds after a command before it hears the next message; a stop never waits."""
+    self_test: float = 2.0
+    """Seconds within which a self-test answers."""
+    identity: str = "*IDN?"
+    """Message that asks who it is."""
+    identity_reply: str = "{manufacturer},{model},{serial},{firmware}"
+    """Its reply; model and serial are always there, the manufacturer else is the declared one."""
 
 
 @dataclass(frozen=True)

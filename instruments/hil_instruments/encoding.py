@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
+from functools import cache
 
 import numpy as np
 
@@ -20,6 +21,8 @@ OVERLOAD = 9.9e37
 """SCPI's "infinity" (SCPI-99, 7.2.1): the magnitude that stands for an overload."""
 NOT_A_NUMBER = 9.91e37
 """SCPI's "not a number"."""
+VALUE = "value"
+"""Field of a reply pattern that is written `{}`."""
 LARGEST_BLOCK = 256 * 2**20
 """A block that announces more bytes than this is taken for a broken header."""
 
@@ -116,6 +119,77 @@ def exact_text(value: Exact, unit: str) -> str:
 def quantity_text(value: Quantity, unit: str) -> str:
     """Write a pint quantity for the wire; as `exact_text`."""
     return exact_text(Exact.of(value), unit)
+
+
+def pictured_text(value: Decimal, picture: str) -> str:
+    """Write a finite number for the wire by a picture of it.
+
+    Args:
+        value: as `decimal_text` takes it.
+        picture: `0` a whole number, `0000` at least four digits, `0.00` two decimals; empty as
+            `decimal_text`.
+
+    Raises:
+        UsageError: NaN or infinite, or the picture has no room for its decimals: a setting is never
+            rounded.
+    """
+    text = decimal_text(value)
+    if not picture:
+        return text
+    whole, _, decimals = picture.partition(".")
+    exact = Decimal(text)
+    rounded = exact.quantize(Decimal(1).scaleb(-len(decimals)))
+    if rounded != exact:
+        raise UsageError(
+            f"{text} cannot be written as {picture}, and no setting is rounded; ask for a value on "
+            f"the grid of the device"
+        )
+    digits = format(abs(rounded), "f").zfill(len(picture) if decimals else len(whole))
+    return ("-" if rounded < 0 else "") + digits
+
+
+def pictured_number(text: str, picture: str) -> Decimal:
+    """Read a number that was written by a picture, as `pictured_text` has it.
+
+    Raises:
+        InstrumentError: it is no number, or not written so: digits may have been lost.
+    """
+    value = number(text)
+    if not picture:
+        return value
+    whole, _, decimals = picture.partition(".")
+    form = rf"[+-]?\d{{{len(whole)},}}" + (rf"\.\d{{{len(decimals)}}}" if decimals else "")
+    if re.fullmatch(form, text.strip(), re.ASCII) is None:
+        raise InstrumentError(f"{text!r} is not written as {picture}; digits may have been lost")
+    return value
+
+
+@cache
+def _reply_form(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"\{(\w*)\}", pattern)
+    form = "".join(
+        f"(?P<{part or VALUE}>.{'*' if part == 'text' else '+'}?)" if index % 2 else re.escape(part)
+        for index, part in enumerate(parts)
+    )
+    return re.compile(form)
+
+
+def reply_fields(text: str, pattern: str) -> dict[str, str]:
+    """Read a reply by its pattern: text that stands there, and a name in braces for what varies.
+
+    A field holds at least one character, but {text}, which may be empty.
+
+    Args:
+        text: the reply; white space around it is dropped.
+        pattern: as `{} mA` or `ERR {code}`; `{}` is the field VALUE.
+
+    Raises:
+        InstrumentError: the reply is not of this form; nothing is guessed from a part of it.
+    """
+    found = _reply_form(pattern).fullmatch(text.strip())
+    if found is None:
+        raise InstrumentError(f"{text!r} came; expected: {pattern}")
+    return {name: value.strip() for name, value in found.groupdict().items()}
 
 
 def error_entry(text: str) -> tuple[int, str]:

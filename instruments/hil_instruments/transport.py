@@ -416,8 +416,8 @@ class Session:
         self.recoveries = 0
         """How often it was opened anew or cleared."""
         self._half_sent = False  # then a stop on the same line would only complete a wrong message
-        self._owed: list[str] = []
-        """Stops whose echo or answer has not been read."""
+        self._owed: list[tuple[str, bool]] = []
+        """Stops whose echo or answer has not been read, and whether there is an answer."""
         self._late: list[str] = []
         """Answers to stops that nobody has taken."""
         self._line: _SocketLine | _VisaLine = address.open()
@@ -469,10 +469,15 @@ class Session:
         """
         return self._exchange(text, timeout, self._ask_block)
 
-    def stop_write(self, text: str) -> None:
+    def stop_write(self, text: str, *, answered: bool = False) -> None:
         """Send a message that stops: no reply, no check, also on a poisoned or lost session.
 
         Waits 50 ms for a session that is in use or broken, then goes over a session of its own.
+
+        Args:
+            text: The message.
+            answered: Whether the instrument answers it by a line. Nobody waits for that: it is read
+                before the next exchange, and `late_answers` hands it out.
 
         Raises:
             BenchError: it could be sent on neither; the caller must cut off by other means.
@@ -483,7 +488,7 @@ class Session:
                 if not (isinstance(self._fault, ConnectionLost) or self._half_sent):
                     self._line.send(data, STOP_PATIENCE)
                     self._note("stop", text)
-                    self._owed.append(text)
+                    self._owed.append((text, answered))
                     return
             except (HilError, _Timeout, _Closed) as err:
                 self._fault = self._fault or SessionPoisoned(f"{self._name}: {text!r}: {err}")
@@ -640,10 +645,10 @@ class Session:
     def _collect(self, seconds: float) -> None:
         """Read what the stops that were sent since have been answered."""
         while self._owed:
-            text = self._owed[0]
+            text, answered = self._owed[0]
             if self._manner.echo:
                 self._hear_echo(text, seconds)
-            if self._manner.answers:
+            if answered:
                 self._late.append(self._receive(seconds))
             self._owed.pop(0)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hil.bench
-from hil.device import IONTOPHORESIS, Polarity, State
+from hil.device import IONTOPHORESIS, OFFERED, Polarity, State
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Dimension, Exact
 from hil.requirement import Kind, Knowledge
@@ -111,7 +111,7 @@ def test_the_reference_device_is_read_exactly():
     assert (PROFILE.manufacturer, PROFILE.model) == ("Stimproof", "Reference Ionto")
     assert PROFILE.polarity is Polarity.POSITIVE
     assert PROFILE.channels == ("1",)
-    assert set(PROFILE.wire.commands) == set(COMMANDS)
+    assert set(PROFILE.wire.commands) == {*COMMANDS, *OFFERED}
     assert PROFILE.wire.commands["set_current"].format("0.004") == "SOUR:CURR 0.004"
     assert PROFILE.wire.states["RAMPUP"] is State.RAMP_UP
     assert set(PROFILE.wire.states.values()) == set(State)

@@ -18,7 +18,7 @@ from hil_instruments import transport
 from hil_instruments.encoding import Identity
 from hil_instruments.manner import Ask, Manner, SerialLine
 
-SHORT = 0.2
+SHORT = 0.6
 
 
 class Clock:
@@ -68,7 +68,6 @@ def named(ask: Ask) -> Identity:
 
 
 CR = Manner(send_end="\r", reply_end="\r", patience=SHORT, identity=named)
-ANSWERING = Manner(send_end="\r", reply_end="\r", patience=SHORT, identity=named, answers=True)
 ECHOING = Manner(send_end="\r", reply_end="\r", patience=SHORT, identity=named, echo=True)
 
 
@@ -113,7 +112,7 @@ def test_the_settings_of_a_serial_line_reach_it(manager, device) -> None:
 def test_a_late_reply_over_a_serial_line_is_nobodys(manager, device) -> None:
     session = opened(manager, device, CR)
     assert session.identity.serial == "ID"
-    device.answer = lambda text: [(SHORT + 0.15, "stale\r")]
+    device.answer = lambda text: [(SHORT + 0.2, "stale\r")]
     with pytest.raises(ReplyTimeout):
         session.query("A?")
     with pytest.raises(SessionPoisoned):
@@ -135,11 +134,11 @@ def test_what_comes_unasked_over_a_serial_line_poisons_it(manager, device) -> No
 
 
 def test_the_answer_to_a_stop_is_read_by_whoever_asks_next(manager, device) -> None:
-    session = opened(manager, device, ANSWERING)
-    device.answer = lambda text: [(0.05, "ERR 3\r" if text == "STOP" else f"<{text}>\r")]
+    session = opened(manager, device, CR)
+    device.answer = lambda text: [(0.3, "ERR 3\r" if text == "STOP" else f"<{text}>\r")]
     begin = time.monotonic()
-    session.stop_write("STOP")
-    assert time.monotonic() - begin < 0.04  # it waits for no answer
+    session.stop_write("STOP", answered=True)
+    assert time.monotonic() - begin < 0.25  # it waits for no answer
     assert session.query("A?") == "<A?>"
     assert session.late_answers() == ["ERR 3"]
     assert session.late_answers() == []
@@ -149,13 +148,13 @@ def test_the_answer_to_a_stop_is_read_by_whoever_asks_next(manager, device) -> N
 def test_a_stop_whose_answer_never_comes_poisons_what_follows_but_no_further_stop(
     manager, device
 ) -> None:
-    session = opened(manager, device, ANSWERING)
+    session = opened(manager, device, CR)
     assert session.identity.serial == "ID"
     device.answer = lambda text: []
-    session.stop_write("STOP")
+    session.stop_write("STOP", answered=True)
     with pytest.raises(ReplyTimeout):
         session.query("A?")
-    session.stop_write("STOP")
+    session.stop_write("STOP", answered=True)
     device.answer = lambda text: [(0, f"<{text}>\r")]
     session.recover()
     assert session.query("A?") == "<A?>"

@@ -14,6 +14,7 @@ from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
 from hil.measurement import Calibration
 from hil.roles import Clock, Cutoff, ElectrodeLoad, Multimeter, Oscilloscope, Stimulator, Supply
+from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
 from hil_instruments.drivers.keysight_34465a import Keysight34465A
 from hil_instruments.drivers.keysight_34970a import Keysight34970A
@@ -21,6 +22,7 @@ from hil_instruments.drivers.rigol_dp800 import RigolDP800, SecondChannel
 from hil_instruments.drivers.rigol_ds1000z import RigolDS1000Z
 from hil_instruments.drivers.scpi_stimulator import ScpiStimulator
 from hil_instruments.drivers.stimproof_cutoff import StimproofCutoff
+from hil_instruments.manner import SCPI, Manner
 
 if TYPE_CHECKING:
     from hil_instruments.transport import Session
@@ -28,13 +30,16 @@ if TYPE_CHECKING:
 __all__ = [
     "MODELS",
     "NAMES",
+    "brought_by",
     "calibration_of",
     "cutoff",
     "load",
+    "manner",
     "multimeter",
     "oscilloscope",
     "source",
     "stimulator",
+    "stimulator_names",
     "supply",
 ]
 
@@ -84,9 +89,56 @@ def stimulator(
     """Build the driver of the device under test; it takes its words from the profile.
 
     Raises:
-        ConfigurationError: no such driver for this role; names those there are.
+        ConfigurationError: no such driver for this role, which names those there are; or that of
+            another package is broken, which names that.
     """
-    return _named(STIMULATORS, entry)(session, clock, entry, calibration, profile)
+    made = _stimulator(entry)(session, clock, entry, calibration, profile)
+    if entry.driver not in STIMULATORS:
+        plugins.check(entry.driver, made)
+    return made
+
+
+def manner(entry: InstrumentEntry, profile: DeviceProfile) -> Manner:
+    """How the instrument of a bench entry is spoken to.
+
+    Raises:
+        ConfigurationError: the driver of another package is broken.
+    """
+    if entry.role != "stimulator":
+        return SCPI
+    asked = getattr(_stimulator(entry), "manner", None)
+    found = asked(profile) if callable(asked) else SCPI
+    if not isinstance(found, Manner):
+        raise ConfigurationError(
+            f"driver {entry.driver!r} of {plugins.origin(entry.driver)}: manner(profile) returns "
+            f"{found!r}; a hil_instruments.manner.Manner belongs there"
+        )
+    return found
+
+
+def stimulator_names() -> tuple[str, ...]:
+    """Names of the drivers of stimulators: ours, and those of installed packages."""
+    return (*STIMULATORS, *plugins.names())
+
+
+def brought_by(entry: InstrumentEntry) -> str:
+    """Distribution and version of the driver of an entry; empty if it is one of ours."""
+    foreign = entry.role == "stimulator" and entry.driver not in STIMULATORS
+    return plugins.origin(entry.driver) if foreign else ""
+
+
+def _stimulator(
+    entry: InstrumentEntry,
+) -> Callable[[Session, Clock, InstrumentEntry, Calibration, DeviceProfile], Stimulator]:
+    if entry.driver in STIMULATORS:
+        return STIMULATORS[entry.driver]
+    if entry.driver not in plugins.names():
+        raise ConfigurationError(
+            f"instruments.{entry.role}: driver = {entry.driver!r}; allowed: "
+            f"{', '.join(stimulator_names())}; a package registers others in {plugins.GROUP}"
+        )
+    found: Callable[..., Stimulator] = plugins.load(entry.driver)
+    return found
 
 
 def multimeter(

@@ -1,33 +1,34 @@
-"""Any stimulator that speaks SCPI: its words come from the command table of the device profile."""
+"""Any stimulator that speaks in lines of text: its words come from the device profile alone."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hil.bench import InstrumentEntry
-from hil.device import DeviceProfile, Polarity, State
-from hil.errors import ConfigurationError, InstrumentError
+from hil.device import OFFERED, DeviceProfile, ErrorWords, Polarity, Reporting, State
+from hil.errors import ConfigurationError, InstrumentError, Unavailable
 from hil.exact import Dimension, Exact
 from hil.measurement import Calibration
 from hil.roles import Clock
 from hil.units import A, C, Quantity, ohm, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import Instrument
+from hil_instruments.drivers.instrument import LONGEST_QUEUE, Instrument
+from hil_instruments.encoding import Identity
+from hil_instruments.manner import Ask, Manner
 
 if TYPE_CHECKING:
     from hil_instruments.transport import Session
 
-NO_FAULT = "NONE"
-"""Word of the device for "no fault"."""
+READBACK = Decimal("0.0001")
+"""Share of a setting by which what is read back may differ: the digits that a device rounds to."""
 
 
 class ScpiStimulator(Instrument):
-    """The device under test.
+    """The device under test, as `wire` of its profile says; docs/your-stimulator.md has each key.
 
-    The table's keys are set_current, set_polarity, set_dose, start, pause, resume, stop, abort,
-    acknowledge, query_state, query_fault, query_current, query_charge, query_impedance,
-    query_error and self_test; its units are those of current, charge and impedance.
+    What bounds the current of a patient is read back where the profile names the query.
     """
 
     def __init__(
@@ -41,57 +42,88 @@ class ScpiStimulator(Instrument):
         super().__init__(session, clock, entry, calibration)
         self._wire = profile.wire
         self._largest_dose = profile["dose.maximum"]
-        self.ERROR_QUERY = self._command("query_error")
+        self._refusals: list[str] = []
+        self._hears_from = 0.0
+
+    @staticmethod
+    def manner(profile: DeviceProfile) -> Manner:
+        """How a device of this profile is spoken to."""
+        wire = profile.wire
+
+        def identity(ask: Ask) -> Identity:
+            said = encoding.reply_fields(ask(wire.identity), wire.identity_reply)
+            return Identity(
+                said.get("manufacturer", profile.manufacturer),
+                said["model"],
+                said["serial"],
+                said.get("firmware", ""),
+            )
+
+        return Manner(
+            wire.send_end, wire.reply_end, wire.echo, wire.patience, wire.serial, identity
+        )
 
     def configure(self, current: Quantity, polarity: Polarity, dose: Quantity | None) -> None:
         """Set current, polarity and dose limit (None: the largest); nothing is energised.
 
         Raises:
-            InstrumentError: the device refused a setting.
+            InstrumentError: the device refused a setting, or reads back another one.
             ConfigurationError: the profile lacks a command, unit or word.
+            UsageError: the device cannot be sent a value without rounding it.
         """
         charge = self._largest_dose if dose is None else Exact.of(dose)
-        self._configure(
-            self._setting("set_current", "current", Exact.of(current)),
-            self._polarity(polarity),
-            self._setting("set_dose", "charge", charge),
-        )
+        settings = [
+            ("set_current", self._number("current", Exact.of(current))),
+            ("set_polarity", self._polarity(polarity)),
+            ("set_dose", self._number("charge", charge)),
+        ]
+        messages = [self._filled(key, word) for key, word in settings]
+        self.errors()
+        for (key, _), message in zip(settings, messages, strict=True):
+            self._tell(key, message)
+        if refused := self.errors():
+            raise InstrumentError(
+                f"{self.name} refused one of {', '.join(map(repr, messages))}: {'; '.join(refused)}"
+            )
+        for key, word in settings:
+            self._read_back(key, word)
 
     def set_current(self, current: Quantity) -> None:
         """Change the setting, also while delivering; a refusal is found in `errors`."""
-        self._session.write(self._setting("set_current", "current", Exact.of(current)))
+        word = self._number("current", Exact.of(current))
+        self._tell("set_current", self._filled("set_current", word))
 
     def set_polarity(self, polarity: Polarity) -> None:
         """Ask for a polarity, also while delivering; a refusal is found in `errors`."""
-        self._session.write(self._polarity(polarity))
+        self._tell("set_polarity", self._filled("set_polarity", self._polarity(polarity)))
 
     def start(self) -> None:
         """Begin a treatment. Energises the output; a refusal is found in `errors`."""
-        self._session.write(self._command("start"))
+        self._tell("start", self._command("start"))
 
     def pause(self) -> None:
-        """Ramp down and keep the dose account."""
-        self._session.write(self._command("pause"))
+        """Ramp down and keep the dose account; raises Unavailable where the device cannot."""
+        self._tell("pause", self._command("pause"))
 
     def resume(self) -> None:
         """Ramp up again. Energises the output; a refusal is found in `errors`."""
-        self._session.write(self._command("resume"))
+        self._tell("resume", self._command("resume"))
 
     def stop(self) -> None:
         """Normal stop with ramp-down; write-only, exempt from poisoning."""
-        self._session.stop_write(self._command("stop"))
+        self._stop("stop")
 
     def abort(self) -> None:
         """Stop at once; write-only, exempt from poisoning."""
-        self._session.stop_write(self._command("abort"))
+        self._stop("abort")
 
     def acknowledge(self) -> None:
         """Clear a latched fault, as an operator would; must not energise."""
-        self._session.write(self._command("acknowledge"))
+        self._tell("acknowledge", self._command("acknowledge"))
 
     def state(self) -> State:
         """State that the device reports; raises InstrumentError for a word not in the profile."""
-        word = self._session.query(self._command("query_state")).strip()
+        word = self._value("query_state")
         if word not in self._wire.states:
             raise InstrumentError(
                 f"{self.name} reports the state {word!r}; wire.states of its profile knows "
@@ -101,10 +133,8 @@ class ScpiStimulator(Instrument):
 
     def fault(self) -> str:
         """Fault code that the device reports; empty for none."""
-        word = self._session.query(self._command("query_fault")).strip()
-        if not word:
-            raise InstrumentError(f"{self.name} sent an empty fault code; expected {NO_FAULT}")
-        return "" if word.upper() == NO_FAULT else word
+        word = self._value("query_fault")
+        return "" if word.upper() == self._wire.no_fault.upper() else word
 
     def claimed_current(self) -> Quantity:
         """Current that the device believes to deliver, in A."""
@@ -119,24 +149,118 @@ class ScpiStimulator(Instrument):
         return quantity(self._reading("query_impedance", "impedance", Dimension.RESISTANCE), ohm)
 
     def self_test(self) -> bool:
-        """Run the self-test; True if it answers 0 (IEEE 488.2, 10.38)."""
-        return encoding.integer(self._session.query(self._command("self_test"))) == 0
+        """Run the self-test; True if it answers the word for passed."""
+        return _same(self._value("self_test", self._wire.self_test), self._wire.passed)
+
+    def errors(self) -> list[str]:
+        """Read and empty what the device has refused since the last call, oldest first.
+
+        Raises:
+            InstrumentError: the reply is none, or the queue does not end.
+        """
+        reading: dict[Reporting, Callable[[ErrorWords], list[str]]] = {
+            Reporting.QUEUE: self._queued,
+            Reporting.STATUS: self._flagged,
+            Reporting.ANSWER: self._answered,
+            Reporting.NONE: lambda _: [],
+        }
+        return reading[self._wire.errors.kind](self._wire.errors)
 
     def provoke(self, text: str) -> None:
         """Send text that no driver would send, as it is, and throw away what it may answer."""
+        self._wait()
         self._session.write(text)
-        if "?" in text:
+        if "?" in text or self._wire.errors.kind is Reporting.ANSWER:
             self._session.discard()
+        self._settle()
+
+    # --- refusals -------------------------------------------------------------------------------
+
+    def _queued(self, words: ErrorWords) -> list[str]:
+        found: list[str] = []
+        while len(found) < LONGEST_QUEUE:
+            reply = self._ask(words.query)
+            code = self._read(words.query, reply, words.reply)["code"]
+            if _same(code, words.none):
+                return found
+            found.append(reply)
+        raise InstrumentError(f"{self.name}: its error queue holds more than {LONGEST_QUEUE}")
+
+    def _flagged(self, words: ErrorWords) -> list[str]:
+        word = self._read(words.query, self._ask(words.query), words.reply)[encoding.VALUE]
+        try:
+            bits = int(word, 0) & words.mask
+        except ValueError as err:
+            raise InstrumentError(
+                f"{self.name}: {words.query!r}: {word!r} is no status; expected a whole number, as "
+                f"12 or 0x0C"
+            ) from err
+        return [f'{bits},"status bits of a refusal"'] if bits else []
+
+    def _answered(self, words: ErrorWords) -> list[str]:
+        late = [answer for answer in self._session.late_answers() if self._is_refusal(answer)]
+        found, self._refusals = [*self._refusals, *late], []
+        return found
+
+    def _is_refusal(self, answer: str) -> bool:
+        words = self._wire.errors
+        if answer.strip() == words.taken:
+            return False
+        try:
+            encoding.reply_fields(answer, words.refused)
+        except InstrumentError as err:
+            raise InstrumentError(
+                f"{self.name} answered {answer!r} to a command; expected {words.taken} or "
+                f"{words.refused}"
+            ) from err
+        return True
+
+    # --- messages -------------------------------------------------------------------------------
+
+    def _tell(self, key: str, message: str) -> None:
+        """Send a command; where it is answered, keep a refusal for `errors`."""
+        self._wait()
+        if self._is_answered(key):
+            answer = self._session.query(message)
+            if self._is_refusal(answer):
+                self._refusals.append(f"{message}: {answer}")
+        else:
+            self._session.write(message)
+        self._settle()
+
+    def _stop(self, key: str) -> None:
+        self._session.stop_write(self._command(key), answered=self._is_answered(key))
+        self._settle()
+
+    def _is_answered(self, key: str) -> bool:
+        words = self._wire.errors
+        return words.kind is Reporting.ANSWER and key not in words.silent
+
+    def _ask(self, message: str, timeout: float | None = None) -> str:
+        self._wait()
+        return self._session.query(message, timeout=timeout)
+
+    def _settle(self) -> None:
+        self._hears_from = self._clock.now() + self._wire.settle
+
+    def _wait(self) -> None:
+        """Let the device come to hear again after its last command."""
+        rest = self._hears_from - self._clock.now()
+        if self._wire.settle and rest > 0:
+            self._clock.sleep(min(rest, self._wire.settle))
+
+    # --- words ----------------------------------------------------------------------------------
 
     def _command(self, key: str) -> str:
-        if key not in self._wire.commands:
-            raise ConfigurationError(
-                f"{self.name}: wire.commands of the device profile has no {key!r}; it has "
-                f"{', '.join(self._wire.commands)}"
-            )
-        return self._wire.commands[key]
+        if key in self._wire.commands:
+            return self._wire.commands[key]
+        error = Unavailable if key in OFFERED else ConfigurationError
+        raise error(
+            f"{self.name}: wire.commands of the device profile has no {key!r}; it has "
+            f"{', '.join(self._wire.commands)}"
+        )
 
-    def _unit(self, kind: str) -> str:
+    def _step(self, kind: str) -> Exact:
         if kind not in self._wire.units:
             raise ConfigurationError(
                 f"{self.name}: wire.units of the device profile has no {kind!r}; it has "
@@ -144,15 +268,17 @@ class ScpiStimulator(Instrument):
             )
         return self._wire.units[kind]
 
-    def _setting(self, key: str, kind: str, value: Exact) -> str:
-        return self._filled(key, encoding.exact_text(value, self._unit(kind)))
+    def _number(self, kind: str, value: Exact) -> str:
+        step = self._step(kind)
+        count = value.require(step.dimension).base / step.base
+        return encoding.pictured_text(count, self._wire.numbers.get(kind, ""))
 
     def _polarity(self, polarity: Polarity) -> str:
         if polarity not in self._wire.polarities:
             raise ConfigurationError(
                 f"{self.name}: wire.polarities of the device profile has no {polarity.value!r}"
             )
-        return self._filled("set_polarity", self._wire.polarities[polarity])
+        return self._wire.polarities[polarity]
 
     def _filled(self, key: str, word: str) -> str:
         template = self._command(key)
@@ -162,11 +288,71 @@ class ScpiStimulator(Instrument):
             )
         return template.replace("{}", word)
 
-    def _reading(self, key: str, kind: str, dimension: Dimension) -> float:
+    # --- replies --------------------------------------------------------------------------------
+
+    def _value(self, key: str, timeout: float | None = None) -> str:
+        """What stands for {} in the reply to a query."""
         command = self._command(key)
-        unit = self._unit(kind)
+        reply = self._ask(command, timeout)
+        return self._read(command, reply, self._wire.replies.get(key, "{}"))[encoding.VALUE]
+
+    def _read(self, command: str, reply: str, pattern: str) -> dict[str, str]:
+        words = self._wire.errors
         try:
-            value: Decimal = encoding.number(self._session.query(command))
+            if words.kind is Reporting.ANSWER and pattern != words.refused:
+                self._need_no_refusal(reply, words)
+            return encoding.reply_fields(reply, pattern)
         except InstrumentError as err:
             raise InstrumentError(f"{self.name}: {command!r}: {err}") from err
-        return float(Exact(value, unit).require(dimension).base)
+
+    def _need_no_refusal(self, reply: str, words: ErrorWords) -> None:
+        try:
+            encoding.reply_fields(reply, words.refused)
+        except InstrumentError:
+            return
+        raise InstrumentError(f"the device refused: {reply}")
+
+    def _counted(self, key: str, kind: str) -> Decimal:
+        """Number that answers a query, in steps of its unit."""
+        word = self._value(key)
+        if kind == "impedance" and word == self._wire.open_load != "":
+            return Decimal("Infinity")
+        try:
+            return encoding.pictured_number(word, self._wire.numbers.get(kind, ""))
+        except InstrumentError as err:
+            raise InstrumentError(f"{self.name}: {self._command(key)!r}: {err}") from err
+
+    def _reading(self, key: str, kind: str, dimension: Dimension) -> float:
+        step = self._step(kind).require(dimension)
+        count = self._counted(key, kind)
+        endless = kind == "impedance" and count == Decimal("Infinity")
+        if not (count.is_finite() or endless):
+            raise InstrumentError(f"{self.name}: {self._command(key)!r}: {count} is no {kind}")
+        return float(count * step.base)
+
+    def _read_back(self, setting: str, word: str) -> None:
+        """Hold what the device says was set against what was sent, where it can be asked."""
+        key = f"query_{setting}"
+        if key not in self._wire.commands:
+            return
+        if setting == "set_polarity":
+            came = self._value(key)
+            agrees = came == word
+        else:
+            count = self._counted(key, "current" if setting == "set_current" else "charge")
+            came, sent = str(count), Decimal(word)
+            agrees = count.is_finite() and abs(count - sent) <= READBACK * abs(sent)
+        if not agrees:
+            raise InstrumentError(
+                f"{self.name}: {self._filled(setting, word)!r} was taken, and "
+                f"{self._command(key)!r} reads back {came}: the device would treat otherwise than "
+                f"it was told; nothing was started"
+            )
+
+
+def _same(code: str, none: str) -> bool:
+    """Whether two codes are one, written as numbers (+0 and 0) or as words."""
+    try:
+        return int(code) == int(none)
+    except ValueError:
+        return code == none
