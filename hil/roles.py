@@ -139,8 +139,16 @@ class Multimeter(Identified, Protocol):
 class Oscilloscope(Identified, Protocol):
     """Voltage over time across the shunt, at a time resolution that a multimeter lacks."""
 
-    def arm(self, *, level: float, span: float, full_scale: float, slope: str = "NEG") -> None:
-        """Arm one acquisition: trigger level in V, time span in s, vertical full scale in V."""
+    def arm(
+        self,
+        *,
+        level: float,
+        span: float,
+        full_scale: float,
+        slope: str = "NEG",
+        points: int = 1_200,
+    ) -> None:
+        """Arm one acquisition: level, full scale in V, span in s, least number of samples."""
         ...
 
     def force(self) -> None:

@@ -200,6 +200,13 @@ def error_entry(text: str) -> tuple[int, str]:
     return int(found[1]), found[2]
 
 
+def unnamed(message: bytes, name: bytes) -> bytes:
+    """Take the name off that stands before a block; raises InstrumentError if another does."""
+    if not message.startswith(name):
+        raise InstrumentError(f"a reply begins with {message[: len(name)]!r}; expected {name!r}")
+    return message[len(name) :]
+
+
 def block_digits(head: bytes) -> int:
     """How many digits the length of a block has, from its first two bytes.
 

@@ -103,7 +103,7 @@ class _Line(Protocol):
 
     def receive_line(self, timeout: float) -> bytes: ...
 
-    def receive_block(self, timeout: float) -> bytes: ...
+    def receive_block(self, timeout: float, name: bytes) -> bytes: ...
 
     def unexpected(self) -> bytes:
         """Bytes that wait although nothing was asked; empty if none, or if it cannot be known."""
@@ -151,8 +151,9 @@ class _SocketLine:
             self._fill(deadline - time.monotonic())
         return self._take(end + len(self._end))
 
-    def receive_block(self, timeout: float) -> bytes:
+    def receive_block(self, timeout: float, name: bytes) -> bytes:
         deadline = time.monotonic() + timeout
+        encoding.unnamed(self._exactly(len(name), deadline), name)
         digits = encoding.block_digits(self._exactly(2, deadline))
         length = encoding.block_length(self._exactly(digits, deadline))
         payload = self._exactly(length, deadline)
@@ -257,11 +258,12 @@ class _VisaLine:
             raise _translated(err) from err
         return bytes(parts)
 
-    def receive_block(self, timeout: float) -> bytes:
+    def receive_block(self, timeout: float, name: bytes) -> bytes:
         if not self.stream:
-            return encoding.block(self.receive_line(timeout))
+            return encoding.block(encoding.unnamed(self.receive_line(timeout), name))
         self._resource.read_termination = None
         try:
+            encoding.unnamed(self._exactly(len(name), timeout), name)
             digits = encoding.block_digits(self._exactly(2, timeout))
             length = encoding.block_length(self._exactly(digits, timeout))
             payload = self._exactly(length, timeout)
@@ -460,14 +462,22 @@ class Session:
         """
         return self._exchange(text, timeout, self._ask)
 
-    def query_block(self, text: str, *, timeout: float | None = None) -> bytes:
+    def query_block(self, text: str, *, timeout: float | None = None, name: str = "") -> bytes:
         """Send one message and return the payload of the definite-length block that answers it.
+
+        Args:
+            text: the message.
+            timeout: seconds; None is the session's.
+            name: what stands before the block, with a comma behind it, as LeCroy's `DAT2`.
 
         Raises:
             InstrumentError: the reply is no such block; the session is poisoned then.
             ReplyTimeout, ConnectionLost, SessionPoisoned: see the class.
         """
-        return self._exchange(text, timeout, self._ask_block)
+        before = f"{name},".encode() if name else b""
+        return self._exchange(
+            text, timeout, lambda text, seconds: self._ask_block(text, seconds, before)
+        )
 
     def stop_write(self, text: str, *, answered: bool = False) -> None:
         """Send a message that stops: no reply, no check, also on a poisoned or lost session.
@@ -671,11 +681,11 @@ class Session:
         self._send(text, seconds)
         return self._receive(seconds)
 
-    def _ask_block(self, text: str, seconds: float) -> bytes:
+    def _ask_block(self, text: str, seconds: float, name: bytes) -> bytes:
         self._collect(seconds)
         self._check_quiet()
         self._send(text, seconds)
-        payload = self._line.receive_block(seconds)
+        payload = self._line.receive_block(seconds, name)
         if self._transcript is not None:
             digest = hashlib.sha256(payload).hexdigest()
             self._note("read", f"block of {len(payload)} bytes, SHA-256 {digest}")

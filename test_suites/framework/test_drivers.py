@@ -121,10 +121,16 @@ class Script:
         self.sent.append(text)
         self.clock.sleep(0.001)
         key = text.split()[0].lstrip(":*").rstrip("?").replace(":", "_")
-        reply = self.replies.get(key, '0,"No error"')
+        reply = self.replies[key] if key in self.replies else self.set_to(text)
         if isinstance(reply, list):
             return reply.pop(0) if len(reply) > 1 else reply[0]
         return reply(text) if callable(reply) else reply
+
+    def set_to(self, text):
+        """What a setting was last set to; no error for any other question."""
+        header = text.split()[0].rstrip("?")
+        given = [sent.split(" ", 1)[1] for sent in self.sent if sent.startswith(header + " ")]
+        return given[-1] if given else '0,"No error"'
 
     query_block = query
 
@@ -561,7 +567,7 @@ def test_the_oscilloscope_catches_the_edge_at_its_time(rig):
 
 
 def scope(**replies):
-    preamble = "0,0,4,1,1E-3,-1E-3,0,0.01,0,127"
+    preamble = "0,0,4,1,1E-3,-1E-3,0,0.02,0,127"
     defaults = {"TRIG_STAT": ["WAIT", "STOP"], "WAV_PRE": preamble, "WAV_DATA": b"\x00\x7f\x80\xff"}
     return scripted(rigol_ds1000z.RigolDS1000Z, role="oscilloscope", **(defaults | replies))
 
@@ -569,7 +575,7 @@ def scope(**replies):
 def test_a_code_at_the_end_of_the_converter_is_an_overload():
     instrument, _, _ = scope()
     instrument.arm(level=0.1, span=1, full_scale=1)
-    assert instrument.fetch().samples.tolist() == pytest.approx([-math.inf, 0.0, 0.01, math.inf])
+    assert instrument.fetch().samples.tolist() == pytest.approx([-math.inf, 0.0, 0.02, math.inf])
 
 
 def test_settings_come_from_the_one_two_five_sequence_and_hold_what_was_asked():
@@ -605,7 +611,8 @@ def test_what_the_oscilloscope_cannot_show_is_refused(changed):
         {"WAV_DATA": b"\x01\x02\x03"},
         {"WAV_DATA": b""},
         {"WAV_PRE": "0,0,4"},
-        {"WAV_PRE": "0,0,4,1,0,-1E-3,0,0.01,0,127"},
+        {"WAV_PRE": "0,0,4,1,0,-1E-3,0,0.02,0,127"},
+        {"WAV_PRE": "0,0,4,1,1E-3,-1E-3,0,0.2,0,127"},
         {"TRIG_STAT": ["WAIT", "DONE"]},
     ],
 )
@@ -618,7 +625,7 @@ def test_an_acquisition_that_does_not_fit_its_preamble_is_refused(replies):
 
 def test_a_trigger_that_never_becomes_ready_is_reported():
     instrument, _, clock = scope(TRIG_STAT="STOP")
-    with pytest.raises(InstrumentError, match="STOP, not WAIT"):
+    with pytest.raises(InstrumentError, match="stands still and does not wait"):
         instrument.arm(level=0.1, span=1, full_scale=1)
     assert clock.now() < 102
 
@@ -661,7 +668,8 @@ def test_the_supply_goes_on_and_off_and_is_measured(rig):
 
 
 def test_a_supply_that_stays_off_is_reported():
-    supply, _, _ = scripted(drivers.SUPPLIES["rigol-dp800"], OUTP="OFF")
+    set_to = {"APPL": lambda text: "9.000" if "VOLT" in text else "1.000"}
+    supply, _, _ = scripted(drivers.SUPPLIES["rigol-dp800"], OUTP="OFF", **set_to)
     with pytest.raises(InstrumentError, match="reads back off"):
         supply.on(quantity(9.0, V), quantity(1.0, A))
 

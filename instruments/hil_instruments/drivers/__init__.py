@@ -16,11 +16,16 @@ from hil.measurement import Calibration
 from hil.roles import Clock, Cutoff, ElectrodeLoad, Multimeter, Oscilloscope, Stimulator, Supply
 from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
+from hil_instruments.drivers.keithley_7001 import Keithley7001, Keithley7001Cutoff
 from hil_instruments.drivers.keysight_34465a import Keysight34465A
-from hil_instruments.drivers.keysight_34970a import Keysight34970A
+from hil_instruments.drivers.keysight_34970a import Keysight34970A, Keysight34970ACutoff
+from hil_instruments.drivers.keysight_e36300 import KeysightE36300, ThirdOutput
+from hil_instruments.drivers.keysight_infiniivision import KeysightInfiniiVision
+from hil_instruments.drivers.relay_module import RelayModule
 from hil_instruments.drivers.rigol_dp800 import RigolDP800, SecondChannel
 from hil_instruments.drivers.rigol_ds1000z import RigolDS1000Z
 from hil_instruments.drivers.scpi_stimulator import ScpiStimulator
+from hil_instruments.drivers.siglent_sds1000xe import SiglentSDS1000XE
 from hil_instruments.drivers.stimproof_cutoff import StimproofCutoff
 from hil_instruments.manner import SCPI, Manner
 
@@ -50,12 +55,30 @@ STIMULATORS: Mapping[
     str, Callable[[Session, Clock, InstrumentEntry, Calibration, DeviceProfile], Stimulator]
 ] = {"scpi-stimulator": ScpiStimulator}
 MULTIMETERS: Mapping[str, Factory[Multimeter]] = {"keysight-34465a": Keysight34465A}
-OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {"rigol-ds1000z": RigolDS1000Z}
-LOADS: Mapping[str, Factory[ElectrodeLoad]] = {"keysight-34970a": Keysight34970A}
-SUPPLIES: Mapping[str, Factory[Supply]] = {"rigol-dp800": RigolDP800}
-SOURCES: Mapping[str, Factory[Supply]] = {"rigol-dp800": SecondChannel}
+OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {
+    "rigol-ds1000z": RigolDS1000Z,
+    "keysight-infiniivision": KeysightInfiniiVision,
+    "siglent-sds1000xe": SiglentSDS1000XE,
+}
+LOADS: Mapping[str, Factory[ElectrodeLoad]] = {
+    "keysight-34970a": Keysight34970A,
+    "keithley-7001": Keithley7001,
+}
+SUPPLIES: Mapping[str, Factory[Supply]] = {
+    "rigol-dp800": RigolDP800,
+    "keysight-e36300": KeysightE36300,
+}
+SOURCES: Mapping[str, Factory[Supply]] = {
+    "rigol-dp800": SecondChannel,
+    "keysight-e36300": ThirdOutput,
+}
 """Second outputs of supplies, by the driver of the supply: sources of known sign."""
-CUTOFFS: Mapping[str, Factory[Cutoff]] = {"stimproof-cutoff": StimproofCutoff}
+CUTOFFS: Mapping[str, Factory[Cutoff]] = {
+    "stimproof-cutoff": StimproofCutoff,
+    "relay-module": RelayModule,
+    "keysight-34970a": Keysight34970ACutoff,
+    "keithley-7001": Keithley7001Cutoff,
+}
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "stimulator": tuple(STIMULATORS),
@@ -72,11 +95,19 @@ MODELS: Mapping[str, str] = {
     "keysight-34465a": "34465A",
     "rigol-ds1000z": r"DS1\d\d\dZ.*",
     "keysight-34970a": "34970A|DAQ970A",
+    "keithley-7001": "(MODEL )?7001",
+    "keysight-infiniivision": r"[DM]SO-?X 3\d\d\d[AGT]",
+    "siglent-sds1000xe": r"SDS1\d\d\dX-E",
     "rigol-dp800": r"DP8\d\dA?",
+    "keysight-e36300": "E36312A|E36313A",
+    "relay-module": "I-7060",
     "stimproof-cutoff": "Cutoff-2",
 }
 """Driver to the models that it speaks to, a pattern; that of a stimulator takes its words from the
 device file."""
+
+MANNERS: Mapping[str, Manner] = {"relay-module": RelayModule.MANNER}
+"""Driver to how its instrument is spoken to, where that is not SCPI."""
 
 
 def stimulator(
@@ -105,7 +136,7 @@ def manner(entry: InstrumentEntry, profile: DeviceProfile) -> Manner:
         ConfigurationError: the driver of another package is broken.
     """
     if entry.role != "stimulator":
-        return SCPI
+        return MANNERS.get(entry.driver, SCPI)
     asked = getattr(_stimulator(entry), "manner", None)
     found = asked(profile) if callable(asked) else SCPI
     if not isinstance(found, Manner):

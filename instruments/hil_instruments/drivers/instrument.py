@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,9 @@ SIMULATED = "SIM-"
 """With this every serial number of a simulated instrument begins."""
 LONGEST_QUEUE = 100
 """An error queue that still answers after as many entries is broken."""
+AGREES, ZERO = 1e-6, 1e-12
+"""Relative difference up to which a number reads back as it was set; and the largest
+difference that counts as none."""
 
 
 def calibration_of(entry: InstrumentEntry, serial: str, today: date) -> Calibration:
@@ -95,6 +100,29 @@ class Instrument:
             raise InstrumentError(
                 f"{self.name} refused one of {', '.join(map(repr, commands))}: {'; '.join(refused)}"
             )
+
+    def _read_back(self, settings: Mapping[str, float | str], *, within: float = ZERO) -> None:
+        """Ask for settings and make sure that each is what was set.
+
+        Args:
+            settings: question to what it must answer: a number, or a word.
+            within: difference up to which numbers are the same, beside AGREES.
+
+        Raises:
+            InstrumentError: names the question, what was set and what came.
+        """
+        for question, wanted in settings.items():
+            came = self._session.query(question).strip()
+            if isinstance(wanted, str):
+                same = came.upper() == wanted.upper()
+            else:
+                number = float(encoding.number(came))
+                same = math.isclose(number, wanted, rel_tol=AGREES, abs_tol=within)
+            if not same:
+                raise InstrumentError(
+                    f"{self.name}: {wanted} was set and {question} answers {came!r}; somebody else "
+                    "uses this instrument, or it has no such setting"
+                )
 
     def _source(self, accuracy: Accuracy) -> Source:
         return Source(self._entry.role, self.serial, accuracy, self._calibration)

@@ -1,11 +1,19 @@
-"""Rigol DP800: supply of the device under test on channel 1, source of known sign on channel 2."""
+"""Rigol DP800: supply of the device under test on channel 1, source of known sign on channel 2.
+
+Commands: DP800 Series Programming Guide (PGH03108-1110): :APPLy and its question, :OUTPut,
+:MEASure:VOLTage.
+"""
 
 from __future__ import annotations
 
 from hil.errors import InstrumentError
+from hil.exact import Exact
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import Instrument
+
+VOLTAGE_STEP, CURRENT_STEP = 10e-3, 1e-3
+"""Differences in V and A up to which a setting counts as read back: the resolution of a DP832."""
 
 
 class RigolDP800(Instrument):
@@ -14,15 +22,21 @@ class RigolDP800(Instrument):
     CHANNEL = "CH1"
 
     def on(self, voltage: Quantity, current_limit: Quantity) -> None:
-        """Set voltage and current limit and switch on.
+        """Set voltage and current limit, read both back, and switch on.
 
         Raises:
-            InstrumentError: a setting was refused, or the output does not read back on.
+            InstrumentError: a setting was refused or reads back otherwise, or the output does not
+                read back on.
         """
         volts = encoding.quantity_text(voltage, "V")
         amperes = encoding.quantity_text(current_limit, "A")
+        self._configure(f":APPL {self.CHANNEL},{volts},{amperes}")
+        asked = {"VOLT": (voltage, "V", VOLTAGE_STEP), "CURR": (current_limit, "A", CURRENT_STEP)}
+        for word, (wanted, unit, step) in asked.items():
+            figure = float(Exact.of(wanted).to(unit).magnitude)
+            self._read_back({f":APPL? {self.CHANNEL},{word}": figure}, within=step)
         switch = f":OUTP {self.CHANNEL},ON"
-        self._configure(f":APPL {self.CHANNEL},{volts},{amperes}", switch)
+        self._configure(switch)
         if not self.is_on():
             raise InstrumentError(f"{self.name}: {switch} was sent, the output reads back off")
 

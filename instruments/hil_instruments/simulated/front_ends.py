@@ -9,13 +9,18 @@ from typing import TypeAlias
 from hil.bench import InstrumentEntry
 from hil.errors import ConfigurationError
 from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.dialects.dcon_relays import DconRelays
 from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
 from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
+from hil_instruments.simulated.dialects.keithley_7001 import Keithley7001
 from hil_instruments.simulated.dialects.keithley_dmm6500 import KeithleyDMM6500
 from hil_instruments.simulated.dialects.keysight_34465a import Keysight34465A
 from hil_instruments.simulated.dialects.keysight_34970a import Keysight34970A
+from hil_instruments.simulated.dialects.keysight_e36300 import KeysightE36300
+from hil_instruments.simulated.dialects.keysight_infiniivision import KeysightInfiniiVision
 from hil_instruments.simulated.dialects.rigol_dp800 import RigolDP800
 from hil_instruments.simulated.dialects.rigol_ds1000z import RigolDS1000Z
+from hil_instruments.simulated.dialects.siglent_sds1000xe import SiglentSDS1000XE
 from hil_instruments.simulated.dialects.stimproof_cutoff import StimproofCutoff
 from hil_instruments.simulated.dialects.stimulator import HostLink
 from hil_instruments.simulated.scpi import Instrument
@@ -24,15 +29,24 @@ Maker: TypeAlias = Callable[[InstrumentEntry, World, int], Instrument]
 Table: TypeAlias = Mapping[str, Maker]
 
 _METERS: Table = {"34465A": Keysight34465A, "(MODEL )?DMM6500": KeithleyDMM6500}
+_SWITCHES: Table = {
+    "34970A": Keysight34970A,
+    "DAQ970A": Keysight34970A,
+    "(MODEL )?7001": Keithley7001,
+}
 STAND_INS: Table = {"(MODEL )?2450": Keithley2450, "(MODEL )?6221": Keithley6221}
 """Current sources that take the place of a stimulator, by model; every other model is firmware."""
 MODELS: Mapping[str, Table] = {
     "ammeter": _METERS,
     "voltmeter": _METERS,
-    "oscilloscope": {r"DS1\d\d\dZ.*": RigolDS1000Z},
-    "load": {"34970A": Keysight34970A, "DAQ970A": Keysight34970A},
-    "supply": {r"DP8\d\dA?": RigolDP800},
-    "cutoff": {"Cutoff-2": StimproofCutoff, "34970A": Keysight34970A, "DAQ970A": Keysight34970A},
+    "oscilloscope": {
+        r"DS1\d\d\dZ.*": RigolDS1000Z,
+        r"[DM]SO-?X 3\d\d\d[AGT]": KeysightInfiniiVision,
+        r"SDS1\d\d\dX-E": SiglentSDS1000XE,
+    },
+    "load": _SWITCHES,
+    "supply": {r"DP8\d\dA?": RigolDP800, "E36312A": KeysightE36300},
+    "cutoff": {"Cutoff-2": StimproofCutoff, "I-7060": DconRelays, **_SWITCHES},
     "stimulator": {**STAND_INS, ".*": HostLink},
 }
 """Role to the models that can be simulated in it, each a pattern of the second field of *IDN?."""

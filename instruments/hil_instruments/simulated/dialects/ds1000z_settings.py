@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from hil_instruments.simulated.dialects.ds1000z_acquisition import (
+from hil_instruments.simulated.dialects.eight_bits import (
     Channel,
-    Ds1000zAcquisition,
+    EightBitAcquisition,
 )
 from hil_instruments.simulated.dialects.settings import Setting, figure, switch, word
 from hil_instruments.simulated.scpi import ScpiError, boolean, choice, integer, number, scpi
@@ -26,7 +26,7 @@ def scientific(value: float) -> str:
     return f"{value:.6e}"
 
 
-class Ds1000zSettings(Ds1000zAcquisition):
+class Ds1000zSettings(EightBitAcquisition):
     """How it looks at the signal."""
 
     SETTINGS: ClassVar[dict[str, Setting]] = {

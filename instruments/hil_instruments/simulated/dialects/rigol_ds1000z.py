@@ -20,17 +20,17 @@ import numpy.typing as npt
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import World
-from hil_instruments.simulated.dialects.ds1000z_acquisition import (
+from hil_instruments.simulated.dialects.ds1000z_settings import (
+    SOURCES,
+    Ds1000zSettings,
+    scientific,
+)
+from hil_instruments.simulated.dialects.eight_bits import (
     REFERENCE,
     SCREEN_POINTS,
     Channel,
     Codes,
     Record,
-)
-from hil_instruments.simulated.dialects.ds1000z_settings import (
-    SOURCES,
-    Ds1000zSettings,
-    scientific,
 )
 from hil_instruments.simulated.metrology.waveform import Waveform
 from hil_instruments.simulated.scpi import (

@@ -1,4 +1,6 @@
-"""Acquisition of a DS1000Z: trigger, sample clock, memory, eight bits.
+"""Acquisition of an eight-bit oscilloscope: trigger, sample clock, memory, converter.
+
+Its figures are those of a DS1000Z; a dialect of another family gives its own.
 
 A trigger counts only once the time before it is filled. While it runs with the sweep NORMal or AUTO
 each trigger replaces the record of the last; AUTO records without one when none comes.
@@ -9,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,14 +30,13 @@ Codes: TypeAlias = npt.NDArray[np.uint8]
 CHANNELS = 4
 WIRED = 1
 """Channel whose probe lies across the shunt; the others are open and show their noise."""
-ACROSS, UP = 12, 8
-"""Divisions of the screen."""
+UP = 8
+"""Divisions of the screen, upwards."""
 SCREEN_POINTS = 1200
+"""Least number of points that are kept."""
 STEPS_PER_DIVISION = 25
 REFERENCE = 127
 """Code of 0 V without offset."""
-FASTEST = 1e9
-"""Samples per second with one channel on; they share the converter."""
 DEPTHS = (12_000, 120_000, 1_200_000, 12_000_000)
 """Points with one channel on."""
 GAIN_ACCURACY = 0.03
@@ -67,11 +68,13 @@ class Channel:
     """Ratio set, whatever the probe really has."""
     coupling: str = "DC"
     inverted: bool = False
+    steps: float = STEPS_PER_DIVISION
+    """Codes of a division."""
 
     @property
     def step(self) -> float:
         """Volts of one code."""
-        return self.scale / STEPS_PER_DIVISION
+        return self.scale / self.steps
 
     @property
     def sign(self) -> float:
@@ -106,8 +109,18 @@ class Record:
         return self.span / self.points
 
 
-class Ds1000zAcquisition(SettledInstrument):
+class EightBitAcquisition(SettledInstrument):
     """From probe to memory."""
+
+    across: ClassVar[int] = 12
+    """Divisions of the screen, sideways."""
+    steps: ClassVar[float] = STEPS_PER_DIVISION
+    """Codes of a division, upwards."""
+    reference: ClassVar[int] = REFERENCE
+    depths: ClassVar[tuple[int, ...]] = DEPTHS
+    """Points that can be kept with one channel on, in rising order."""
+    fastest: ClassVar[float] = 1e9
+    """Samples per second with one channel on; they share the converter."""
 
     def __init__(self, entry: InstrumentEntry, world: World, seed: int) -> None:
         """Draw the fixed errors from `seed` and begin in the state after *RST."""
@@ -121,7 +134,7 @@ class Ds1000zAcquisition(SettledInstrument):
     def preset(self) -> None:
         """Return to the state after *RST."""
         self._channels = [
-            Channel(number, float(gain), float(offset), number == WIRED)
+            Channel(number, float(gain), float(offset), number == WIRED, steps=self.steps)
             for number, (gain, offset) in enumerate(self._own_errors, start=1)
         ]
         self._time_scale, self._time_offset = 1e-6, 0.0
@@ -143,7 +156,7 @@ class Ds1000zAcquisition(SettledInstrument):
 
     @property
     def _span(self) -> float:
-        return ACROSS * self._time_scale
+        return self.across * self._time_scale
 
     @property
     def _before(self) -> float:
@@ -163,12 +176,12 @@ class Ds1000zAcquisition(SettledInstrument):
 
     @property
     def _depths(self) -> tuple[int, ...]:
-        return tuple(depth // self._share for depth in DEPTHS)
+        return tuple(depth // self._share for depth in self.depths)
 
     @property
     def _points_held(self) -> int:
         depth = self._depth or self._depths[0]
-        return max(int(min(depth, FASTEST / self._share * self._span)), SCREEN_POINTS)
+        return max(int(min(depth, self.fastest / self._share * self._span)), SCREEN_POINTS)
 
     # Running.
 
@@ -323,7 +336,7 @@ class Ds1000zAcquisition(SettledInstrument):
             times = record.start + record.interval * places
             volts = self._plug(times, number) - mean if channel.coupling != "GND" else 0 * times
             codes = (volts * (channel.probe * channel.sign * gain) + shift) / channel.step
-            codes += REFERENCE + deviation * self._random.standard_normal(len(codes))
+            codes += self.reference + deviation * self._random.standard_normal(len(codes))
             yield np.clip(np.rint(codes), 0, 255).astype(np.uint8)
 
     def _plug(self, times: Values, number: int) -> Values:

@@ -1,0 +1,29 @@
+"""Benches of other instruments than the built-in one has, for several test modules."""
+
+import dataclasses
+
+from hil_fixtures.config import read_bench, read_device
+
+PROFILE, BUILT_IN = read_device(None), read_bench(None)
+
+RIGOL = ("rigol-ds1000z", "RIGOL TECHNOLOGIES", "DS1104Z")
+INFINIIVISION = ("keysight-infiniivision", "KEYSIGHT TECHNOLOGIES", "DSO-X 3024T")
+SIGLENT = ("siglent-sds1000xe", "Siglent Technologies", "SDS1104X-E")
+E36312A = ("keysight-e36300", "Keysight Technologies", "E36312A")
+DAQ970A = ("keysight-34970a", "Keysight Technologies", "DAQ970A")
+K7001 = ("keithley-7001", "KEITHLEY INSTRUMENTS INC.", "MODEL 7001")
+RELAYS = ("relay-module", "ICP DAS", "I-7060")
+
+
+def bench(**changes):
+    """The built-in bench with other instruments: role to driver, manufacturer, model."""
+    entries = dict(BUILT_IN.instruments)
+    for role, (driver, maker, model) in changes.items():
+        entries[role] = dataclasses.replace(
+            entries[role], driver=driver, manufacturer=maker, model=model
+        )
+    return dataclasses.replace(BUILT_IN, instruments=entries)
+
+
+KEYSIGHT = bench(oscilloscope=INFINIIVISION, supply=E36312A, load=DAQ970A)
+MIXED = bench(oscilloscope=SIGLENT, load=K7001, cutoff=RELAYS)
