@@ -101,7 +101,7 @@ class Instrument:
                 f"{self.name} refused one of {', '.join(map(repr, commands))}: {'; '.join(refused)}"
             )
 
-    def _read_back(self, settings: Mapping[str, float | str], *, within: float = ZERO) -> None:
+    def _confirm(self, settings: Mapping[str, float | str], *, within: float = ZERO) -> None:
         """Ask for settings and make sure that each is what was set.
 
         Args:

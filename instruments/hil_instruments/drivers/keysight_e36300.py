@@ -35,9 +35,9 @@ class KeysightE36300(Instrument):
         volts = encoding.quantity_text(voltage, "V")
         amperes = encoding.quantity_text(current_limit, "A")
         self._configure(f"APPL CH{self.OUTPUT},{volts},{amperes}")
-        self._read_back({"OUTP:PAIR?": "OFF"})
-        self._read_back({f"VOLT? {self._listed}": _figure(voltage, "V")}, within=VOLTAGE_STEP)
-        self._read_back({f"CURR? {self._listed}": _figure(current_limit, "A")}, within=CURRENT_STEP)
+        self._confirm({"OUTP:PAIR?": "OFF"})
+        self._confirm({f"VOLT? {self._listed}": _figure(voltage, "V")}, within=VOLTAGE_STEP)
+        self._confirm({f"CURR? {self._listed}": _figure(current_limit, "A")}, within=CURRENT_STEP)
         switch = f"OUTP ON,{self._listed}"
         self._configure(switch)
         if not self.is_on():

@@ -74,7 +74,7 @@ class KeysightInfiniiVision(SingleShot):
             ":WAV:POIN:MODE RAW",
             f":WAV:POIN {next(count for count in STEPS if count >= armed.points)}",
         )
-        self._read_back(
+        self._confirm(
             {
                 ":CHAN1:PROB?": 1.0,
                 ":CHAN1:COUP?": "DC",

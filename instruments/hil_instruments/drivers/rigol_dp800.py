@@ -34,7 +34,7 @@ class RigolDP800(Instrument):
         asked = {"VOLT": (voltage, "V", VOLTAGE_STEP), "CURR": (current_limit, "A", CURRENT_STEP)}
         for word, (wanted, unit, step) in asked.items():
             figure = float(Exact.of(wanted).to(unit).magnitude)
-            self._read_back({f":APPL? {self.CHANNEL},{word}": figure}, within=step)
+            self._confirm({f":APPL? {self.CHANNEL},{word}": figure}, within=step)
         switch = f":OUTP {self.CHANNEL},ON"
         self._configure(switch)
         if not self.is_on():

@@ -95,7 +95,7 @@ class RigolDS1000Z(SingleShot):
             f":TRIG:EDG:SLOP {slope}",
             f":TRIG:EDG:LEV {written(level)}",
         )
-        self._read_back(
+        self._confirm(
             {
                 ":CHAN1:PROB?": 1.0,
                 ":CHAN1:COUP?": "DC",

@@ -117,7 +117,7 @@ class SiglentSDS1000XE(SingleShot):
             )
         for header, value in settings.items():
             self._session.write(f"{header} {value if isinstance(value, str) else written(value)}")
-        self._read_back({f"{header}?": value for header, value in settings.items()})
+        self._confirm({f"{header}?": value for header, value in settings.items()})
 
     def _start(self) -> None:
         self._session.query("INR?")  # what was acquired before is not ours

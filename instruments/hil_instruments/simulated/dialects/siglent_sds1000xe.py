@@ -3,8 +3,9 @@
 Digital Oscilloscopes Programming Guide PG01-E02. What is modelled: what the driver of this project
 says: settings and their queries, each behind its header until CHDR OFF, single acquisitions, INR?
 and SAST?, the descriptor of 346 bytes, signed 8-bit data in pieces (WFSU), a name before each block
-and a second line feed behind it. A header that it does not know is passed over in silence, as is a value that it cannot
-take: it has no error queue. Not modelled: units of replies, measurements, every other menu.
+and a second line feed behind it. A header that it does not know is passed over in silence, as is a
+value that it cannot take: it has no error queue. Not modelled: units of replies, measurements,
+every other menu.
 """
 
 from __future__ import annotations
