@@ -147,7 +147,7 @@ def view_of(
             {key: clean(value) for key, value in figure.items()} for figure in plan["figures"]
         ],
         "safe_states": _safe_states(conclusion),
-        "wiring": wiring_view(conclusion.flights),
+        "wiring": wiring_view(conclusion.flights, plan["wiring"]),
         "attestation": attested(conclusion.attestation),
         "remeasured": _remeasured(conclusion.remeasured),
         "limitations": _limitations(conclusion, plots),

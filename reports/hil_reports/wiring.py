@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hil.bodies import AttestationBody
 from hil.conclusion import Flight
+from hil.cutoff import INDEPENDENT
 from hil_reports.text import clean, moment
 
 TITLES = {"preflight": "Pre-flight", "postflight": "Post-flight"}
 
 
-def wiring_view(flights: Sequence[Flight]) -> dict[str, Any]:
+BY_SOFTWARE = (
+    "The cut-off is one by software: nothing opens it but a command, so no fault may be injected."
+)
+
+
+def wiring_view(flights: Sequence[Flight], declared: Mapping[str, str]) -> dict[str, Any]:
     """Line for page 1, and each check with its figures; one that is not there is no proof."""
+    independent = declared.get("cutoff_kind") == INDEPENDENT
     return {
-        "line": _line(flights),
+        "line": _line(flights) if independent else f"{_line(flights)} {BY_SOFTWARE}",
         "passed": bool(flights) and all(flight.body["passed"] for flight in flights),
         "flights": [
             {

@@ -476,7 +476,22 @@ def test_whatever_stands_for_a_value_is_read_or_refused_by_one_kind_of_error(dat
         (("[loads]", "[lods]"), ("lods", "did you mean loads?")),
         (("[wiring]", "[wires]"), ("wires", "allowed")),
         (('shunt = "100 ohm"', ""), ("wiring.shunt", "missing; shunt under the oscilloscope")),
-        (('"both"', '"active"'), ("wiring", '"independent"', "both")),
+        (
+            ('"both"', '"active"'),
+            ("wiring.cutoff_kind", '"independent"; it is "software"', "cutoff_poles is active"),
+        ),
+        (
+            ('cutoff_supply = "own"', 'cutoff_supply = "load"'),
+            ("wiring.cutoff_kind", "cutoff_supply is that of the load"),
+        ),
+        (
+            ('cutoff_mainframe = "own"', ""),
+            ("wiring.cutoff_kind", "cutoff_mainframe is not declared"),
+        ),
+        (
+            ('"stimproof-cutoff"', '"keysight-34970a"'),
+            ("wiring.cutoff_kind", "its relays latch", "no hardware lease"),
+        ),
         (('"independent"', '"relay"'), ("wiring.cutoff_kind", '"relay"', "software")),
         (('sign = "positive"', 'sign = "inverted"'), ("wiring.sign", '"inverted"', "positive")),
         (('"differential, 1:1', '"earthed, 1:1'), ("wiring.probe", "would earth an electrode")),

@@ -24,6 +24,7 @@ from hil_reports.evidence import read_journal
 from hil_reports.wiring import attested, wiring_view
 
 DESCRIPTION, PROFILE = read_bench(None), read_device(None)
+OWN = {"cutoff_kind": "independent"}
 REVERSED = MeterFault(scale=-1.0)
 
 pytest_plugins = ["pytester"]
@@ -345,12 +346,15 @@ def test_page_one_tells_what_is_missing_and_what_failed():
     good = {"wiring": "", "checks": [check], "missing": [NO_SOURCE], "monitor": "", "passed": True}
     bad = {**good, "checks": [{**check, "passed": False, "remark": "swap"}], "passed": False}
     first, last = Flight("preflight", "2026-01-01T00:00:00Z", good), "2026-01-01T01:00:00Z"
-    assert NO_SOURCE in wiring_view([first])["line"]
-    assert "not after it" in wiring_view([first])["line"]
-    found = wiring_view([first, Flight("postflight", last, bad)])
+    assert NO_SOURCE in wiring_view([first], OWN)["line"]
+    assert "not after it" in wiring_view([first], OWN)["line"]
+    found = wiring_view([first, Flight("postflight", last, bad)], OWN)
     assert found["line"] == "NOT as declared. Post-flight: swap."
     assert not found["passed"]
-    assert not wiring_view([])["passed"]
+    assert not wiring_view([], OWN)["passed"]
+    assert "by software" not in wiring_view([first], OWN)["line"]
+    for other in ({"cutoff_kind": "software"}, {}):
+        assert "by software" in wiring_view([first], other)["line"]
 
 
 def test_a_wrong_wire_ends_the_run_before_anything_is_energised(run):

@@ -124,7 +124,7 @@ class Run:
                 "device_class": "iontophoresis",
                 "bench_name": "simulated bench",
                 "catalogues": [],
-                "wiring": {"ammeter": "in series, high side"},
+                "wiring": {"ammeter": "in series, high side", "cutoff_kind": "independent"},
                 "figures": [
                     {
                         "name": "output.setpoint_max",

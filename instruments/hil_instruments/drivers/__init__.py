@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from hil.bench import InstrumentEntry
+from hil.cutoff import Make
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
 from hil.measurement import Calibration
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from hil_instruments.transport import Session
 
 __all__ = [
+    "MAKES",
     "MODELS",
     "NAMES",
     "brought_by",
@@ -79,6 +81,14 @@ CUTOFFS: Mapping[str, Factory[Cutoff]] = {
     "keysight-34970a": Keysight34970ACutoff,
     "keithley-7001": Keithley7001Cutoff,
 }
+
+MAKES: Mapping[str, Make] = {
+    "stimproof-cutoff": Make(latches=False, lease=(0.1, 10.0)),
+    "relay-module": Make(latches=False, lease=(0.1, 25.5)),
+    "keysight-34970a": Make(latches=True, lease=None),
+    "keithley-7001": Make(latches=False, lease=None),
+}
+"""Driver of a cut-off to what its manual says of it."""
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "stimulator": tuple(STIMULATORS),
