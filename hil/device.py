@@ -27,6 +27,16 @@ COMMANDED = frozenset(
 """Figures that tests set: what was set once stays so, whatever a changed profile says."""
 OFFERED = ("pause", "resume", "query_impedance", "self_test")
 """Actions that a device may lack: what needs them is not evaluated."""
+KINDS = {
+    "set_current": "current",
+    "query_set_current": "current",
+    "query_current": "current",
+    "set_dose": "charge",
+    "query_set_dose": "charge",
+    "query_charge": "charge",
+    "query_impedance": "impedance",
+}
+"""Action to the kind of the value that goes with it."""
 
 
 @argument("polarity")
@@ -152,13 +162,13 @@ class Wire:
     commands: Mapping[str, str]
     """Action to message; `{}` takes the value."""
     units: Mapping[str, Exact]
-    """Kind of value to what a 1 on the wire stands for: 1 uA, or 0.01 mA."""
+    """Kind of value, or action, to what a 1 on the wire stands for: 1 uA, or 0.01 mA."""
     states: Mapping[str, State]
     """The device's word for a state to ours."""
     polarities: Mapping[Polarity, str]
     """Our polarity to the device's word."""
     numbers: Mapping[str, str] = field(default_factory=dict)
-    """Kind of value to the picture of its numbers, as 0.00; without one, any decimal number."""
+    """Kind of value, or action, to the picture of its numbers, as 0.00; without one, any number."""
     replies: Mapping[str, str] = field(default_factory=dict)
     """Query to its reply, `{}` where the value stands; without one, the value alone."""
     no_fault: str = "NONE"
@@ -187,6 +197,10 @@ class Wire:
     """Message that asks who it is."""
     identity_reply: str = "{manufacturer},{model},{serial},{firmware}"
     """Its reply; model and serial are always there, the manufacturer else is the declared one."""
+
+
+NO_WORDS = Wire({}, {}, {}, {})
+"""Of a profile without [wire]: a driver of its own speaks to the device."""
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ __all__ = [
     "MAKES",
     "MODELS",
     "NAMES",
+    "STIMULATORS",
     "brought_by",
     "calibration_of",
     "cutoff",

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hil.bench import InstrumentEntry
-from hil.device import OFFERED, DeviceProfile, ErrorWords, Polarity, Reporting, State
+from hil.device import KINDS, OFFERED, DeviceProfile, ErrorWords, Polarity, Reporting, State
 from hil.errors import ConfigurationError, InstrumentError, Unavailable
-from hil.exact import Dimension, Exact
+from hil.exact import Exact
 from hil.measurement import Calibration
 from hil.roles import Clock
 from hil.units import A, C, Quantity, ohm, quantity
@@ -73,9 +73,9 @@ class ScpiStimulator(Instrument):
         """
         charge = self._largest_dose if dose is None else Exact.of(dose)
         settings = [
-            ("set_current", self._number("current", Exact.of(current))),
+            ("set_current", self._number("set_current", Exact.of(current))),
             ("set_polarity", self._polarity(polarity)),
-            ("set_dose", self._number("charge", charge)),
+            ("set_dose", self._number("set_dose", charge)),
         ]
         messages = [self._filled(key, word) for key, word in settings]
         self.errors()
@@ -90,7 +90,7 @@ class ScpiStimulator(Instrument):
 
     def set_current(self, current: Quantity) -> None:
         """Change the setting, also while delivering; a refusal is found in `errors`."""
-        word = self._number("current", Exact.of(current))
+        word = self._number("set_current", Exact.of(current))
         self._tell("set_current", self._filled("set_current", word))
 
     def set_polarity(self, polarity: Polarity) -> None:
@@ -138,15 +138,15 @@ class ScpiStimulator(Instrument):
 
     def claimed_current(self) -> Quantity:
         """Current that the device believes to deliver, in A."""
-        return quantity(self._reading("query_current", "current", Dimension.CURRENT), A)
+        return quantity(self._reading("query_current"), A)
 
     def claimed_charge(self) -> Quantity:
         """Charge that the device believes to have delivered in this treatment, in C."""
-        return quantity(self._reading("query_charge", "charge", Dimension.CHARGE), C)
+        return quantity(self._reading("query_charge"), C)
 
     def impedance(self) -> Quantity:
         """Load impedance that the device reports, in ohm; infinite for an open load."""
-        return quantity(self._reading("query_impedance", "impedance", Dimension.RESISTANCE), ohm)
+        return quantity(self._reading("query_impedance"), ohm)
 
     def self_test(self) -> bool:
         """Run the self-test; True if it answers the word for passed."""
@@ -260,18 +260,24 @@ class ScpiStimulator(Instrument):
             f"{', '.join(self._wire.commands)}"
         )
 
-    def _step(self, kind: str) -> Exact:
-        if kind not in self._wire.units:
+    def _step(self, key: str) -> Exact:
+        """What a 1 stands for in the message of an action, or in the reply to it."""
+        units, kind = self._wire.units, KINDS[key]
+        step = units.get(key) or units.get(kind)
+        if step is None:
             raise ConfigurationError(
                 f"{self.name}: wire.units of the device profile has no {kind!r}; it has "
-                f"{', '.join(self._wire.units)}"
+                f"{', '.join(units)}"
             )
-        return self._wire.units[kind]
+        return step
 
-    def _number(self, kind: str, value: Exact) -> str:
-        step = self._step(kind)
+    def _picture(self, key: str) -> str:
+        return self._wire.numbers.get(key) or self._wire.numbers.get(KINDS[key], "")
+
+    def _number(self, key: str, value: Exact) -> str:
+        step = self._step(key)
         count = value.require(step.dimension).base / step.base
-        return encoding.pictured_text(count, self._wire.numbers.get(kind, ""))
+        return encoding.pictured_text(count, self._picture(key))
 
     def _polarity(self, polarity: Polarity) -> str:
         if polarity not in self._wire.polarities:
@@ -294,7 +300,10 @@ class ScpiStimulator(Instrument):
         """What stands for {} in the reply to a query."""
         command = self._command(key)
         reply = self._ask(command, timeout)
-        return self._read(command, reply, self._wire.replies.get(key, "{}"))[encoding.VALUE]
+        return self._read(command, reply, self._pattern(key))[encoding.VALUE]
+
+    def _pattern(self, key: str) -> str:
+        return self._wire.replies.get(key, "{}")
 
     def _read(self, command: str, reply: str, pattern: str) -> dict[str, str]:
         words = self._wire.errors
@@ -312,23 +321,24 @@ class ScpiStimulator(Instrument):
             return
         raise InstrumentError(f"the device refused: {reply}")
 
-    def _counted(self, key: str, kind: str) -> Decimal:
-        """Number that answers a query, in steps of its unit."""
-        word = self._value(key)
-        if kind == "impedance" and word == self._wire.open_load != "":
+    def _counted(self, key: str) -> Decimal:
+        """Number that answers a query, in SI."""
+        command, step, open_load = self._command(key), self._step(key), self._wire.open_load
+        reply = self._ask(command)
+        if key == "query_impedance" and reply.strip() == open_load != "":
             return Decimal("Infinity")
+        word = self._read(command, reply, self._pattern(key))[encoding.VALUE]
         try:
-            return encoding.pictured_number(word, self._wire.numbers.get(kind, ""))
+            return encoding.pictured_number(word, self._picture(key)) * step.base
         except InstrumentError as err:
-            raise InstrumentError(f"{self.name}: {self._command(key)!r}: {err}") from err
+            raise InstrumentError(f"{self.name}: {command!r}: {err}") from err
 
-    def _reading(self, key: str, kind: str, dimension: Dimension) -> float:
-        step = self._step(kind).require(dimension)
-        count = self._counted(key, kind)
-        endless = kind == "impedance" and count == Decimal("Infinity")
-        if not (count.is_finite() or endless):
-            raise InstrumentError(f"{self.name}: {self._command(key)!r}: {count} is no {kind}")
-        return float(count * step.base)
+    def _reading(self, key: str) -> float:
+        value = self._counted(key)
+        endless = key == "query_impedance" and value == Decimal("Infinity")
+        if not (value.is_finite() or endless):
+            raise InstrumentError(f"{self.name}: {self._command(key)!r}: {value} is no reading")
+        return float(value)
 
     def _read_back(self, setting: str, word: str) -> None:
         """Hold what the device says was set against what was sent, where it can be asked."""
@@ -339,9 +349,9 @@ class ScpiStimulator(Instrument):
             came = self._value(key)
             agrees = came == word
         else:
-            count = self._counted(key, "current" if setting == "set_current" else "charge")
-            came, sent = str(count), Decimal(word)
-            agrees = count.is_finite() and abs(count - sent) <= READBACK * abs(sent)
+            sent, value = Decimal(word) * self._step(setting).base, self._counted(key)
+            came = f"{value / self._step(key).base}"
+            agrees = value.is_finite() and abs(value - sent) <= READBACK * abs(sent)
         if not agrees:
             raise InstrumentError(
                 f"{self.name}: {self._filled(setting, word)!r} was taken, and "

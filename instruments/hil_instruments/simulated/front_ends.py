@@ -10,6 +10,8 @@ from hil.bench import InstrumentEntry
 from hil.errors import ConfigurationError
 from hil_instruments.simulated.clock import World
 from hil_instruments.simulated.dialects.dcon_relays import DconRelays
+from hil_instruments.simulated.dialects.dermalux_d1 import DermaluxD1
+from hil_instruments.simulated.dialects.galvan_gx2 import GalvanGX2
 from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
 from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
 from hil_instruments.simulated.dialects.keithley_7001 import Keithley7001
@@ -47,7 +49,7 @@ MODELS: Mapping[str, Table] = {
     "load": _SWITCHES,
     "supply": {r"DP8\d\dA?": RigolDP800, "E36312A": KeysightE36300},
     "cutoff": {"Cutoff-2": StimproofCutoff, "I-7060": DconRelays, **_SWITCHES},
-    "stimulator": {**STAND_INS, ".*": HostLink},
+    "stimulator": {**STAND_INS, "GX-2": GalvanGX2, "D1": DermaluxD1, ".*": HostLink},
 }
 """Role to the models that can be simulated in it, each a pattern of the second field of *IDN?."""
 

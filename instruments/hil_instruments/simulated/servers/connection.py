@@ -7,7 +7,10 @@ import selectors
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:  # its pseudo-terminals are POSIX alone
+    from hil_instruments.simulated.servers.serial_line import PtyEnd
 
 CHUNK = 16_384
 """Bytes that one connection hands over at a time, so that the others get their turn."""
@@ -63,7 +66,7 @@ class Connection:
 
     __slots__ = ("_closing", "_held", "_mask", "_output", "_owner", "_raw", "_there", "speaker")
 
-    def __init__(self, owner: Owner, raw: socket.socket) -> None:
+    def __init__(self, owner: Owner, raw: socket.socket | PtyEnd) -> None:
         self._owner, self._raw = owner, raw
         self._output = bytearray()
         self._mask, self._there = 0, True

@@ -15,6 +15,7 @@ import threading
 import traceback
 from collections import deque
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from hil_instruments.simulated.servers.connection import (
     LINGER,
@@ -24,6 +25,9 @@ from hil_instruments.simulated.servers.connection import (
     Connection,
     Speaker,
 )
+
+if TYPE_CHECKING:  # its pseudo-terminals are POSIX alone
+    from hil_instruments.simulated.servers.serial_line import PtyEnd
 
 HOST = "127.0.0.1"
 TICK = 10e-3
@@ -104,6 +108,17 @@ class Reactor:
         self.selector.register(listener, READ, accept)
         number: int = listener.getsockname()[1]
         return number
+
+    def wire(self, end: PtyEnd, answer: Callable[[Connection], Speaker]) -> None:
+        """Speak over a serial line until the reactor stops.
+
+        Args:
+            end: the instrument's end; it is closed at the end.
+            answer: makes what speaks on it.
+        """
+        connection = Connection(self, end)
+        self._connections[connection] = [connection]
+        connection.begin(answer(connection))
 
     def dial(self, port: int, done: Callable[[Connection | None], None]) -> None:
         """Open a connection to a port of this machine; `done` gets it, or None if nobody answers.

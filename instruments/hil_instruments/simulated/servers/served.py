@@ -122,9 +122,15 @@ class BenchServer:
         try:
             for role in self.bench.instruments:
                 self.seats[role] = Seat(self.bench, role, reactor, self.pace)
+            lines = {
+                role: self._wire(reactor, seat)
+                for role, seat in self.seats.items()
+                if getattr(self.bench.instruments[role], "on_serial_line", False)
+            }
             for protocol in self.protocols:
                 self.resources[protocol] = {
-                    role: protocol.resource(self._listen(reactor, protocol, seat))
+                    role: lines.get(role)
+                    or protocol.resource(self._listen(reactor, protocol, seat))
                     for role, seat in self.seats.items()
                 }
             orders = control.Control(self.bench, self.pace, self.extremes, lambda: self.failures)
@@ -148,6 +154,14 @@ class BenchServer:
         """Raise BenchError if the bench broke while it was served."""
         if self.failed:
             raise BenchError(f"the simulated bench broke while it was served: {self.failures[-1]}")
+
+    def _wire(self, reactor: Reactor, seat: Seat) -> str:
+        """Offer an instrument on a serial line, whatever the protocol; return its resource name."""
+        from hil_instruments.simulated.servers.serial_line import PtyEnd, SerialSpeaker
+
+        end = PtyEnd()
+        reactor.wire(end, lambda each: SerialSpeaker(seat, each))
+        return end.resource
 
     def _listen(self, reactor: Reactor, protocol: Protocol, seat: Seat) -> int:
         first = protocol is self.protocols[0]

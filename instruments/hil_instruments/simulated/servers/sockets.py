@@ -33,6 +33,10 @@ class SocketSpeaker:
         self._seat.lock.forget(self.pump)
         self._talk.close()
 
+    def drop(self) -> None:
+        """End the connection, as a faulty link does."""
+        self.connection.close()
+
     def pump(self) -> None:
         """Hand a portion to the instrument, and what it answers to the client."""
         connection, talk = self.connection, self._talk
@@ -44,7 +48,7 @@ class SocketSpeaker:
             connection.send(reply[0])
         talk.pumping = False
         if talk.exchange.dropped:
-            connection.close()
+            self.drop()
         if not self._input:
             connection.hold(False)
             return
