@@ -137,7 +137,7 @@ def register(out: Path) -> None:
         "manufacturer": device.manufacturer,
         "model": device.model,
         "operator": "",
-        "provenance": "SIMULATED",
+        "expected": "SIMULATED",
     }
     chain, lines = Chain(), []
     folders = sorted(path for path in out.iterdir() if path.is_dir())
@@ -152,6 +152,7 @@ def register(out: Path) -> None:
             "journal": hashlib.sha256(content).hexdigest(),
             "manifest": "",
             "signer": "",
+            "provenance": "SIMULATED",
             "verdict": "PASS",
             "code": 0,
             "complete": True,

@@ -59,8 +59,9 @@ class RunBody(TypedDict):
     python: str
     platform: str
     seed: int
-    provenance: str  # SIMULATED or HARDWARE
-    provenance_reason: str
+    real: bool  # whether the resources of the bench file are real ones
+    expected: str  # SIMULATED, or HARDWARE if it is possible: what was earned, hil.provenance says
+    expected_reason: str
     required: str  # provenance that was asked for; empty if any will do
     operator: str  # as told, or the login name
     software: SoftwareBody
@@ -140,6 +141,7 @@ class EarlierBody(TypedDict):
     operator: str
     serial: str  # of the device; empty if it was never identified
     firmware: str
+    provenance: str  # as earned; empty if it was never closed
     verdict: str  # empty if it was never closed
     code: int | None
     state: str  # as registered, not closed, changed, missing or not registered
@@ -181,10 +183,14 @@ class InstrumentBody(TypedDict):
 
     role: str
     resource: str
+    interface: str  # of the resource name, as TCPIP
+    ends: str  # what it led to: addresses of its host, or device of its serial line
+    doubt: str  # why that is no instrument of its own; empty if nothing speaks against it
     driver: str
     manufacturer: str
     model: str
     serial: str
+    named: str  # serial number that the bench file gives; empty accepts any
     firmware: str
     certificate: str
     due: str

@@ -34,6 +34,7 @@ from hil.bodies import (
 from hil.docket import Docket
 from hil.errors import UsageError
 from hil.journal import Record
+from hil.provenance import PREFIX, Provenance, earned
 from hil.replay import replayed
 from hil.requirement import Requirement
 from hil.verdict import ExitCode, Verdict, exit_code, worst
@@ -41,9 +42,6 @@ from hil.verdict import ExitCode, Verdict, exit_code, worst
 _ORDER = list(Verdict)
 _WORDS = {verdict.value for verdict in Verdict}
 _OUTCOMES = ["error", "failed", "interrupted", "skipped", "passed"]
-_SIMULATED = (
-    "SIM-"  # prefix of the serial number of a simulated instrument: its calibration is none
-)
 _UNENDED: TestEndBody = {"test": "", "outcome": "", "detail": "", "seconds": 0.0, "judgements": 0}
 _TOLERATED = {Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.NOT_EVALUATED}
 
@@ -107,6 +105,8 @@ class Conclusion:
 
     run: RunBody
     plan: PlanBody
+    provenance: Provenance
+    """What was earned, whatever the run record says."""
     requirements: tuple[RequirementRow, ...]
     tests: tuple[TestRow, ...]
     instruments: tuple[InstrumentBody, ...]
@@ -190,10 +190,12 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
     rows = tuple(_requirement_row(req, tests, judgements) for req in plan["requirements"])
     ends: list[EndBody] = _bodies(records, "end")
     code, reasons = _outcome(rows, tests, records)
-    code, reasons = _held_to_provenance(run, code, reasons)
+    provenance = earned(run, records)
+    code, reasons = _held_to_provenance(run, provenance, code, reasons)
     return Conclusion(
         run=run,
         plan=plan,
+        provenance=provenance,
         requirements=rows,
         tests=tests,
         instruments=tuple(_bodies(records, "instrument")),
@@ -301,7 +303,7 @@ def _doubtful(records: list[Record]) -> dict[str, str]:
         return {body["serial"]: why.format(body["serial"]) for body in instruments}
     for body in instruments:
         serial, due = body["serial"], body["due"]
-        late = due and not serial.startswith(_SIMULATED) and date.fromisoformat(due) < last
+        late = due and not serial.startswith(PREFIX) and date.fromisoformat(due) < last
         doubt = (
             f"the calibration of {serial} expired on {due}, before the run ended" if late else ""
         )
@@ -601,13 +603,13 @@ def _trips(records: Iterable[Record]) -> list[TripBody]:
 
 
 def _held_to_provenance(
-    run: RunBody, code: ExitCode, reasons: list[str]
+    run: RunBody, provenance: Provenance, code: ExitCode, reasons: list[str]
 ) -> tuple[ExitCode, list[str]]:
-    """Where hardware was required, a simulated run complies with nothing, whatever it showed."""
+    """Where hardware was required, a run that has not earned it complies with nothing."""
     required = run.get("required", "")
-    if not required or run["provenance"] == required:
+    if not required or provenance.word == required:
         return code, reasons
     if code not in {ExitCode.COMPLIES, ExitCode.OTHER_VERDICT}:
         return code, reasons
-    why = f"{required} was required, this run is {run['provenance']}: {run['provenance_reason']}"
+    why = f"{required} was required, this run is {provenance.word}: {provenance.reason}"
     return ExitCode.OTHER_VERDICT, [why, *reasons]

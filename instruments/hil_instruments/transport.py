@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import pyvisa
-from pyvisa import constants
+from pyvisa import constants, rname
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
 from hil.bench import InstrumentEntry
@@ -46,12 +46,14 @@ from hil_instruments.manner import SCPI, Manner, SerialLine
 
 __all__ = [
     "Identity",
+    "Place",
     "Session",
     "Transcript",
     "check_identity",
     "connect",
     "open_manager",
     "open_session",
+    "place_of",
 ]
 
 _Result = TypeVar("_Result")
@@ -743,6 +745,33 @@ class Session:
                     f"over a second one: {err}; cut the path by other means"
                 ) from err
         self._note("stop", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a resource name points, in the words of VISA."""
+
+    interface: str
+    """As TCPIP, USB, GPIB, ASRL."""
+    host: str
+    """Host name or address of a TCPIP resource; empty for any other."""
+    device: str
+    """Device of a serial line, as `/dev/ttyUSB0` or `3`; empty for any other."""
+
+
+def place_of(resource: str) -> Place:
+    """Take a resource name apart by VISA's own grammar; nothing is opened or asked.
+
+    Raises:
+        ConfigurationError: it is no resource name.
+    """
+    try:
+        name = rname.ResourceName.from_string(resource)
+    except ValueError as err:
+        raise ConfigurationError(f"resource = {resource!r}: {' '.join(str(err).split())}") from err
+    host = str(getattr(name, "host_address", "")).partition(",")[0]  # pyvisa-py: host,port
+    device = name.board if name.interface_type == "ASRL" else ""  # type: ignore[attr-defined]  # of ASRL
+    return Place(name.interface_type, host, device)
 
 
 def check_identity(identity: Identity, entry: InstrumentEntry) -> None:

@@ -20,7 +20,7 @@ from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.verdict import Verdict
 from hil_reports.junit import WHOLE, explanation, shortfall
 from hil_reports.text import clean
-from hil_reports.view import SIMULATED, WORDS, judged_line, statement
+from hil_reports.view import WORDS, banner, judged_line, statement
 
 Result: TypeAlias = dict[str, Any]
 
@@ -188,7 +188,7 @@ def _labels(
         for label in (present if isinstance(present, list) else [])
         if isinstance(label, dict) and label.get("value") and label.get("name") not in ours
     ]
-    layer = "hardware" if conclusion.run["provenance"] == "HARDWARE" else "simulated"
+    layer = "hardware" if conclusion.provenance.hardware else "simulated"
     added = [(LABEL, test.test), ("layer", layer), ("verdict", test.verdict.value)]
     for row in own:
         added.append(("requirement", row.requirement["id"]))
@@ -199,8 +199,8 @@ def _labels(
 
 def _description(conclusion: Conclusion, test: TestRow, own: Iterable[RequirementRow]) -> str:
     parts = [f"<p>{escape(clean(test.doc))}</p>"]
-    if conclusion.run["provenance"] != "HARDWARE":
-        parts.append(f"<p><strong>{escape(SIMULATED)}</strong></p>")
+    if not conclusion.provenance.hardware:
+        parts.append(f"<p><strong>{escape(banner(conclusion))}</strong></p>")
     cells = "".join(
         "<tr>"
         + "".join(
@@ -274,7 +274,7 @@ def _executor(conclusion: Conclusion) -> dict[str, str]:
         "name": f"stimproof {run['version']}, {clean(conclusion.plan['bench_name'], 200)}",
         "type": "stimproof",
         "buildName": clean(run["run_id"], 200),
-        "reportName": f"{run['provenance']}: {statement(conclusion)[0]}",
+        "reportName": f"{conclusion.provenance.word}: {statement(conclusion)[0]}",
     }
 
 
@@ -284,7 +284,7 @@ def _environment(conclusion: Conclusion) -> str:
         "run": run["run_id"],
         "result": statement(conclusion)[0],
         "complete": "yes" if conclusion.complete else "NO: the run did not end by itself",
-        "provenance": f"{run['provenance']}, {run['provenance_reason']}",
+        "provenance": f"{conclusion.provenance.word}, {conclusion.provenance.reason}",
         "faults": ", ".join(run["faults"]) or "none",
         "partial": run["partial"] or "no",
         "device": f"{plan['manufacturer']} {plan['model']}",

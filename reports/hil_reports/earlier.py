@@ -134,6 +134,7 @@ def _row(row: EarlierBody) -> dict[str, Any]:
         "serial": clean(row["serial"], 100) or DASH,
         "firmware": clean(row["firmware"], 100) or DASH,
         "verdict": _word(row["verdict"]) or DASH,
+        "provenance": clean(row["provenance"], 40),
         "code": DASH if row["code"] is None else str(row["code"]),
         "state": clean(row["state"], 60),
         "odd": row["state"] != AS_REGISTERED,

@@ -49,7 +49,7 @@ def junit_xml(conclusion: Conclusion) -> str:
         suite.set(plural, str(sum(case.find(name) is not None for case in cases)))
     run = {
         "run_id": conclusion.run["run_id"],
-        "provenance": conclusion.run["provenance"],
+        "provenance": conclusion.provenance.word,
         "verdict": conclusion.verdict.value,
         "complies": str(conclusion.complies).lower(),
         "exit_code": str(int(conclusion.exit_code)),

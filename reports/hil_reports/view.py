@@ -14,6 +14,7 @@ from hil.bodies import JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.errors import UsageError
+from hil.provenance import PREFIX
 from hil.verdict import ExitCode, Verdict
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
@@ -54,6 +55,7 @@ TONES = {
 }
 _NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
+UNEARNED = "Not shown to be hardware: not evidence of device conformity"
 NO_PLOT = {"svg": "", "caption": ""}
 _PLOTS = 60  # a device that fails everywhere still gets a report of readable length
 _UNSHOWN = 20  # printed; how many there are stands with the evidence
@@ -82,10 +84,10 @@ def view_of(
     plan, run = conclusion.plan, conclusion.run
     return {
         "title": "Compliance test report",
-        "simulated": run["provenance"] != "HARDWARE",
-        "banner": SIMULATED,
-        "provenance": clean(run["provenance"]),
-        "provenance_reason": clean(run["provenance_reason"]),
+        "simulated": not conclusion.provenance.hardware,
+        "banner": banner(conclusion),
+        "provenance": conclusion.provenance.word,
+        "provenance_reason": clean(conclusion.provenance.reason, 2000),
         "run_id": clean(run["run_id"], 200),
         "head": conclusion.head,
         "seal": seal,
@@ -103,7 +105,7 @@ def view_of(
             "sha256": plan["bench"]["sha256"],
             "wiring": [[clean(key), clean(value)] for key, value in plan["wiring"].items()],
         },
-        "firmware": _firmware(run),
+        "firmware": _firmware(conclusion),
         "operator": clean(run["operator"], 200),
         "required": clean(run["required"], 40),
         "software": _software(run),
@@ -137,7 +139,7 @@ def view_of(
         "tests": [_test(row) for row in conclusion.tests],
         "instruments": [
             {key: clean(value) or DASH for key, value in body.items()}
-            | ({"calibration": _NO_CALIBRATION} if body["serial"].startswith("SIM-") else {})
+            | ({"calibration": _NO_CALIBRATION} if body["serial"].startswith(PREFIX) else {})
             for body in conclusion.instruments
         ],
         "documents": [
@@ -155,12 +157,22 @@ def view_of(
     }
 
 
-def _firmware(run: Mapping[str, Any]) -> View:
+def banner(conclusion: Conclusion) -> str:
+    """What every report that did not earn HARDWARE says of itself."""
+    return SIMULATED if _is_twin(conclusion) else UNEARNED
+
+
+def _is_twin(conclusion: Conclusion) -> bool:
+    """Whether the device is a simulated one, as the plan says; else it may have been real."""
+    return not conclusion.provenance.hardware and not conclusion.run["real"]
+
+
+def _firmware(conclusion: Conclusion) -> View:
     """Which firmware ran in the simulated device: a build with its hash, or the reference one."""
-    if build := run.get("firmware"):
+    if build := conclusion.run["firmware"]:
         return {"name": clean(build["name"]), "sha256": build["sha256"]}
-    simulated = run["provenance"] == "SIMULATED"
-    name = "reference firmware of the simulated device" if simulated else "that of the device"
+    twin = _is_twin(conclusion)
+    name = "reference firmware of the simulated device" if twin else "that of the device"
     return {"name": name, "sha256": ""}
 
 
@@ -185,8 +197,9 @@ def statement(conclusion: Conclusion) -> tuple[str, str]:
     mandatory = [row for row in conclusion.requirements if row.requirement["mandatory"]]
     failed = [row for row in conclusion.requirements if row.verdict is Verdict.FAIL]
     grave = [row for row in failed if row.requirement["mandatory"]]
-    simulated = conclusion.run["provenance"] == "SIMULATED"
-    device = "simulated device" if simulated else "device under test"
+    twin, shown = _is_twin(conclusion), conclusion.provenance.hardware
+    device = "simulated device" if twin else "device under test"
+    device += "" if twin or shown else " (SIMULATED)"
     if conclusion.complies:
         return (
             f"The {device} complies with the {len(mandatory)} mandatory requirements "
@@ -461,8 +474,8 @@ def _limitations(conclusion: Conclusion, plots: _Plots) -> list[str]:
         "Limits whose status is not “confirmed” were not read in the purchased edition of a "
         "standard; a competent person must confirm them.",
     ]
-    if run["provenance"] != "HARDWARE":
-        found.append(f"{SIMULATED}: {clean(run['provenance_reason'])}.")
+    if not conclusion.provenance.hardware:
+        found.append(f"{banner(conclusion)}: {clean(conclusion.provenance.reason, 2000)}.")
     if run["faults"]:
         faults = ", ".join(clean(fault) for fault in run["faults"])
         found.append(f"Faults were seeded in the simulated device: {faults}.")

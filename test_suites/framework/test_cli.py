@@ -92,11 +92,11 @@ FILES = {
         'ceiling = "4 mA"',
         ["limits.ceiling", "4 mA"],
     ),
-    "real hardware": (
+    "a real supply on a simulated bench": (
         "bench",
         "TCPIP0::SIM-SUPPLY::inst0::INSTR",
         "TCPIP0::192.0.2.7::inst0::INSTR",
-        ["instruments.supply", "192.0.2.7", "refused"],
+        ["mine.toml: instruments", "supply: real", "protects nobody"],
     ),
     "a meter of another driver": (
         "bench",

@@ -462,7 +462,9 @@ def test_a_signature_is_not_written_into_a_folder(run):
 def test_a_verification_says_which_run_it_is_and_what_came_out(run):
     _, out, _ = hil("verify", run)
     first, second = out.splitlines()[:2]
-    assert first == f"run {run.name}, number 1 of its register: COMPLETE, attested WARNED"
+    assert (
+        first == f"run {run.name}, number 1 of its register: COMPLETE, attested WARNED, SIMULATED"
+    )
     assert "renamed" not in second
     copied = run.rename(run.with_name("other"))
     _, out, _ = hil("verify", copied)

@@ -71,7 +71,7 @@ def test_the_example_passes_and_the_journal_names_it(
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert {row.verdict for row in found.tests if tests in row.test} == {Verdict.PASS}
     assert found.run["firmware"] == {"name": name, "sha256": digest}
-    assert f"the build {name} (SHA-256 {digest}), which" in found.run["provenance_reason"]
+    assert f"the build {name} (SHA-256 {digest}), which" in found.provenance.reason
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_bug_that_is_compiled_in_fails_its_requirement(
 def test_without_a_build_the_run_says_that_it_judges_no_firmware(tmp_path: Path) -> None:
     found = judged(tmp_path, "--collect-only")
     assert found.run["firmware"] is None
-    assert "not the firmware of a device" in found.run["provenance_reason"]
+    assert "not the firmware of a device" in found.provenance.reason
 
 
 def test_a_fault_of_the_circuit_is_seeded_beside_the_build(
@@ -165,7 +165,7 @@ def test_a_served_bench_declares_its_build_and_the_run_repeats_it(tmp_path: Path
     made = plan.make(Options(bench=served(tmp_path, entry)))
     entry_body: EntryBody = {"number": 1, "entry": "0" * 64, "previous": None}
     run = plan._run_body(made, "run", [], entry_body)  # noqa: SLF001  # pure
-    reason = run["provenance_reason"]
+    reason = run["expected_reason"]
     assert made.firmware == entry
     assert f"ionto.so (SHA-256 {'a' * 64}), as the bench file says, which this run" in reason
     assert plan.make(Options(bench=served(tmp_path, None))).firmware is None

@@ -684,7 +684,7 @@ def entry_of(made):
         "manufacturer": made.profile.manufacturer,
         "model": made.profile.model,
         "operator": made.operator,
-        "provenance": made.provenance,
+        "expected": made.expected,
     }
 
 

@@ -349,14 +349,14 @@ def run(measured, outcome="passed", rule=GUARDED, pytest_exit=0):
     """A whole journal of one test that judges one value."""
     req = requirement(rule)
     plan = {"device": {}, "bench": {}, "catalogues": [], "requirements": [requirement_body(req)]}
-    provenance = {"provenance": "SIMULATED", "provenance_reason": "x", "required": ""}
+    planned = {"expected": "SIMULATED", "expected_reason": "x", "required": ""}
     item = {"test": "m:t", "requirements": ["A"], "doc": ""}
     state = {"confirmed": True, "device_off": "", "path_open": "", "reason": ""}
     captures = [{"sha256": each} for each in measured.captures]
     instrument = {"role": "ammeter", "serial": "SIM-1", "due": ""}
     end = {"test": "m:t", "outcome": outcome, "detail": "A", "seconds": 0.1, "judgements": 1}
     return journal(
-        ("run", {"partial": "", "firmware": None, **provenance}),
+        ("run", {"partial": "", "firmware": None, **planned}),
         ("plan", plan),
         ("instrument", instrument),
         ("collected", {"items": [item], "plugins": [], "errors": []}),

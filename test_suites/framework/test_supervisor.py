@@ -313,7 +313,7 @@ def test_a_served_bench_and_a_stalled_runner(tmp_path):
     assert "lease lapsed" in trip["cause"]
     assert "aborted: the sentinel tripped: the runner's lease lapsed" in said
     running.assert_reported(13)
-    reason = running.records("run")[0]["provenance_reason"]
+    reason = running.records("run")[0]["expected_reason"]
     assert "served over the loopback interface, 5 bench seconds for each second" in reason
     assert not (tmp_path / "served.toml").exists()  # its ports are gone, and so is the file
     assert server.returncode == 0

@@ -81,16 +81,22 @@ def run(tmp_path, signer):
     utc = clock()
     out = tmp_path / "runs"
     about = {"bench": "b", "manufacturer": "m", "model": "d", "operator": "A. Tester"}
-    about |= {"run_id": "run", "provenance": "SIMULATED"}
+    about |= {"run_id": "run", "expected": "SIMULATED"}
     opening = Register(out, utc).open(about)
     with Evidence.create(out / "run", utc) as evidence:
         device = evidence.document("device.toml", "a = 1\n")
         bench = evidence.document("bench.toml", "b = 1\n")
         body = dict.fromkeys(
-            ("version", "partial", "required", "depth", "platform", "provenance_reason", "lease"),
+            ("version", "partial", "required", "depth", "platform", "expected_reason", "lease"),
             "",
         )
-        body |= {"run_id": "run", "operator": "A. Tester", "provenance": "SIMULATED", "seed": 1}
+        body |= {
+            "run_id": "run",
+            "operator": "A. Tester",
+            "expected": "SIMULATED",
+            "seed": 1,
+            "real": False,
+        }
         body |= {"faults": [], "firmware": None, "suites": [], "pytest_args": [], "schema": 2}
         body |= {"software": {"packages": {}, "sha256": "0" * 64}, "python": "3"}
         evidence.append("run", body | {"register": opening.entry})

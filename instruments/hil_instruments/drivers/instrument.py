@@ -11,14 +11,13 @@ from hil.bench import InstrumentEntry
 from hil.capture import Accuracy, Source
 from hil.errors import InstrumentError
 from hil.measurement import Calibration
+from hil.provenance import PREFIX
 from hil.roles import Clock
 from hil_instruments import encoding
 
 if TYPE_CHECKING:  # a driver needs no pyvisa of its own
     from hil_instruments.transport import Session
 
-SIMULATED = "SIM-"
-"""With this every serial number of a simulated instrument begins."""
 LONGEST_QUEUE = 100
 """An error queue that still answers after as many entries is broken."""
 AGREES, ZERO = 1e-6, 1e-12
@@ -34,7 +33,7 @@ def calibration_of(entry: InstrumentEntry, serial: str, today: date) -> Calibrat
         serial: Serial number that the instrument answered.
         today: Day of the measurement.
     """
-    if serial.startswith(SIMULATED):
+    if serial.startswith(PREFIX):
         return Calibration.VALID
     if not entry.certificate or entry.due is None:
         return Calibration.UNKNOWN

@@ -64,6 +64,12 @@ def result_of(conclusion: Conclusion | None) -> str:
     return "WARNED" if warned or not conclusion.complies else "PASSED"
 
 
+def attested_of(conclusion: Conclusion | None) -> str:
+    """What `check` returns of an honest statement: the result, and what was earned."""
+    word = f", {conclusion.provenance.word}" if conclusion else ""
+    return result_of(conclusion) + word
+
+
 def check(payload: bytes, subjects: Mapping[str, str], status: str) -> str:
     """Compare a statement with the bundle that it lies in.
 
@@ -73,7 +79,7 @@ def check(payload: bytes, subjects: Mapping[str, str], status: str) -> str:
         status: COMPLETE or INCOMPLETE, as the journal is.
 
     Returns:
-        The result that it attests, to be held against `result_of`.
+        The result that it attests and its provenance, to be held against `attested_of`.
 
     Raises:
         UsageError: it is about another bundle, or gives another status.
@@ -82,7 +88,8 @@ def check(payload: bytes, subjects: Mapping[str, str], status: str) -> str:
         made = json.loads(payload)
         found = {entry["name"]: entry["digest"]["sha256"] for entry in made["subject"]}
         kind, predicate = made["predicateType"], made["predicate"]
-        said = predicate["result"], predicate["configuration"][0]["annotations"]["status"]
+        about = predicate["configuration"][0]["annotations"]
+        said = predicate["result"], about["status"]
     except (ValueError, KeyError, TypeError, IndexError, RecursionError) as err:
         raise UsageError(f"the statement has not the form of this version: {err!r}") from err
     if kind != PREDICATE:
@@ -93,7 +100,7 @@ def check(payload: bytes, subjects: Mapping[str, str], status: str) -> str:
     result, attested = said
     if attested != status:
         raise UsageError(f"it says {attested}; the journal is {status}")
-    return str(result)
+    return ", ".join([str(result), *([str(about["provenance"])] if "provenance" in about else [])])
 
 
 def _predicate(head: str, conclusion: Conclusion | None) -> dict[str, Any]:
@@ -130,7 +137,7 @@ def _annotations(conclusion: Conclusion) -> dict[str, Any]:
         "exit_code": int(conclusion.exit_code),
         "complies": conclusion.complies,
         "partial": run["partial"],
-        "provenance": run["provenance"],
+        "provenance": conclusion.provenance.word,
         "device": f"{plan['manufacturer']} {plan['model']}",
         "bench": plan["bench_name"],
         "seed": run["seed"],

@@ -29,7 +29,7 @@ def deep_problems(folder: Path, attested: str) -> Iterator[Problem]:
     except UsageError as err:
         yield Problem(JOURNAL_FILE, str(err))
         return
-    shown = attestation.result_of(conclusion)
+    shown = attestation.attested_of(conclusion)
     if attested and attested != shown:
         yield Problem(ATTESTATION, f"says {attested}; the journal amounts to {shown}")
     for cited in cited_captures(records).values():

@@ -239,7 +239,7 @@ class Index:
                     found.begun, run["operator"], plan["bench_name"], plan["manufacturer"],
                     plan["model"], found.serial, found.firmware,
                     build["name"] if build else found.firmware, build["sha256"] if build else "",
-                    run["provenance"], ", ".join(run["faults"]), run["partial"], found.complete,
+                    found.provenance.word, ", ".join(run["faults"]), run["partial"], found.complete,
                     found.verdict.value, int(found.exit_code),
                 )
             ],

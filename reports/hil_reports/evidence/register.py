@@ -84,7 +84,7 @@ class OpenedBody(TypedDict):
     manufacturer: str
     model: str
     operator: str
-    provenance: str
+    expected: str  # provenance; what was earned, the closing entry says
 
 
 class ClosedBody(TypedDict):
@@ -96,6 +96,7 @@ class ClosedBody(TypedDict):
     journal: str  # of the journal's file
     manifest: str  # of manifest-sha256.txt; empty if it is not sealed
     signer: str  # fingerprint of the seal's key; empty if it is not signed
+    provenance: str  # as earned
     verdict: str
     code: int
     complete: bool
@@ -223,6 +224,7 @@ class Register:
             "journal": _digest(folder / DATA / JOURNAL),
             "manifest": sealed.manifest if sealed else "",
             "signer": sealed.signer if sealed else "",
+            "provenance": conclusion.provenance.word,
             "verdict": conclusion.verdict.value,
             "code": int(conclusion.exit_code),
             "complete": conclusion.complete,
@@ -433,6 +435,7 @@ class Register:
             "operator": run.opened.body["operator"],
             "serial": last.get("serial", ""),
             "firmware": last.get("firmware", ""),
+            "provenance": last.get("provenance", ""),
             "verdict": last.get("verdict", ""),
             "code": last.get("code"),
             "state": self._state(run),
@@ -482,6 +485,7 @@ class Register:
                     "operator": operator,
                     "serial": "",
                     "firmware": "",
+                    "provenance": "",
                     "verdict": "",
                     "code": None,
                     "state": NOT_REGISTERED,
@@ -542,9 +546,10 @@ def _ended_as(folder: Path, told: Mapping[str, Any]) -> bool:
         found = concluded(read_journal(folder).records)
     except UsageError:
         return False
-    said = (told["head"], told["verdict"], told["code"], told["serial"], told["firmware"])
-    return found is not None and said == (
+    keys = ("head", "provenance", "verdict", "code", "serial", "firmware")
+    return found is not None and tuple(map(told.get, keys)) == (
         found.head,
+        found.provenance.word,
         found.verdict.value,
         int(found.exit_code),
         found.serial,
