@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from enum import Enum
 
 import numpy as np
 
@@ -37,6 +38,61 @@ def paired(current: Capture, voltage: Capture, until: float) -> list[tuple[float
         if math.isfinite(pair[0]) and math.isfinite(pair[1]):
             pairs.append(pair)
     return pairs
+
+
+class Showing(Enum):
+    """What two paths on one circuit show of a current."""
+
+    NOTHING = "neither shows a current"
+    UNRESOLVED = "one shows a current that is within the other one's limits of error"
+    AGREED = "they bear each other out"
+    APART = "they contradict each other"
+
+
+def showing(
+    current: Capture, voltage: Capture, until: float, resistance: float, least: float
+) -> Showing:
+    """Say what two captures show of a current, where it and where the voltage is largest.
+
+    They agree in sign, and in size to FACTOR. What lies within the limits of error of its own meter
+    shows nothing, and contradicts nobody. The worst of both places counts.
+
+    Args:
+        current: through the load, in A.
+        voltage: across load and shunt, in V.
+        until: end of the time for which the load is known, in s.
+        resistance: load and shunt together, in ohm.
+        least: current in A up to which nothing is compared.
+    """
+    found = [Showing.NOTHING]
+    for amperes, volts in paired(current, voltage, until):
+        first = amperes, _limit(current, amperes)
+        second = volts / resistance, _limit(voltage, volts) / resistance
+        found.append(_shown(first, second, least))
+    order = list(Showing)
+    return max(found, key=order.index)
+
+
+def _shown(first: tuple[float, float], second: tuple[float, float], least: float) -> Showing:
+    """Say it of two currents, each with the limit of its error."""
+    (a, a_limit), (b, b_limit) = first, second
+    if max(abs(a) - a_limit, abs(b) - b_limit) <= least:
+        return Showing.NOTHING
+    resolved = abs(a) > a_limit and abs(b) > b_limit
+    opposed = resolved and a * b < 0
+    if opposed or _beyond(a, a_limit, b, b_limit) or _beyond(b, b_limit, a, a_limit):
+        return Showing.APART
+    return Showing.AGREED if resolved else Showing.UNRESOLVED
+
+
+def _beyond(large: float, large_limit: float, small: float, small_limit: float) -> bool:
+    return abs(large) - large_limit > FACTOR * (abs(small) + small_limit)
+
+
+def _limit(capture: Capture, reading: float) -> float:
+    """Limit of the error of a reading of a capture's instrument."""
+    accuracy = capture.source.accuracy
+    return accuracy.gain * abs(reading) + accuracy.offset
 
 
 def dispute(

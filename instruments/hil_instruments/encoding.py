@@ -23,6 +23,8 @@ NOT_A_NUMBER = 9.91e37
 """SCPI's "not a number"."""
 VALUE = "value"
 """Field of a reply pattern that is written `{}`."""
+INDEFINITE = b"#0"
+"""Header of a block that only the end of its message ends (IEEE 488.2, 8.7.10)."""
 LARGEST_BLOCK = 256 * 2**20
 """A block that announces more bytes than this is taken for a broken header."""
 
@@ -232,16 +234,22 @@ def block_length(digits: bytes) -> int:
     return length
 
 
-def block(message: bytes) -> bytes:
+def block(message: bytes, length: int | None = None) -> bytes:
     """Take the payload out of one whole message; only line ends may follow it.
+
+    Args:
+        message: header, payload, line end.
+        length: bytes that the payload has; only then may the block be of indefinite length.
 
     Raises:
         InstrumentError: header wrong, payload short, or something stands behind it.
     """
-    digits = block_digits(message[:2])
-    length = block_length(message[2 : 2 + digits])
-    payload = message[2 + digits : 2 + digits + length]
-    rest = message[2 + digits + length :]
+    if message[:2] == INDEFINITE and length is not None:
+        begin = 2
+    else:
+        begin = 2 + block_digits(message[:2])
+        length = block_length(message[2:begin])
+    payload, rest = message[begin : begin + length], message[begin + length :]
     if len(payload) != length:
         raise InstrumentError(f"a block of {length} bytes was announced; {len(payload)} came")
     if rest.strip(b"\r\n"):

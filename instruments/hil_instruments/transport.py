@@ -98,6 +98,24 @@ class _Closed(Exception):
     """The peer is gone."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """How a block comes."""
+
+    name: bytes = b""
+    """What stands before it."""
+    length: int | None = None
+    """Bytes of its payload where they are known; only then it may be of indefinite length."""
+
+    def announced(self, read: Callable[[int], bytes]) -> int:
+        """Read a block's beginning off a byte stream; bytes of its payload, announced or known."""
+        encoding.unnamed(read(len(self.name)), self.name)
+        head = read(2)
+        if head == encoding.INDEFINITE and self.length is not None:
+            return self.length
+        return encoding.block_length(read(encoding.block_digits(head)))
+
+
 class _Line(Protocol):
     """What carries messages: their framing, and the library's errors turned into two of ours."""
 
@@ -105,7 +123,7 @@ class _Line(Protocol):
 
     def receive_line(self, timeout: float) -> bytes: ...
 
-    def receive_block(self, timeout: float, name: bytes) -> bytes: ...
+    def receive_block(self, timeout: float, form: _Block) -> bytes: ...
 
     def unexpected(self) -> bytes:
         """Bytes that wait although nothing was asked; empty if none, or if it cannot be known."""
@@ -153,11 +171,9 @@ class _SocketLine:
             self._fill(deadline - time.monotonic())
         return self._take(end + len(self._end))
 
-    def receive_block(self, timeout: float, name: bytes) -> bytes:
+    def receive_block(self, timeout: float, form: _Block) -> bytes:
         deadline = time.monotonic() + timeout
-        encoding.unnamed(self._exactly(len(name), deadline), name)
-        digits = encoding.block_digits(self._exactly(2, deadline))
-        length = encoding.block_length(self._exactly(digits, deadline))
+        length = form.announced(lambda count: self._exactly(count, deadline))
         payload = self._exactly(length, deadline)
         rest = self.receive_line(max(deadline - time.monotonic(), 1e-3))
         if rest.strip(b"\r\n"):
@@ -260,14 +276,13 @@ class _VisaLine:
             raise _translated(err) from err
         return bytes(parts)
 
-    def receive_block(self, timeout: float, name: bytes) -> bytes:
+    def receive_block(self, timeout: float, form: _Block) -> bytes:
         if not self.stream:
-            return encoding.block(encoding.unnamed(self.receive_line(timeout), name))
+            message = encoding.unnamed(self.receive_line(timeout), form.name)
+            return encoding.block(message, form.length)
         self._resource.read_termination = None
         try:
-            encoding.unnamed(self._exactly(len(name), timeout), name)
-            digits = encoding.block_digits(self._exactly(2, timeout))
-            length = encoding.block_length(self._exactly(digits, timeout))
+            length = form.announced(lambda count: self._exactly(count, timeout))
             payload = self._exactly(length, timeout)
         finally:
             self._resource.read_termination = self._end
@@ -464,21 +479,25 @@ class Session:
         """
         return self._exchange(text, timeout, self._ask)
 
-    def query_block(self, text: str, *, timeout: float | None = None, name: str = "") -> bytes:
-        """Send one message and return the payload of the definite-length block that answers it.
+    def query_block(
+        self, text: str, *, timeout: float | None = None, name: str = "", length: int | None = None
+    ) -> bytes:
+        """Send one message and return the payload of the block that answers it.
 
         Args:
             text: the message.
             timeout: seconds; None is the session's.
             name: what stands before the block, with a comma behind it, as LeCroy's `DAT2`.
+            length: bytes of the payload, for an instrument whose blocks do not announce their own
+                (`#0`); None takes no such block. What announces another length is returned so.
 
         Raises:
             InstrumentError: the reply is no such block; the session is poisoned then.
             ReplyTimeout, ConnectionLost, SessionPoisoned: see the class.
         """
-        before = f"{name},".encode() if name else b""
+        form = _Block(f"{name},".encode() if name else b"", length)
         return self._exchange(
-            text, timeout, lambda text, seconds: self._ask_block(text, seconds, before)
+            text, timeout, lambda text, seconds: self._ask_block(text, seconds, form)
         )
 
     def stop_write(self, text: str, *, answered: bool = False) -> None:
@@ -683,11 +702,11 @@ class Session:
         self._send(text, seconds)
         return self._receive(seconds)
 
-    def _ask_block(self, text: str, seconds: float, name: bytes) -> bytes:
+    def _ask_block(self, text: str, seconds: float, form: _Block) -> bytes:
         self._collect(seconds)
         self._check_quiet()
         self._send(text, seconds)
-        payload = self._line.receive_block(seconds, name)
+        payload = self._line.receive_block(seconds, form)
         if self._transcript is not None:
             digest = hashlib.sha256(payload).hexdigest()
             self._note("read", f"block of {len(payload)} bytes, SHA-256 {digest}")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hil.agreement import contradicted, dispute
+from hil.agreement import Showing, contradicted, dispute, showing
 from hil.capture import Accuracy, Capture, Source
 from hil.exact import Dimension
 from hil.measurement import Calibration
@@ -100,3 +100,31 @@ def test_an_opposite_sign_is_a_contradiction_and_a_gap_is_none():
     gap = current.samples.copy()
     gap[2500:3000] = np.nan
     assert not contradicted(capture(gap, Dimension.CURRENT), voltage, 1e6, OHMS, 1.0)
+
+
+LEAST = 20e-6
+
+
+@pytest.mark.parametrize(
+    ("amperes", "gains", "volts_off", "shown"),
+    [
+        (4e-3, (1.0, 1.0), 0.0, Showing.AGREED),
+        (-4e-3, (1.0, 1.0), 0.0, Showing.AGREED),
+        (4e-3, (0.0, 1.0), 0.0, Showing.APART),
+        (4e-3, (1.0, 0.0), 0.0, Showing.APART),
+        (4e-3, (-1.0, 1.0), 0.0, Showing.APART),
+        (4e-3, (0.2, 1.0), 0.0, Showing.APART),
+        (1e-5, (1.0, 1.0), 0.0, Showing.NOTHING),
+        (0.0, (1.0, 1.0), 0.03, Showing.NOTHING),  # a voltmeter's offset is no current
+        (1e-4, (1.0, 0.0), 0.07, Showing.AGREED),
+        (1e-4, (1.0, 0.0), 0.0, Showing.UNRESOLVED),
+        (1e-4, (1.0, 0.0), -0.03, Showing.UNRESOLVED),
+    ],
+)
+def test_what_is_within_the_limits_of_error_shows_nothing(amperes, gains, volts_off, shown):
+    """A voltmeter in its 100 V range, whose offset of 40 mV is 67 uA of a load of 600 ohm."""
+    ohms = 600.0
+    current = capture(np.full(2000, amperes * gains[0]), Dimension.CURRENT, offset=5e-6)
+    seen = amperes * gains[1] * ohms + volts_off
+    voltage = capture(np.full(2000, seen), Dimension.VOLTAGE, 4e-4, 0.04)
+    assert showing(current, voltage, 1e6, ohms, LEAST) is shown

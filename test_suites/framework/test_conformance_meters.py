@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import re
+from contextlib import contextmanager
 from datetime import date
 
 import numpy as np
@@ -21,30 +22,61 @@ PROFILE, DESCRIPTION = read_device(None), read_bench(None)
 ONE_SIGN = "sign: the stimulus has one sign only"
 
 
-@pytest.fixture(scope="module")
-def station():
-    opened = open_station(PROFILE, DESCRIPTION, today=date(2026, 6, 1))
-    yield opened
-    opened.close()
+BENCHES = {
+    "34465A": ("keysight-34465a", "Keysight Technologies", "34465A"),
+    "DMM6500": ("keithley-dmm6500", "KEITHLEY INSTRUMENTS", "MODEL DMM6500"),
+}
+ROLES = ("ammeter", "voltmeter")
 
 
-@pytest.fixture(scope="module")
-def subjects(station):
+def bench_of(model):
+    """The built-in bench with other meters."""
+    driver, maker, named = BENCHES[model]
+    entries = dict(DESCRIPTION.instruments)
+    for role in ROLES:
+        entries[role] = dataclasses.replace(
+            entries[role], driver=driver, manufacturer=maker, model=named
+        )
+    return dataclasses.replace(DESCRIPTION, instruments=entries)
+
+
+@contextmanager
+def opened(model):
+    station = open_station(PROFILE, bench_of(model), today=date(2026, 6, 1))
     with meters.subjects(station) as found:
-        yield dict(zip(("ammeter", "voltmeter"), found, strict=True))
+        yield station, dict(zip(ROLES, found, strict=True))
+    station.close()
+
+
+@pytest.fixture(scope="module")
+def usual():
+    with opened("34465A") as made:
+        yield made
+
+
+@pytest.fixture
+def station(usual):
+    return usual[0]
+
+
+@pytest.fixture
+def subjects(usual):
+    return usual[1]
 
 
 def failures(found: Conformance) -> list[str]:
     return [f"{each.name}: {each.measured}: {each.remark}" for each in found.checks if each.remark]
 
 
-@pytest.mark.parametrize("role", ["ammeter", "voltmeter"])
-def test_our_driver_conforms(subjects, role):
-    found = run(multimeter.CHECKS, subjects[role])
-    assert failures(found) == []
-    assert found.missing == [ONE_SIGN]
-    assert found.passed
-    assert len(found.checks) == len(multimeter.CHECKS) - 1
+@pytest.mark.parametrize("model", BENCHES)
+def test_our_driver_conforms_in_both_roles(model):
+    with opened(model) as (_, subjects):
+        for role in ROLES:
+            found = run(multimeter.CHECKS, subjects[role])
+            assert failures(found) == []
+            assert found.missing == [ONE_SIGN]
+            assert found.passed
+            assert len(found.checks) == len(multimeter.CHECKS) - 1
 
 
 # Drivers that are wrong, each in one way.

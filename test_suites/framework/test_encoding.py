@@ -152,3 +152,11 @@ def test_a_switch_is_on_or_off_and_nothing_else():
     for text in ("", "2", "YES"):
         with pytest.raises(InstrumentError):
             encoding.switch(text)
+
+
+def test_a_block_of_indefinite_length_needs_a_known_one():
+    assert encoding.block(b"#0AB\nC\n", 4) == b"AB\nC"
+    assert encoding.block(b"#13ABC\n", 4) == b"ABC"
+    for message, length in ((b"#0ABCD\n", None), (b"#0ABC", 4), (b"#0ABCDE\n", 4)):
+        with pytest.raises(InstrumentError):
+            encoding.block(message, length)

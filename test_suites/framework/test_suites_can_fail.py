@@ -12,6 +12,8 @@ from hil_fixtures import config
 from hil_fixtures.plan import slug
 from hil_reports.evidence import read_journal
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
 # Fault, suite, test, requirement: what must turn to FAIL.
 CAUGHT = (
     ("F06", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-OVER"),
@@ -128,3 +130,21 @@ def test_a_voltmeter_that_shows_nothing_proves_nothing(tmp_path):
     _, found = judged(tmp_path, fault, "--hil-suite=fault-shutdown")
     assert found.exit_code is ExitCode.UNSAFE
     assert "dead meter" in found.reasons[0]
+
+
+@pytest.mark.parametrize("fault", ["", "F02"])
+def test_digitising_meters_lead_to_the_same_verdicts(tmp_path, fault):
+    bench = f"--hil-bench={DOCS / 'bench-dmm6500.toml'}"
+    seeded = [f"--hil-fault={fault}"] if fault else []
+    _, found = judged(tmp_path, "--hil-suite=ramping", bench, *seeded)
+    failed = {row.test.partition(":")[2] for row in found.tests if row.verdict is Verdict.FAIL}
+    steep = {  # what the bench of 34465A says of the same fault
+        "test_current_rises_slowly[4mA-positive]",
+        "test_current_rises_slowly[4mA-negative]",
+        "test_a_new_setting_is_reached_by_a_ramp[2mA-4mA]",
+    }
+    assert failed == (steep if fault else set())
+    assert {row.verdict for row in found.tests} <= {Verdict.PASS, Verdict.FAIL}
+    assert {body["model"] for body in found.instruments if "meter" in body["role"]} == {
+        "MODEL DMM6500"
+    }

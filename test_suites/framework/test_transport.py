@@ -270,6 +270,18 @@ def test_a_broken_block_poisons(session, reply):
         session.query("ECHO? x")
 
 
+@pytest.mark.parametrize("opened", ["session", "through_visa"])
+def test_a_block_of_indefinite_length_is_taken_where_its_length_is_known(request, opened):
+    session = request.getfixturevalue(opened)
+    assert session.query_block("RAW? 233041420a430a", length=4) == b"AB\nC"
+    assert session.query_block("BLOCK? 3", length=4) == bytes(range(3))
+    with pytest.raises(InstrumentError, match="followed by"):
+        session.query_block("RAW? 23304142430a", length=2)
+    session.recover()
+    with pytest.raises(ReplyTimeout):
+        session.query_block("RAW? 233041420a", length=4, timeout=0.2)
+
+
 def test_a_line_without_end_ends_in_an_error(manager, peer):
     session = transport.open_session(manager, peer.resource, WallClock(), timeout=5)
     with pytest.raises(InstrumentError, match="without a line end"):

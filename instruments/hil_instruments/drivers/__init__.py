@@ -18,6 +18,7 @@ from hil.roles import Clock, Cutoff, ElectrodeLoad, Multimeter, Oscilloscope, St
 from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
 from hil_instruments.drivers.keithley_7001 import Keithley7001, Keithley7001Cutoff
+from hil_instruments.drivers.keithley_dmm6500 import KeithleyDMM6500
 from hil_instruments.drivers.keysight_34465a import Keysight34465A
 from hil_instruments.drivers.keysight_34970a import Keysight34970A, Keysight34970ACutoff
 from hil_instruments.drivers.keysight_e36300 import KeysightE36300, ThirdOutput
@@ -57,7 +58,10 @@ Factory: TypeAlias = "Callable[[Session, Clock, InstrumentEntry, Calibration], _
 STIMULATORS: Mapping[
     str, Callable[[Session, Clock, InstrumentEntry, Calibration, DeviceProfile], Stimulator]
 ] = {"scpi-stimulator": ScpiStimulator}
-MULTIMETERS: Mapping[str, Factory[Multimeter]] = {"keysight-34465a": Keysight34465A}
+MULTIMETERS: Mapping[str, Factory[Multimeter]] = {
+    "keysight-34465a": Keysight34465A,
+    "keithley-dmm6500": KeithleyDMM6500,
+}
 OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {
     "rigol-ds1000z": RigolDS1000Z,
     "keysight-infiniivision": KeysightInfiniiVision,
@@ -104,6 +108,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 MODELS: Mapping[str, str] = {
     "keysight-34465a": "34465A",
+    "keithley-dmm6500": "(MODEL )?DMM6500",
     "rigol-ds1000z": r"DS1\d\d\dZ.*",
     "keysight-34970a": "34970A|DAQ970A",
     "keithley-7001": "(MODEL )?7001",

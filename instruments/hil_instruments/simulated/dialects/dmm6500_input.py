@@ -123,6 +123,17 @@ class Dmm6500Input(Dmm6500Sense):
 
         return Pending(start + interval, acquired)
 
+    # Mathematics.
+
+    @each(ALL, "CALCulate<1-1>:<function>:MATH:STATe", boolean())
+    def _switch_mathematics(self, _: str, __: int, on: bool) -> None:
+        if on:
+            raise ScpiError(-221, "scaling of readings is not simulated")
+
+    @each(ALL, "CALCulate<1-1>:<function>:MATH:STATe?")
+    def _mathematics(self, *_: object) -> str:
+        return "0"
+
     # Delay and detector.
 
     @each(MEASURING, "[SENSe:]<function>:DELay:AUTO", boolean())

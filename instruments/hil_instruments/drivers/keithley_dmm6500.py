@@ -1,0 +1,223 @@
+"""Keithley DMM6500: single readings, and recordings by its digitiser, command set SCPI.
+
+Commands: DMM6500 Reference Manual, DMM6500-901-01. Single readings integrate over one line cycle;
+a recording is digitised into a reading buffer by a trigger model that never ends. The buffer
+overwrites its oldest readings; how many there were in all is told by the time stamp of the newest.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from hil.capture import Accuracy, Capture, Sampling
+from hil.errors import InstrumentError
+from hil.exact import Dimension
+from hil.units import Quantity, quantity
+from hil_instruments import encoding
+from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording, text
+
+SLOWEST, FASTEST = 1_000.0, 20_000.0
+"""Rates in 1/s: least of the digitiser; largest that this driver sets, of 1 000 000."""
+BUFFER = 400_000
+"""Readings of the buffer, of 7 000 000."""
+KEPT = 300_000
+"""Readings left unread of which none is lost; the rest is room for what comes during a fetch."""
+PIECE = 20_000
+"""Readings fetched in one exchange: 160 kB."""
+FINEST = 1e-6
+"""Step of the digitiser's aperture in s."""
+
+RANGES: Ranges = {
+    Dimension.CURRENT: (
+        Range(1e-5, "10 uA", 0.050, 0.006),
+        Range(1e-4, "100 uA", 0.050, 0.006),
+        Range(1e-3, "1 mA", 0.050, 0.006),
+        Range(1e-2, "10 mA", 0.050, 0.006),
+        Range(1e-1, "100 mA", 0.050, 0.006),
+    ),
+    Dimension.VOLTAGE: (
+        Range(0.1, "100 mV", 0.0030, 0.0035),
+        Range(1.0, "1 V", 0.0025, 0.0006),
+        Range(10.0, "10 V", 0.0025, 0.0005),
+        Range(100.0, "100 V", 0.0040, 0.0006),
+        Range(1000.0, "1000 V", 0.0040, 0.0006),
+    ),
+}
+DIGITIZED: Ranges = {
+    Dimension.CURRENT: tuple(
+        Range(each.full_scale, f"{each.name} digitized", 0.10, 0.05)
+        for each in RANGES[Dimension.CURRENT][1:]
+    ),
+    Dimension.VOLTAGE: tuple(
+        Range(each.full_scale, f"{each.name} digitized", 0.04, 0.04)
+        for each in RANGES[Dimension.VOLTAGE]
+    ),
+}
+_WORD = {Dimension.CURRENT: "CURR", Dimension.VOLTAGE: "VOLT"}
+
+
+class KeithleyDMM6500(Meter):
+    """Multimeter and recorder in fixed ranges, 10 Mohm on every voltage range, no filter."""
+
+    SOURCE = "DMM6500 data sheet, 1 year, 23 degC +-5"
+    """Of RANGES and DIGITIZED, whose figures are from memory but for 10 V (25 + 5 ppm: Calibration
+    and Adjustment Manual, DMM6500-905-01 Rev. A, page 2-4)."""
+
+    @property
+    def sampling(self) -> Sampling:
+        """Rates that it offers, and what its memory holds."""
+        return Sampling(SLOWEST, FASTEST, KEPT)
+
+    def read(self, dimension: Dimension, full_scale: float) -> tuple[Quantity, Accuracy]:
+        """One reading in a fixed range that holds `full_scale` (SI); infinite on overload.
+
+        It integrates over one line cycle. Everything that it rests on is set each time.
+
+        Raises:
+            UsageError: no range holds it, or a recording is running.
+            InstrumentError: the instrument refused its settings or sent no number.
+        """
+        self._need_idle()
+        chosen = self._fitting(RANGES, dimension, full_scale)
+        function = f"{_WORD[dimension]}:DC"
+        self._session.write("ABOR")
+        self._configure(
+            f'SENS:FUNC "{function}"',
+            f"SENS:{function}:RANG {text(chosen.full_scale)}",
+            f"SENS:{function}:NPLC 1",
+            f"SENS:{function}:AZER ON",
+            f"SENS:{function}:AVER OFF",
+            *_plain(function, dimension),
+            "SENS:COUN 1",
+            "FORM:DATA ASC",
+        )
+        value = encoding.number(self._session.query('READ? "defbuffer1"'))
+        return quantity(float(value), UNIT[dimension]), self._accuracy(chosen)
+
+    def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
+        """Begin to digitise at `rate` per second in a fixed range; earlier samples are dropped.
+
+        Each sample integrates over half the interval. The start is known to the time that INIT
+        and one query take.
+
+        Args:
+            dimension: CURRENT or VOLTAGE.
+            full_scale: Largest magnitude expected, SI.
+            rate: 1 000 to 20 000 per second; the instrument takes whole numbers.
+
+        Raises:
+            UsageError: range or rate is not offered.
+            InstrumentError: the instrument refused a setting.
+        """
+        self._need_rate(rate)
+        chosen = self._fitting(DIGITIZED, dimension, full_scale)
+        function, per_second = _WORD[dimension], round(rate)
+        aperture = max(math.floor(0.5 / per_second / FINEST) * FINEST, FINEST)
+        self._session.write("ABOR")
+        self._recording = None
+        self._configure(
+            f'SENS:DIG:FUNC "{function}"',
+            f"SENS:DIG:{function}:RANG {text(chosen.full_scale)}",
+            f"SENS:DIG:{function}:SRAT {per_second}",
+            f"SENS:DIG:{function}:APER {text(round(aperture, 6))}",
+            *_plain(f"DIG:{function}", dimension),
+            f'TRAC:POIN {BUFFER}, "defbuffer1"',
+            'TRAC:FILL:MODE CONT, "defbuffer1"',
+            'TRIG:LOAD "EMPTY"',
+            'TRIG:BLOC:BUFF:CLE 1, "defbuffer1"',
+            'TRIG:BLOC:MDIG 2, "defbuffer1", INF',
+            "FORM:DATA REAL",
+            "FORM:BORD NORM",
+        )
+        opened, start_u = self._started("INIT", 'TRAC:ACT? "defbuffer1"')
+        self._recording = Recording(
+            dimension, self._accuracy(chosen), 1 / per_second, opened + aperture / 2, start_u
+        )
+
+    def drain(self) -> int:
+        """Fetch what was sampled since the last call; return how many readings came.
+
+        Must be called before the memory is full: every 15 s at 20 000 per second.
+
+        Raises:
+            UsageError: no recording is running.
+            InstrumentError: what came fits neither what was asked for nor the time stamps.
+        """
+        recording = self._running()
+        return self._fetch(recording, self._digitized(recording))
+
+    def stop_recording(self) -> Capture:
+        """End sampling, fetch the rest, return all since the start, with lost stretches as gaps.
+
+        Raises:
+            UsageError: no recording is running.
+            InstrumentError: the number of samples does not fit the rate and the bench clock.
+        """
+        recording = self._running()
+        earliest = self._clock.now()
+        self._session.write("ABOR")
+        digitized = self._digitized(recording)
+        latest = self._clock.now()
+        self._fetch(recording, digitized)
+        return self._ended(recording, earliest, latest)
+
+    def _digitized(self, recording: Recording) -> int:
+        """Readings since the start, fetched, waiting and overwritten, by the newest's time stamp.
+
+        Its place in the buffer tells their number but for whole turns of the buffer.
+        """
+        place = encoding.integer(self._session.query('TRAC:ACT:END? "defbuffer1"'))
+        if not place:
+            return 0
+        asked = f'TRAC:DATA? {place}, {place}, "defbuffer1", REL'
+        stamp = float(encoding.reals(self._session.query_block(asked, length=8))[0])
+        turns = (stamp / recording.interval + 1 - place) / BUFFER
+        whole = round(turns) if math.isfinite(turns) else -1
+        if whole < 0 or abs(turns - whole) * BUFFER > recording.tolerance(whole * BUFFER):
+            raise InstrumentError(
+                f"{self.name}: the reading at place {place} of {BUFFER} is stamped {stamp} s after "
+                f"the first, {recording.interval} s from each to the next: both cannot be"
+            )
+        return place + whole * BUFFER
+
+    def _fetch(self, recording: Recording, digitized: int) -> int:
+        """Fetch up to a reading; what the buffer may have overwritten by now is a gap before."""
+        waiting = digitized - recording.total
+        if waiting < 0:
+            raise InstrumentError(
+                f"{self.name}: {digitized} readings since the start, after {recording.total}; it "
+                "was reset, or another program uses it"
+            )
+        if waiting > KEPT:
+            recording.lose(waiting - KEPT)
+        begun, fetched = recording.total, 0
+        for first, last in _stretches(recording.total, digitized):
+            count = last - first + 1
+            asked = f'TRAC:DATA? {first}, {last}, "defbuffer1", READ'
+            samples = encoding.reals(self._session.query_block(asked, length=8 * count))
+            if len(samples) != count:
+                raise InstrumentError(f"{self.name}: {asked} brought {len(samples)} readings")
+            recording.add(samples)
+            fetched += count
+        if fetched > KEPT - PIECE and self._digitized(recording) - begun > BUFFER:
+            raise InstrumentError(
+                f"{self.name}: readings were overwritten while they were fetched: the link is "
+                "slower than the sampling; drain more often or sample more slowly"
+            )
+        return fetched
+
+
+def _plain(function: str, dimension: Dimension) -> tuple[str, ...]:
+    """What keeps a reading from being anything but what stands at the terminals."""
+    told = (f"SENS:{function}:REL:STAT OFF", f"CALC1:{function}:MATH:STAT OFF")
+    return (*told, f"SENS:{function}:INP MOHM10") if dimension is Dimension.VOLTAGE else told
+
+
+def _stretches(begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Places of readings `begin` to `end` - 1 in the buffer, from 1, a piece at a time."""
+    while begin < end:
+        place = begin % BUFFER
+        count = min(PIECE, end - begin, BUFFER - place)
+        yield place + 1, place + count
+        begin += count

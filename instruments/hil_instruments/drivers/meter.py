@@ -1,0 +1,177 @@
+"""What all multimeters share: fixed ranges with their limits of error, a recording on its way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeAlias
+
+import numpy as np
+
+from hil.capture import Accuracy, Capture, Samples, Sampling
+from hil.errors import InstrumentError, UsageError
+from hil.exact import Dimension
+from hil.units import A, V
+from hil_instruments import encoding
+from hil_instruments.drivers.instrument import Instrument
+
+CLOCK_ERROR = 2e-4
+"""Largest relative difference between an instrument's time base and the bench clock."""
+SLACK = 5
+"""Samples by which start and end of a recording may be off, on top of CLOCK_ERROR."""
+UNIT = {Dimension.CURRENT: A, Dimension.VOLTAGE: V}
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """One range and its limits of error."""
+
+    full_scale: float
+    """SI."""
+    name: str
+    gain_percent: float
+    """Of the reading."""
+    offset_percent: float
+    """Of full scale."""
+
+
+Ranges: TypeAlias = Mapping[Dimension, Sequence[Range]]
+"""What can be measured, in which ranges, rising."""
+
+
+@dataclass
+class Recording:
+    """Samples on their way, and what is needed to place them in time."""
+
+    dimension: Dimension
+    accuracy: Accuracy
+    interval: float
+    start: float
+    start_u: float
+    pieces: list[Samples] = field(default_factory=list)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
+    total: int = 0
+
+    def add(self, samples: Samples) -> None:
+        """Put samples behind those that are there."""
+        self.pieces.append(samples)
+        self.total += len(samples)
+
+    def lose(self, count: int) -> None:
+        """Put a gap there."""
+        self.gaps.append((self.total, count))
+        self.add(np.full(count, np.nan))
+
+    def taken_at(self, time: float) -> int:
+        """How many samples are complete at a bench time, by the bench clock."""
+        return max(math.floor((time - self.start) / self.interval + 0.5), 0)
+
+    def tolerance(self, count: int) -> int:
+        """Samples by which such a count by the bench clock may be off."""
+        start = math.sqrt(3) * self.start_u / self.interval
+        return SLACK + math.ceil(CLOCK_ERROR * count + start)
+
+
+class Meter(Instrument):
+    """A multimeter; its driver says which ranges and rates it has."""
+
+    SOURCE = ""
+    """Specification of its ranges: data sheet and interval."""
+
+    _recording: Recording | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        """Rates that it offers, and what its memory holds."""
+        raise UsageError(f"{self.name} records nothing")
+
+    def _fitting(self, ranges: Ranges, dimension: Dimension, full_scale: float) -> Range:
+        """Smallest range that holds a full scale; raises UsageError if none does."""
+        if dimension not in ranges:
+            allowed = " and ".join(each.name.lower() for each in ranges)
+            raise UsageError(f"{self.name} measures {allowed}, not {dimension.name.lower()}")
+        for candidate in ranges[dimension]:
+            if 0 < full_scale <= candidate.full_scale:
+                return candidate
+        largest = ranges[dimension][-1].name
+        raise UsageError(
+            f"{self.name}: full scale = {full_scale} {dimension.value}; allowed: above 0, up to "
+            f"{largest}"
+        )
+
+    def _accuracy(self, chosen: Range) -> Accuracy:
+        return Accuracy(
+            f"{self.serial}[{chosen.name}]",
+            gain=chosen.gain_percent / 100,
+            offset=chosen.offset_percent / 100 * chosen.full_scale,
+            source=self.SOURCE,
+        )
+
+    def _need_idle(self) -> None:
+        if self._recording is not None:
+            raise UsageError(f"{self.name} is recording; stop_recording() comes before read()")
+
+    def _need_rate(self, rate: float) -> None:
+        offered = self.sampling
+        if not offered.offers(rate):
+            raise UsageError(
+                f"{self.name}: rate = {rate}/s; allowed: {offered.slowest:g} to "
+                f"{offered.fastest:g} per second"
+            )
+
+    def _running(self) -> Recording:
+        if self._recording is None:
+            raise UsageError(f"{self.name} is not recording; start_recording() comes first")
+        return self._recording
+
+    def _started(self, begin: str, proof: str) -> tuple[float, float]:
+        """Send what begins to sample; return bench time of the first opening, and its u in s.
+
+        Args:
+            begin: message.
+            proof: question whose reply shows that it has been carried out.
+        """
+        before = self._clock.now()
+        self._session.write(begin)
+        self._session.query(proof)
+        after = self._clock.now()
+        return (before + after) / 2, (after - before) / math.sqrt(12)
+
+    def _ended(self, recording: Recording, earliest: float, latest: float) -> Capture:
+        """Hand over a recording whose sampling was ended between two bench times.
+
+        Raises:
+            InstrumentError: the number of samples does not fit the rate and the bench clock.
+        """
+        self._recording = None
+        self._check_length(recording, earliest, latest)
+        if not recording.total:
+            raise InstrumentError(f"{self.name}: the recording holds no sample")
+        return Capture(
+            np.concatenate(recording.pieces),
+            recording.start,
+            recording.interval,
+            recording.start_u,
+            recording.dimension,
+            self._source(recording.accuracy),
+            tuple(recording.gaps),
+        )
+
+    def _check_length(self, recording: Recording, earliest: float, latest: float) -> None:
+        """Hold the number of samples against the bench clock; a sampling that ended is a gap."""
+        most = recording.taken_at(latest)
+        if recording.total > most + recording.tolerance(most):
+            raise InstrumentError(
+                f"{self.name} sent {recording.total} samples at {recording.interval} s where the "
+                f"bench clock has room for {most}; its sample timer is not as set"
+            )
+        least = recording.taken_at(earliest)
+        if recording.total < least - recording.tolerance(least):
+            recording.lose(least - recording.total)
+
+
+def text(value: float) -> str:
+    """Write a setting for the wire."""
+    return encoding.decimal_text(Decimal(repr(value)))

@@ -1,0 +1,267 @@
+"""Multimeter drivers beyond what conformance asks: what a front panel leaves, long recordings."""
+
+import dataclasses
+import math
+import struct
+import time
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hil.bench import InstrumentEntry
+from hil.errors import InstrumentError
+from hil.exact import Dimension
+from hil.measurement import Calibration
+from hil_fixtures.clocks import WallClock
+from hil_fixtures.config import read_bench, read_device
+from hil_fixtures.conformance import meters, multimeter, run
+from hil_fixtures.station import check_drivers, open_station
+from hil_instruments import drivers, transport
+from hil_instruments.drivers import keithley_dmm6500
+from hil_instruments.encoding import Identity
+from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.metrology.fault import MeterFault
+from hil_instruments.simulated.servers.served import BenchServer, Protocol
+
+PROFILE, DESCRIPTION = read_device(None), read_bench(None)
+MODELS = {
+    "DMM6500": ("keithley-dmm6500", "KEITHLEY INSTRUMENTS", "MODEL DMM6500"),
+}
+
+
+def bench_of(model, resource=None):
+    driver, maker, named = MODELS[model]
+    entries = dict(DESCRIPTION.instruments)
+    for role in ("ammeter", "voltmeter"):
+        entries[role] = dataclasses.replace(
+            entries[role], driver=driver, manufacturer=maker, model=named
+        )
+    if resource:
+        entries["ammeter"] = dataclasses.replace(entries["ammeter"], resource=resource)
+    return dataclasses.replace(DESCRIPTION, instruments=entries)
+
+
+@contextmanager
+def ammeter_of(model, resource=None):
+    station = open_station(PROFILE, bench_of(model, resource), today=date(2026, 6, 1))
+    with meters.subjects(station) as (subject, _):
+        yield subject
+    station.close()
+
+
+@pytest.fixture(scope="module")
+def dmm6500():
+    with ammeter_of("DMM6500") as subject:
+        yield subject
+
+
+def test_the_example_bench_differs_from_the_built_in_one_in_its_meters_only():
+    path = Path(__file__).resolve().parents[2] / "docs" / "bench-dmm6500.toml"
+    named = dataclasses.replace(read_bench(path), name="", text="")
+    expected = dataclasses.replace(bench_of("DMM6500"), name="", text="")
+    assert named == expected
+    check_drivers(named)
+
+
+# DMM6500 on the simulated bench
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ("SENS:CURR:AVER:COUN 100", "SENS:CURR:AVER:TCON MOV", "SENS:CURR:AVER ON"),
+        ("SENS:CURR:REL 1E-3", "SENS:CURR:REL:STAT ON"),
+        ('SENS:FUNC "VOLT"',),
+        ('SENS:FUNC "CURR"', "SENS:CURR:RANG:AUTO ON", "SENS:COUN 50"),
+        ('SENS:DIG:FUNC "CURR"', "SENS:DIG:COUN 5000"),
+        ("FORM:DATA SRE", "FORM:BORD SWAP"),
+        ("*RST",),
+    ],
+)
+def test_what_a_front_panel_or_program_left_spoils_nothing(dmm6500, left):
+    for text in left:
+        dmm6500.session.write(text)
+    tried = {name: multimeter.CHECKS[name] for name in ("overload", "reading", "recording")}
+    assert run(tried, dmm6500).failed == []
+
+
+def test_a_digitized_relative_offset_spoils_no_recording(dmm6500):
+    for text in ("SENS:DIG:CURR:REL 1E-3", "SENS:DIG:CURR:REL:STAT ON"):
+        dmm6500.session.write(text)
+    assert run({"recording": multimeter.recording}, dmm6500).passed
+
+
+def test_every_sample_keeps_its_place_through_many_turns_of_the_buffer(dmm6500):
+    meter, _ = dmm6500.fresh()
+    dmm6500.start(meter)
+    began, edges = dmm6500.clock.now(), []
+    for turn in range(7):
+        dmm6500.clock.sleep(9.0)
+        edges.append(dmm6500.clock.now())
+        (dmm6500.stimulus.off if turn % 2 else dmm6500.stimulus.on)()
+        meter.drain()
+    capture = meter.stop_recording()
+    lasted = dmm6500.clock.now() - began
+    dmm6500.rest()
+    assert capture.gaps == ()
+    assert len(capture.samples) > 3 * keithley_dmm6500.BUFFER
+    assert len(capture.samples) == pytest.approx(lasted * keithley_dmm6500.FASTEST, rel=1e-3)
+    above = capture.samples > dmm6500.stimulus.level / 2
+    found = capture.start + capture.interval * (np.flatnonzero(above[1:] != above[:-1]) + 1)
+    assert found.tolist() == pytest.approx(edges, abs=0.03)
+
+
+@pytest.mark.parametrize("turns", [0.9, 2.5])
+def test_what_nobody_fetched_in_time_is_one_gap_of_its_true_length(dmm6500, turns):
+    meter, _ = dmm6500.fresh()
+    dmm6500.start(meter)
+    dmm6500.clock.sleep(turns * keithley_dmm6500.BUFFER / keithley_dmm6500.FASTEST)
+    edge = dmm6500.clock.now()
+    dmm6500.stimulus.on()
+    dmm6500.clock.sleep(0.5)
+    capture = meter.stop_recording()
+    dmm6500.rest()
+    ((first, count),) = capture.gaps
+    assert (first, len(capture.samples) - count) == (0, keithley_dmm6500.KEPT)
+    above = capture.samples > dmm6500.stimulus.level / 2
+    found = capture.start + capture.interval * np.flatnonzero(above)[0]
+    assert found == pytest.approx(edge, abs=0.03)
+
+
+def test_blocks_without_length_come_over_a_raw_socket_too():
+    with ammeter_of("DMM6500", "TCPIP0::SIM-AMMETER::5025::SOCKET") as subject:
+        tried = {name: multimeter.CHECKS[name] for name in ("reading", "recording", "time base")}
+        assert run(tried, subject).failed == []
+
+
+@pytest.fixture(scope="module")
+def served():
+    made = BenchServer(SimulatedBench(PROFILE, bench_of("DMM6500")), wall=time.monotonic)
+    made.start()
+    with made.lock:
+        made.bench.instruments["ammeter"].fault = MeterFault(offset=1e-3)
+    yield made
+    made.stop()
+    assert made.failures == []
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_it_is_read_and_recorded_over_every_served_protocol(served, protocol):
+    manager, clock = transport.open_manager("@py"), WallClock()
+    entry = dataclasses.replace(
+        served.bench.description.instruments["ammeter"],
+        resource=served.resources[protocol]["ammeter"],
+    )
+    meter = drivers.multimeter(
+        transport.connect(manager, entry, clock), clock, entry, Calibration.VALID
+    )
+    value, _ = meter.read(Dimension.CURRENT, 6e-3)
+    assert value.m_as("mA") == pytest.approx(1, rel=0.02)
+    meter.start_recording(Dimension.CURRENT, 6e-3, 10_000)
+    clock.sleep(0.3)
+    meter.drain()
+    capture = meter.stop_recording()
+    assert 3000 <= len(capture.samples) < 6000
+    assert capture.gaps == ()
+    assert float(np.mean(capture.samples)) == pytest.approx(1e-3, rel=0.02)
+    meter.close()
+    manager.close()
+
+
+# DMM6500 against scripts, for what the simulated bench never says
+
+
+class Clock:
+    def __init__(self):
+        self.time = 100.0
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.time += seconds
+
+
+class Script:
+    """Stands in for a session: one answer for each question, by its beginning."""
+
+    name, identity = "ammeter at RESOURCE", Identity("Maker", "Model", "MY-1", "1.0")
+
+    def __init__(self, clock, replies):
+        self.clock, self.replies, self.sent = clock, replies, []
+
+    def write(self, text):
+        self.sent.append(text)
+
+    def query(self, text, **more):
+        self.sent.append(text)
+        self.clock.sleep(0.001)
+        for begin, reply in self.replies.items():
+            if text.startswith(begin):
+                return reply(text) if callable(reply) else reply
+        return '0,"No error;0;0 0"'
+
+    query_block = query
+
+
+def scripted(driver, **replies):
+    clock = Clock()
+    script = Script(clock, replies)
+    entry = InstrumentEntry("ammeter", "", "RESOURCE", "Maker", "Model")
+    return driver(script, clock, entry, Calibration.VALID), script, clock
+
+
+def digitizing(**replies):
+    """A scripted DMM6500 that has begun to digitise at 10 000 per second, 1 s ago."""
+    usual = {"TRAC:ACT?": "0", "TRAC:ACT:END?": "10000"}
+    meter, script, clock = scripted(keithley_dmm6500.KeithleyDMM6500, **{**usual, **replies})
+    meter.start_recording(Dimension.CURRENT, 6e-3, 10_000)
+    clock.sleep(1.0)
+    return meter, script
+
+
+def data(stamp, payload=None):
+    """Answers of TRAC:DATA?: the time stamp of a reading, or the readings themselves."""
+
+    def answer(text):
+        first, last = (int(each) for each in text.split()[1:3] for each in [each.strip(",")])
+        if text.endswith("REL"):
+            return struct.pack(">d", stamp)
+        return bytes(8 * (last - first + 1)) if payload is None else payload
+
+    return answer
+
+
+def test_a_time_stamp_that_fits_the_place_is_believed():
+    meter, _ = digitizing(**{"TRAC:DATA?": data(0.9999)})
+    assert meter.drain() == 10_000
+
+
+def test_a_time_stamp_that_contradicts_the_place_is_an_error():
+    meter, _ = digitizing(**{"TRAC:DATA?": data(0.5)})
+    with pytest.raises(InstrumentError, match="both cannot be"):
+        meter.drain()
+
+
+@pytest.mark.parametrize("stamp", [math.nan, math.inf])
+def test_a_time_stamp_that_is_no_number_is_an_error(stamp):
+    meter, _ = digitizing(**{"TRAC:DATA?": data(stamp)})
+    with pytest.raises(InstrumentError):
+        meter.drain()
+
+
+def test_a_buffer_that_somebody_else_emptied_is_an_error():
+    meter, script = digitizing(**{"TRAC:DATA?": data(0.9999)})
+    meter.drain()
+    script.replies |= {"TRAC:ACT:END?": "5", "TRAC:DATA?": data(0.0004)}
+    with pytest.raises(InstrumentError, match="was reset"):
+        meter.drain()
+
+
+def test_fewer_readings_than_asked_for_are_an_error():
+    meter, _ = digitizing(**{"TRAC:DATA?": data(0.9999, bytes(80))})
+    with pytest.raises(InstrumentError, match="brought 10 readings"):
+        meter.drain()
