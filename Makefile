@@ -5,7 +5,8 @@
 # make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
 # make bench              the benchmarks, each figure beside its peer
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
-# make chaos ARGS="..."   ends runner and sentinel of a served bench at random moments (an hour)
+# make chaos ARGS="..."   kills 1 000 runners on a served bench, then strikes 200 real runs at random
+#                         (ROUNDS="...": of the second part; an hour)
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
 # make nightly            qualify, crash, tamper, chaos, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
@@ -39,6 +40,7 @@ tamper: .venv/installed
 
 chaos: .venv/installed
 	@$(BIN)/python -m chaos.campaign $(ARGS)
+	@$(BIN)/python -m chaos.rounds $(ROUNDS)
 
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \

@@ -96,6 +96,12 @@ class Ground:
         return abs(float(self.control.do("truth")["nodes"]["current"]))
 
     @property
+    def driven(self) -> float:
+        """Magnitude of the current in A that the device drives, not the bench's own source."""
+        truth = self.control.do("truth")
+        return abs(float(truth["nodes"]["current"])) if truth["relays"]["output"] else 0.0
+
+    @property
     def closed(self) -> bool:
         """Whether the contacts of the cut-off are closed, as the circuit has it."""
         return bool(self.control.do("truth")["relays"]["cutoff"])
@@ -126,7 +132,8 @@ class Ground:
     def contacts_moved(self) -> float:
         """Wall time in s, as `time.monotonic`, at which the cut-off last moved."""
         truth, now = self.control.do("truth"), time.monotonic()
-        return now - (truth["since_power_on"] - truth["relays"]["cutoff_since"]) / self.scale
+        ago = float(truth["since_power_on"] - truth["relays"]["cutoff_since"])
+        return now - ago / self.scale
 
     def told(self) -> str:
         """The ground truth as text."""

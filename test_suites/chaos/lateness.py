@@ -37,7 +37,9 @@ class Machine:
 
     def since(self, before: Machine) -> Machine:
         """What has been added."""
-        waited = {name: each - before.waited[name] for name, each in self.waited.items()}
+        waited = {  # of a process that has ended nothing is known any more
+            name: max(each - before.waited[name], 0.0) for name, each in self.waited.items()
+        }
         return Machine(self.steal - before.steal, self.pressure - before.pressure, waited)
 
     def __str__(self) -> str:
@@ -66,18 +68,20 @@ class Stages:
     @property
     def shares(self) -> dict[str, float]:
         """What each stage took."""
+        watching = "this process, from the contacts to its look"
+        if self.told != self.told:  # whoever it was has written nothing
+            return {"until the contacts moved": self.moved, watching: self.looked - self.moved}
         return {
             "the end of the runner, and the sentinel's waking": self.seen,
             "the sentinel, from seeing to its command": self.told - self.seen,
             "the bench, from the command to its contacts": self.moved - self.told,
-            "this process, from the contacts to its look": self.looked - self.moved,
+            watching: self.looked - self.moved,
         }
 
     def cause(self, bound: float) -> str:
         """Who took most of it, and whether this process could have seen it earlier."""
-        known = {name: share for name, share in self.shares.items() if share == share}
-        late = self.looked - bound
-        most = max(known, key=lambda name: known[name], default="nothing is known of its stages")
+        late, shares = self.looked - bound, self.shares
+        most = max(shares, key=lambda name: shares[name])
         blind = (
             f"; this process itself was not run for {_ms(self.gap)}, longer than it was late"
             if self.gap > late > 0
