@@ -1,0 +1,107 @@
+"""Keithley 2450: reference source of direct current or voltage.
+
+Commands: Model 2450 Reference Manual, 2450-901-01 rev. B. As a meter it takes readings at times of
+its own and no equidistant samples, so it fills neither the ammeter's role nor the voltmeter's.
+"""
+
+from __future__ import annotations
+
+from hil.capture import Accuracy
+from hil.errors import InstrumentError, UsageError
+from hil.exact import Dimension
+from hil.units import Quantity, V, quantity
+from hil_instruments import encoding
+from hil_instruments.drivers.meter import text
+from hil_instruments.drivers.source import SourceDriver, SourceRange, si
+
+RANGES = {
+    Dimension.VOLTAGE: (
+        SourceRange(0.02, "20 mV", 0.001, 200e-6),
+        SourceRange(0.2, "200 mV", 0.00015, 200e-6),
+        SourceRange(2.0, "2 V", 0.0002, 300e-6),
+        SourceRange(20.0, "20 V", 0.00015, 2.4e-3),
+        SourceRange(200.0, "200 V", 0.00015, 24e-3),
+    ),
+    Dimension.CURRENT: (
+        SourceRange(10e-9, "10 nA", 0.001, 100e-12),
+        SourceRange(100e-9, "100 nA", 0.0006, 150e-12),
+        SourceRange(1e-6, "1 uA", 0.00025, 400e-12),
+        SourceRange(10e-6, "10 uA", 0.00025, 1.5e-9),
+        SourceRange(100e-6, "100 uA", 0.0002, 15e-9),
+        SourceRange(1e-3, "1 mA", 0.0002, 150e-9),
+        SourceRange(10e-3, "10 mA", 0.0002, 1.5e-6),
+        SourceRange(100e-3, "100 mA", 0.00025, 15e-6),
+    ),
+}
+LIMITS = {Dimension.VOLTAGE: (1e-9, 0.105, "A"), Dimension.CURRENT: (0.02, 200.0, "V")}
+"""By what is sourced: least and largest limit. 100 mA at 200 V; the 1 A range is not used."""
+OTHER = {Dimension.VOLTAGE: Dimension.CURRENT, Dimension.CURRENT: Dimension.VOLTAGE}
+_WORD = {Dimension.VOLTAGE: "VOLT", Dimension.CURRENT: "CURR"}
+_LIMIT = {Dimension.VOLTAGE: "ILIM", Dimension.CURRENT: "VLIM"}
+
+
+class Keithley2450(SourceDriver):
+    """Current or voltage source, two wires, its output open while it is off."""
+
+    SOURCE = "SPEC-2450 rev. A, July 2013, 1 year, 23 degC +-5, 1 PLC"
+
+    def drive(self, value: Quantity, limit: Quantity) -> Accuracy:
+        """Drive a signed current into at most a voltage, or a signed voltage at most at a current.
+
+        While it drives the same kind in the same range, level and limit change without an
+        interruption; else it goes off in between. Off opens its relay: the mode that it has after
+        power-up holds 0 V instead.
+
+        Args:
+            value: up to 100 mA or 200 V, either sign.
+            limit: 20 mV to 200 V, or 1 nA to 105 mA.
+
+        Raises:
+            UsageError: not offered; nothing was sent.
+            InstrumentError: refused, or it reads back otherwise; it was not switched on.
+        """
+        (kind, size), (limit_kind, bound) = si(value), si(limit)
+        if kind not in RANGES or limit_kind is not OTHER[kind]:
+            raise UsageError(
+                f"{self.name} drives a current into at most a voltage, or a voltage at most at a "
+                f"current, not {value} at {limit}"
+            )
+        chosen = self._fitting(RANGES[kind], size)
+        self._need_limit(bound, *LIMITS[kind])
+        word = _WORD[kind]
+        node, limit_node = f"SOUR:{word}", f"SOUR:{word}:{_LIMIT[kind]}"
+        level, most = text(size), text(bound)
+        self._configure(
+            *(() if self._runs(word, chosen) else ("OUTP OFF", f"SOUR:FUNC {word}", f"{node} 0")),
+            f"OUTP:{word}:SMOD HIMP",
+            f"SENS:{_WORD[limit_kind]}:RSEN OFF",
+            f"{node}:RANG {text(chosen.full_scale)}",
+            f"{limit_node} {most}",
+            f"{node} {level}",
+        )
+        self._confirm(f"{limit_node}?", most)
+        self._confirm(f"{node}?", level)
+        self._configure("OUTP ON")
+        if not self.is_on():
+            raise InstrumentError(f"{self.name}: OUTP ON was sent, the output reads back off")
+        return self._accuracy(chosen)
+
+    def limited(self) -> bool:
+        """Whether the limit says what is driven now."""
+        word = self._session.query("SOUR:FUNC?")
+        kind = next((each for each, known in _WORD.items() if word == known), None)
+        if kind is None:
+            raise InstrumentError(f"{self.name}: SOUR:FUNC? answers {word!r}, not VOLT or CURR")
+        return encoding.switch(self._session.query(f"SOUR:{word}:{_LIMIT[kind]}:TRIP?"))
+
+    def output_voltage(self) -> Quantity:
+        """Measured output voltage, in V."""
+        reply = self._session.query('MEAS:VOLT? "defbuffer1"')
+        return quantity(float(encoding.number(reply)), V)
+
+    def _runs(self, word: str, chosen: SourceRange) -> bool:
+        """Whether it is on and drives this kind in this range."""
+        if not self.is_on() or self._session.query("SOUR:FUNC?") != word:
+            return False
+        used = encoding.number(self._session.query(f"SOUR:{word}:RANG?"))
+        return float(used) == chosen.full_scale
