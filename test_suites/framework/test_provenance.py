@@ -16,8 +16,11 @@ from hil import provenance
 from hil.bench import ROLES
 from hil.conclusion import conclude
 from hil.errors import BenchError, ConfigurationError, UsageError
+from hil.exact import Exact
 from hil.journal import Chain
 from hil.provenance import HARDWARE, OPERATOR, RUN, SIMULATED, earned, lacking
+from hil.scenario import Scenario
+from hil.units import mA
 from hil.verdict import ExitCode
 from hil_fixtures import plan, reach
 from hil_fixtures.config import read_bench, read_device, starter
@@ -637,6 +640,40 @@ def test_instruments_that_answer_as_real_ones_earn_it(stand):
     made = found(opened_one.instruments)
     assert (made.word, made.unearned) == (HARDWARE, {})
     opened_one.close()
+
+
+class Held:
+    """A cut-off as the sentinel holds it, without the sentinel's process."""
+
+    def __init__(self, cutoff):
+        self._cutoff = cutoff
+        self.identity = cutoff._session.identity  # noqa: SLF001  # what the sentinel tells
+
+    def progressed(self):
+        """Count nothing: nobody watches here."""
+
+    def __getattr__(self, name):
+        return getattr(self._cutoff, name)
+
+
+def test_a_whole_arming_on_such_a_stand_comes_out_as_hardware(stand, tmp_path, monkeypatch):
+    """By the same door, pre-flight, cut-off and safe state as on every other bench."""
+    from hil_fixtures.campaign import Campaign
+
+    open_it, _ = stand
+    open_it().close()
+    made = made_of(tmp_path / "lab.toml", attest="A. Person", suites=("polarity",))
+    evidence = plan.begin(tmp_path / "runs", made, [], lambda: NOON)
+    monkeypatch.setattr(Campaign, "_held", lambda self, reach: Held(reach()))
+    campaign = Campaign(made, evidence)
+    campaign.begin_test("t:a")
+    record = campaign.bench.record(Scenario.treatment(1 * mA, hold=Exact.parse("1 s")))
+    assert record.waveforms
+    concluded = campaign.close(0, 1.0)
+    assert (concluded.provenance.word, concluded.provenance.unearned) == (HARDWARE, {})
+    assert concluded.safe_states[-1]["confirmed"]
+    kinds = [entry.kind for entry in read_journal(evidence.folder).records]
+    assert kinds.index("attestation") < kinds.index("stimulus") < kinds.index("armed")
 
 
 @pytest.mark.parametrize("role", ROLES)
