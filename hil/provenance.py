@@ -28,7 +28,7 @@ NETWORK = "TCPIP"
 _BUSES = ("USB", "GPIB", "VXI", "PXI")
 """Interfaces that end at hardware of this machine, whatever stands behind it."""
 _NO_NUMBER = {"", "0"}
-"""Serial numbers that are none: an instrument without one answers 0 (IEEE 488.2, 10.14.3)."""
+"""Serial numbers that are none: 0 stands for "not known" (IEEE 488.2, 10.14; from memory)."""
 _PSEUDO = re.compile(r"://|^/dev/(pts/|pty|ttys\d+$)")
 """Ends of a serial line that a program holds: URLs of pyserial, pseudo-terminals."""
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
