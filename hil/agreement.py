@@ -152,6 +152,14 @@ def contradicted(
     return bool(rows.any())
 
 
+def nothing(capture: Capture, end: float, least: float) -> bool:
+    """Whether the mean over the WINDOW before a time in s lies within `least` of zero.
+
+    A stretch with a gap or an overload shows something.
+    """
+    return abs(_mean(capture, end - WINDOW, end)) <= least
+
+
 def _blocks(capture: Capture, begin: float, count: int) -> Samples:
     """Means over blocks from a time on; a block with a gap or an overload is not a number."""
     width = max(round(BLOCK / capture.interval), 1)

@@ -16,6 +16,9 @@ from hil.exact import Dimension, readable
 
 AGREEMENT = 0.03
 """Relative difference up to which source and ammeter agree: their resistance and read-back."""
+SETTING = 0.1
+"""Relative difference up to which setting and read-back of the source agree: each is tens of mV off
+where it is small."""
 PRESENT = 0.05
 """Share of what is expected below which a meter shows nothing."""
 RESOLVED = 0.02
@@ -70,6 +73,17 @@ class Pair:
         if not all(each.value and math.isfinite(each.value) for each in parts):
             return math.inf
         return sum(abs(each.limit / each.value) for each in parts)
+
+
+def source(asked: float, stands: float) -> Check:
+    """Whether the source stands where it was told to, by its own read-back; both in V."""
+    remark = ""
+    if not abs(stands - asked) <= SETTING * asked:
+        remark = (
+            f"the bench source reads back {_volts(stands)} where {_volts(asked)} was set: look at "
+            "the second output of the supply, and at what loads it"
+        )
+    return Check("source", f"{_volts(asked)} within {SETTING:.0%}", _volts(stands), remark)
 
 
 def ammeter(drives: float, reading: Reading) -> Check:
@@ -169,7 +183,10 @@ def oscilloscope(expected: float, reading: Reading) -> Check:
     if abs(value) < PRESENT * expected:
         remark = f"{told}: look at its probe, its leads, and the channel that it is plugged into"
     elif abs(value + expected) <= reading.limit:
-        remark = f"{told}: its probe is reversed, swap its leads"
+        remark = (
+            f"{told}: its probe is reversed, swap its leads; or the poles are crossed between "
+            "cut-off and load"
+        )
     elif not abs(value - expected) <= reading.limit:
         remark = f"{told}: look at the ratio of its probe and at the shunt"
     within = f"{_volts(expected)} within {_volts(reading.limit)}"

@@ -38,7 +38,7 @@ def test_it_is_off_and_parted_although_the_record_is_refused(station):
         BenchSource.of(station, Notes(refuse)).leave()
     assert not station.source.is_on()
     assert not joined(station)
-    assert written == ["bench source on"]
+    assert written == ["bench source on", "bench source joined"]
 
 
 def test_it_is_not_driven_unless_that_is_recorded(station):

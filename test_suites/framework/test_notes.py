@@ -29,6 +29,10 @@ WIRE = {
     "bleed load": "ROUT:OPEN (@101:120)",
     "supply on": ":APPL CH1,9,1",
     "supply off": ":OUTP CH1,OFF",
+    "bench source on": ":APPL CH2,20,0.02",
+    "bench source off": ":OUTP CH2,OFF",
+    "bench source joined": "ROUT:CLOS (@203)",
+    "bench source parted": "ROUT:OPEN (@203)",
     "provoke": "FOO",
     "change": "SOUR:CURR 0.002",
     "reverse": "SOUR:POL NEG",
@@ -129,7 +133,8 @@ def test_nothing_that_changes_the_output_goes_out_unjournaled(rig):
     said = [text for _, way, text in rig.heard() if way != "read" and text in WIRE.values()]
     noted = [WIRE[body["command"]] for body in rig.of("stimulus")]
     # The station powers the device to identify it; the campaign notes that before it opens one.
-    assert said == ["REL:OPEN", ":APPL CH1,9,1", ":OUTP CH1,OFF", *noted]
+    first = ["REL:OPEN", ":OUTP CH2,OFF", ":APPL CH1,9,1", ":OUTP CH1,OFF"]
+    assert said == [*first, *noted]
 
 
 def _first(said, role):
@@ -167,6 +172,9 @@ def test_a_reading_is_what_the_instrument_answered(rig):
         "charge that the device claims",
         "supply voltage after it was switched on",
         "supply voltage switched off",
+        "bench source",
+        "terminal voltage with the bench source joined",
+        "current with the bench source joined",
     }
     for body in readings:
         lines = rig.heard(body["transcript"])
@@ -174,7 +182,8 @@ def test_a_reading_is_what_the_instrument_answered(rig):
         replies = [text for role, way, text in lines if (role, way) == (body["role"], "read")]
         assert body["serial"] == getattr(rig.station, body["role"]).serial
         if body["unit"] in {"V", "A"}:
-            command = ":MEAS:VOLT? CH1" if body["role"] == "supply" else "READ?"
+            channel = "CH2" if body["quantity"] == "bench source" else "CH1"
+            command = f":MEAS:VOLT? {channel}" if body["role"] == "supply" else "READ?"
             asked = [text for role, way, text in lines if role == body["role"]].index(command)
             answer = [text for role, way, text in lines if role == body["role"]][asked + 1]
             assert float(answer) == float(body["value"])

@@ -1,38 +1,36 @@
 """Off is proven on both sides of the cut-off, and anything less is UNCONFIRMED."""
 
+import re
 from dataclasses import replace
 from datetime import date
 
 import numpy as np
 import pytest
 
-from hil.decision import judge as decide
 from hil.errors import Abort, BenchError, ConnectionLost, SafeStateUnconfirmed
 from hil.exact import Dimension, Exact
-from hil.features import mean, steady
+from hil.features import mean
 from hil.scenario import Scenario
 from hil.units import A, V, mA, s
-from hil.verdict import Verdict
-from hil_fixtures.config import read_bench, read_device, read_setup
+from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
 from hil_instruments.simulated.physics.circuit import Node
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
-LIM_ACC = next(req for req in read_setup(None, None).requirements if req.id == "LIM-ACC")
 TREATMENT = Scenario.treatment(1 * mA, hold=1 * s)
 
 
 class Rig:
     """A bench whose parts a test breaks."""
 
-    def __init__(self, *faults):
+    def __init__(self, *faults, source=True):
         RIGS.append(self)
         self.journal, self.sent = [], []
         self.station = open_station(
             PROFILE,
-            DESCRIPTION,
+            DESCRIPTION if source else replace(DESCRIPTION, source=None),
             faults=faults,
             seed=1,
             today=date(2026, 1, 1),
@@ -252,7 +250,9 @@ def test_the_order_is_device_cutoff_bleed_supply(rig):
         ("stimulator", lambda text: text == stop),
         ("cutoff", lambda text: text == "REL:OPEN"),
         ("load", lambda text: "ROUT:CLOS" in text and bleed in text),
-        ("supply", lambda text: "OFF" in text),
+        ("supply", lambda text: text == ":OUTP CH1,OFF"),
+        ("supply", lambda text: text == ":OUTP CH2,ON"),
+        ("load", lambda text: text == "ROUT:CLOS (@203)"),
     ]
     places = [
         next(n for n, (who, text) in enumerate(rig.sent) if who == role and fits(text))
@@ -268,14 +268,102 @@ def test_no_current_was_commanded_is_said(rig):
     assert "no current was commanded" in rig.state["path_open"]
 
 
-def test_where_no_current_could_flow_the_supply_is_shown_gone(rig):
-    """No live current was there for the ammeter to read, so its word is not needed."""
+ASKED = r"asked with 20\.0 V, the voltmeter rose by 19\.\d V and the ammeter by 1\.9\d uA"
+
+
+def test_after_each_arming_both_meters_answer_to_the_source_behind_an_open_cutoff(rig):
+    rig.bench.record(TREATMENT)
+    assert rig.state["confirmed"] is True
+    assert re.search(ASKED, rig.state["path_open"])
+    readings = [body["quantity"] for kind, body in rig.journal if kind == "reading"]
+    assert readings[-3:] == [
+        "bench source",
+        "terminal voltage with the bench source joined",
+        "current with the bench source joined",
+    ]
+    stimuli = [body["command"] for kind, body in rig.journal if kind == "stimulus"]
+    source = [f"bench source {step}" for step in ("on", "joined", "off", "parted")]
+    assert stimuli[-6:] == ["bleed load", "supply off", *source]
+
+
+def test_the_bench_is_left_off_parted_and_open(rig):
+    rig.bench.record(TREATMENT)
+    rig.station.clock.sleep(0.1)
+    circuit = rig.station.twin.circuit
+    assert not rig.station.source.is_on()
+    assert rig.station.sessions["load"].query("ROUT:CLOS? (@203)") == "0"
+    assert not circuit.cutoff_closed
+    assert not circuit.powered
+    assert circuit.value(Node.TERMINAL) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_source_is_on_for_half_a_second_at_most(rig):
+    """It is at its whole voltage from its command on; what it asks of the bench is little time."""
+    clock, source, found = rig.station.clock, rig.station.source, []
+    on, off = source.on, source.off
+    source.on = lambda *given: (found.append(clock.now()), on(*given))
+    source.off = lambda: (off(), found.append(clock.now()))
+    rig.bench.record(TREATMENT)
+    _, begin, end = found  # the first is the safe state's own, which parts what may be joined
+    assert end - begin < 0.5
+
+
+def test_where_no_current_could_flow_the_meters_are_asked_all_the_same(rig):
     with rig.bench.armed(load="open") as run:
         run.start(1 * mA)
         run.wait(2 * s)
     assert rig.state["confirmed"] is True
     assert "no live current was read in this arming" in rig.state["path_open"]
-    assert "supply, live before, is at 0 V" in rig.state["path_open"]
+    assert re.search(ASKED, rig.state["path_open"])
+
+
+def pause(run):
+    run.start(1 * mA)
+    run.wait(31 * s)
+    run.pause()
+    run.wait(8 * s)
+    run.resume()
+    run.wait(31 * s)
+
+
+def open_and_reconnect(run):
+    run.start(1 * mA)
+    run.wait(31 * s)
+    run.inject("open")
+    run.wait(1 * s)
+    run.inject("reconnect")
+    run.wait(1 * s)
+
+
+def refuse_start(run):
+    run.provoke("SOUR:CURR 1")
+
+
+def dip(run):
+    run.start(1 * mA)
+    run.wait(31 * s)
+    run.inject("supply off")
+    run.wait(0.5 * s)
+    run.inject("supply on")
+    run.wait(2 * s)
+
+
+def end_without_supply(run):
+    run.start(1 * mA)
+    run.wait(31 * s)
+    run.inject("supply off")
+    run.wait(1 * s)
+
+
+HEALTHY = (pause, open_and_reconnect, refuse_start, dip, end_without_supply)
+
+
+@pytest.mark.parametrize("course", HEALTHY)
+def test_a_healthy_bench_ends_in_a_confirmed_off(rig, course):
+    with rig.bench.armed() as run:
+        course(run)
+    assert rig.state["confirmed"] is True
+    assert re.search(ASKED, rig.state["path_open"])
 
 
 def keep_supply(rig, monkeypatch):
@@ -296,45 +384,77 @@ def lose_supply(rig, monkeypatch):
     monkeypatch.setattr(rig.station.supply, "off", off_then_die)
 
 
-UNFED = {
-    keep_supply: "live before, is at 9",
-    freeze_supply: "never live, is at 0 V",
-    lose_supply: "live before, is at not read",
-}
+UNFED = (keep_supply, freeze_supply, lose_supply)
+
+
+def started(run):
+    run.start(1 * mA)
+    run.wait(2 * s)
+
+
+def lifted(run):
+    run.wait(1 * s)
+    run.inject("open")
+
+
+def unstarted(run):
+    run.wait(1 * s)
+
+
+def unconfirmed(rig, course, why):
+    with pytest.raises(SafeStateUnconfirmed, match=why), rig.bench.armed() as run:
+        course(run)
+    assert rig.state["confirmed"] is False
+    return run
 
 
 @pytest.mark.parametrize("breakage", UNFED)
-def test_without_a_live_current_and_without_a_proven_source_nothing_is_proven(
-    rig, monkeypatch, breakage
+@pytest.mark.parametrize("course", [unstarted, started])
+def test_where_the_supply_is_not_shown_gone_the_source_is_not_joined(
+    rig, monkeypatch, breakage, course
 ):
+    """The device may have power still; without an answer of the meters nothing is proven."""
     breakage(rig, monkeypatch)
-    with pytest.raises(SafeStateUnconfirmed, match=UNFED[breakage]), rig.bench.armed() as run:
-        run.wait(1 * s)
-    assert rig.state["confirmed"] is False
+    unconfirmed(rig, course, "the device's supply is not shown to be gone")
+    assert ("load", "ROUT:CLOS (@203)") not in rig.sent
 
 
-def test_a_live_current_needs_no_word_of_the_supply(rig, monkeypatch):
-    lose_supply(rig, monkeypatch)
-    rig.bench.record(TREATMENT)
-    assert rig.state["confirmed"] is True
-    assert "read a live current" in rig.state["path_open"]
+def test_without_a_load_a_closed_contact_would_not_show(rig, monkeypatch):
+    monkeypatch.setattr(rig.station.load, "select", lost_later(rig.station.load.select))
+    unconfirmed(rig, lifted, "no load is connected")
 
 
 def freeze(rig, monkeypatch, role):
-    """A meter that repeats, from the end of its recording on, what it read then."""
+    """A meter that repeats, from the end of its recording on, what it read then.
+
+    What it repeats is within what counts as off, and what it shall read later with the source.
+    """
     meter = getattr(rig.station, role)
     collect, accuracy = meter.stop_recording, meter.read(Dimension.VOLTAGE, 1.0)[1]
 
     def stop_then_freeze():
-        unit = A if role == "ammeter" else V
-        monkeypatch.setattr(meter, "read", lambda *_: (1.25e-6 * unit, accuracy))
+        stuck = 1.98e-6 * A if role == "ammeter" else 0.45 * V
+        monkeypatch.setattr(meter, "read", lambda *_: (stuck, accuracy))
         return collect()
 
     monkeypatch.setattr(meter, "stop_recording", stop_then_freeze)
 
 
-@pytest.mark.parametrize("role", ["ammeter", "voltmeter"])
-def test_a_meter_that_repeats_itself_to_the_last_digit_is_frozen(rig, monkeypatch, role):
+STILL = {"ammeter": "the ammeter by 0.* not shown alive", "voltmeter": "voltmeter does not answer"}
+
+
+@pytest.mark.parametrize("role", STILL)
+def test_a_frozen_meter_does_not_answer_the_source(rig, monkeypatch, role):
+    freeze(rig, monkeypatch, role)
+    with pytest.raises(SafeStateUnconfirmed, match=STILL[role]):
+        rig.bench.record(TREATMENT)
+
+
+@pytest.mark.parametrize("role", STILL)
+def test_without_a_source_a_meter_that_repeats_itself_to_the_last_digit_is_frozen(
+    monkeypatch, role
+):
+    rig = Rig(source=False)
     freeze(rig, monkeypatch, role)
     with pytest.raises(SafeStateUnconfirmed, match=f"the {role} read .* 3 times: it is frozen"):
         rig.bench.record(TREATMENT)
@@ -351,41 +471,146 @@ def test_records_that_are_lost_prove_nothing_of_what_was_energised(rig, monkeypa
 
 
 DEAD = "a dead meter proves nothing"
+SILENT = "look at the ammeter's fuse, the leads of both, and the source's channel"
+FUSE, LEAD = "I05:role=ammeter", "I05:role=voltmeter"
 SEEDED = {
-    "fuse blown from the beginning": ("I05:role=ammeter", "a blown fuse looks the same"),
-    "voltmeter lead off": ("I05:role=voltmeter", DEAD),
-    "voltmeter lead lost while current flows": ("I05:role=voltmeter,onset=after:20s", DEAD),
-    "ammeter frozen at nothing": ("I01:role=ammeter,onset=start", DEAD),
-    "ammeter frozen at a current": ("I01:role=ammeter", "it is frozen"),
-    "voltmeter frozen at nothing": ("I01:role=voltmeter,onset=start", DEAD),
-    "voltmeter frozen at a voltage": ("I01:role=voltmeter", "by a frozen meter"),
-    "cut-off welded": ("I08", "contacts CLOSED"),
-    "cut-off that never closes and says that it did": ("I10", DEAD),
+    "fuse blown from the beginning": ([FUSE], SILENT),
+    "fuse blown at start": ([f"{FUSE},onset=start"], SILENT),
+    "fuse blown while current is held": ([f"{FUSE},onset=after:42s"], SILENT),
+    "the same, and the device does not notice": ([f"{FUSE},onset=after:42s", "F28"], SILENT),
+    "fuse blown during the ramp down": ([f"{FUSE},onset=after:49s"], SILENT),
+    "fuse blown during a ramp down that goes on": ([f"{FUSE},onset=after:49s", "F28"], SILENT),
+    "fuse blown after the ramp down": ([f"{FUSE},onset=after:55s"], SILENT),
+    "voltmeter lead off": ([LEAD], DEAD),
+    "voltmeter lead lost while current flows": ([f"{LEAD},onset=after:20s"], DEAD),
+    "voltmeter lead lost after the ramp down": ([f"{LEAD},onset=after:55s"], SILENT),
+    "ammeter frozen at nothing": (["I01:role=ammeter,onset=start"], DEAD),
+    "ammeter frozen at a current": (["I01:role=ammeter"], "ammeter 499 uA"),
+    "ammeter frozen at its end": (["I01:role=ammeter,onset=after:55s"], "not shown alive"),
+    "voltmeter frozen at nothing": (["I01:role=voltmeter,onset=start"], DEAD),
+    "voltmeter frozen at a voltage": (["I01:role=voltmeter"], "device not off"),
+    "voltmeter frozen at its end": (["I01:role=voltmeter,onset=after:55s"], "does not answer"),
+    "ammeter leads reversed": (["I11:role=ammeter"], "the ammeter by -1.9"),
+    "voltmeter leads reversed": (["I11:role=voltmeter"], "the voltmeter rose by -19"),
+    "leads of both reversed": (["I11:role=ammeter", "I11:role=voltmeter"], "rose by -19"),
+    "cut-off welded": (["I08"], "contacts CLOSED"),
+    "cut-off welded, and it says that it opened": (["I12"], "10.0 uA passes the open cut-off"),
+    "cut-off that never closes and says that it did": (["I10"], DEAD),
+    "source dead": (["I14"], r"source stands at 0(\.01)? V of 20 V"),
+    "read-back of the supply dead": (["I15"], "supply is not shown to be gone"),
+    "read-back of the supply dies": (
+        ["I15:onset=after:20s"],
+        r"source stands at 0(\.01)? V of 20 V",
+    ),
 }
 """What the simulated bench can have wrong, and why off is then unconfirmed."""
 
 
 @pytest.mark.parametrize("wrong", SEEDED)
 def test_no_fault_of_the_bench_ends_in_a_confirmed_off(wrong):
-    fault, why = SEEDED[wrong]
-    rig = Rig(fault)
+    faults, why = SEEDED[wrong]
+    rig = Rig(*faults)
     with pytest.raises(SafeStateUnconfirmed, match=why):
         rig.bench.record(Scenario.treatment(1 * mA, hold=10 * s))
     assert rig.state["confirmed"] is False
 
 
-def test_a_fuse_that_blows_while_current_flows_is_believed_no_more():
-    """The device reports a fault with its load connected; off is then shown at its source."""
-    rig = Rig("I05:role=ammeter,onset=after:40s")
+UNSTARTED = {
+    "fuse blown": (FUSE, SILENT),
+    "fuse blown later": (f"{FUSE},onset=after:7s", SILENT),
+    "voltmeter lead off": (LEAD, SILENT),
+    "ammeter frozen": ("I01:role=ammeter,onset=after:1s", "not shown alive"),
+    "voltmeter frozen": ("I01:role=voltmeter,onset=after:1s", "does not answer"),
+    "cut-off welded": ("I08", "contacts CLOSED"),
+    "cut-off welded, and it says that it opened": ("I12", "10.0 uA passes the open cut-off"),
+    "source dead": ("I14", r"source stands at 0(\.01)? V of 20 V"),
+    "read-back of the supply dead": ("I15", "supply is not shown to be gone"),
+}
+
+
+@pytest.mark.parametrize("wrong", UNSTARTED)
+def test_nor_does_it_where_nothing_was_started(wrong):
+    fault, why = UNSTARTED[wrong]
+    unconfirmed(Rig(fault), unstarted, why)
+
+
+@pytest.mark.parametrize("wrong", [FUSE, LEAD, "I12"])
+def test_nor_where_a_test_broke_off(wrong):
+    rig = Rig(f"{wrong},onset=after:38s" if "role" in wrong else wrong)
+    with pytest.raises(SafeStateUnconfirmed):
+        inside(rig, raising_after(33, ValueError("mine")))
+    assert rig.state["confirmed"] is False
+
+
+def raising_after(seconds, error):
+    def body(run):
+        run.wait(seconds * s)
+        raise error
+
+    return body
+
+
+def held(run):
+    run.start(1 * mA)
+    run.wait(42 * s)
+
+
+def test_a_fuse_that_blows_while_current_flows_is_found_and_disputes_the_record():
+    rig = Rig(f"{FUSE},onset=after:40s")
+    run = unconfirmed(rig, held, SILENT)
+    assert "a blown fuse looks the same" in rig.state["path_open"]
+    assert "a blown fuse looks the same" in run.findings.dispute
+
+
+def test_a_fault_of_the_device_ends_in_a_confirmed_off_and_a_disputed_record():
+    """The fuse is whole afterwards; that a lead was off for a moment remains possible."""
+    rig = Rig("F75")
     with rig.bench.armed() as run:
-        run.start(1 * mA)
-        run.wait(42 * s)
-    assert run.record.fault
-    assert "a blown fuse looks the same, so it proves nothing" in rig.state["path_open"]
+        held(run)
+    assert run.record.fault == "OVERCURRENT"
+    assert rig.state["confirmed"] is True
+    assert "device reported a fault" in run.record.dispute
+
+
+# --- a bench without a source ---------------------------------------------------------------------
+
+SOURCELESS = {
+    "fuse blown from the beginning": ([FUSE], "a blown fuse looks the same"),
+    "fuse blown while current is held": ([f"{FUSE},onset=after:42s"], "device reported a fault"),
+    "and the device does not notice": ([f"{FUSE},onset=after:42s", "F28"], "went away"),
+    "fuse blown during the ramp down": ([f"{FUSE},onset=after:49s"], "device reported a fault"),
+    "voltmeter lead off": ([LEAD], DEAD),
+    "cut-off welded": (["I08"], "contacts CLOSED"),
+    "read-back of the supply dead": (["I15"], "never live"),
+}
+
+
+@pytest.mark.parametrize("wrong", SOURCELESS)
+def test_without_a_source_a_fuse_that_may_be_blown_is_not_believed(wrong):
+    faults, why = SOURCELESS[wrong]
+    rig = Rig(*faults, source=False)
+    with pytest.raises(SafeStateUnconfirmed, match=why):
+        rig.bench.record(Scenario.treatment(1 * mA, hold=10 * s))
+    assert rig.state["confirmed"] is False
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_without_a_source_off_is_shown_by_a_meter_that_was_alive_and_a_supply_that_is_gone(started):
+    rig = Rig(source=False)
+    with rig.bench.armed() as run:
+        if started:
+            run.start(1 * mA)
+        run.wait(31 * s)
+    assert rig.state["confirmed"] is True
+    assert "not asked: the bench file has no source" in rig.state["path_open"]
     assert "supply, live before, is at 0 V" in rig.state["path_open"]
-    held = steady(run.record.current)
-    assert decide(LIM_ACC, held, Exact.parse("1 mA")).verdict is Verdict.INCONCLUSIVE
-    assert "a blown fuse looks the same" in run.record.dispute
+
+
+@pytest.mark.parametrize("breakage", UNFED)
+def test_without_a_source_a_supply_that_is_not_shown_gone_proves_nothing(monkeypatch, breakage):
+    rig = Rig(source=False)
+    breakage(rig, monkeypatch)
+    unconfirmed(rig, unstarted, "the device's supply")
 
 
 def test_a_cutoff_that_never_closes_is_an_error_before_anything_is_started():
@@ -393,13 +618,6 @@ def test_a_cutoff_that_never_closes_is_an_error_before_anything_is_started():
     with pytest.raises(BenchError, match="told to close and reads back open"):
         rig.bench.record(TREATMENT)
     assert PROFILE.wire.commands["start"] not in [text for _, text in rig.sent]
-
-
-@pytest.mark.parametrize("fault", ["I01:role=ammeter", "I01:role=voltmeter", "I08"])
-def test_nor_does_it_where_nothing_was_started(fault):
-    rig = Rig(f"{fault},onset=after:1s" if "role" in fault else fault)
-    with pytest.raises(SafeStateUnconfirmed), rig.bench.armed() as run:
-        run.wait(1 * s)
 
 
 def test_what_went_wrong_on_the_way_is_attached_and_replaces_nothing(rig, monkeypatch):

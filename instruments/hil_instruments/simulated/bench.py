@@ -15,9 +15,10 @@ from hil_instruments.simulated.device.board import BoardFaults
 from hil_instruments.simulated.device.device import Device, Flash
 from hil_instruments.simulated.device.firmware import ReferenceFirmware
 from hil_instruments.simulated.device.policy import Policy
+from hil_instruments.simulated.dialects.rigol_dp800 import RigolDP800
 from hil_instruments.simulated.dialects.stimproof_cutoff import StimproofCutoff
 from hil_instruments.simulated.faults.injection import Injection, once
-from hil_instruments.simulated.faults.instrument import Meter, Relay, changes
+from hil_instruments.simulated.faults.instrument import Feeder, Meter, Relay, changes
 from hil_instruments.simulated.faults.link import Link
 from hil_instruments.simulated.faults.spec import FaultSpec
 from hil_instruments.simulated.front_ends import front_end, stands_in
@@ -148,6 +149,11 @@ class SimulatedBench:
         """The relay in a role, where it can be faulty."""
         instrument = self.instruments.get(role)
         return instrument if isinstance(instrument, StimproofCutoff) else None
+
+    def feeder(self, role: str) -> Feeder | None:
+        """The supply in a role, where it can be faulty."""
+        instrument = self.instruments.get(role)
+        return instrument if isinstance(instrument, RigolDP800) else None
 
     def link(self, role: str) -> Link | None:
         """What the replies of a role pass through."""

@@ -15,6 +15,8 @@ class ContactFault:
     """They never close: broken coil, or wire off."""
     lies: bool = False
     """What is read back is the command, not the contacts; positively driven ones cannot do so."""
+    crossed: bool = False
+    """The poles are swapped between them and the load: wires crossed."""
 
     def reached(self, closed: bool, before: bool) -> bool:
         """Where the contacts are after a movement that was to end `closed`."""

@@ -27,6 +27,7 @@ from hil_instruments.simulated.dialects.rigol_dp800_output import (
     VOLTAGE_STEP,
     Channel,
     Feed,
+    SupplyFault,
     draw,
 )
 from hil_instruments.simulated.physics.circuit import Node
@@ -84,6 +85,12 @@ class RigolDP800(Instrument):
         self._selected = 0
         self._world = world
         self._sourced = 0.0
+        self._wrong = SupplyFault()
+
+    def go_wrong(self, fault: SupplyFault) -> None:
+        """Have this fault from now on, and no other."""
+        self._wrong = fault
+        self._follow_source()
 
     @property
     def volts(self) -> float:
@@ -109,7 +116,7 @@ class RigolDP800(Instrument):
 
     def _follow_source(self) -> None:
         """Let CH2 go to what it is set to, at the end of its rise or fall."""
-        volts = self._channels[1].target
+        volts = self._source
         if volts == self._sourced:
             return
         time = RISE_TIME if volts > self._sourced else FALL_TIME
@@ -122,14 +129,23 @@ class RigolDP800(Instrument):
     def _true(self, index: int, node: Node) -> float:
         if index == 0:
             return self._feed.mean(node)
-        return self._channels[index].target if node is Node.SUPPLY else 0.0
+        if node is not Node.SUPPLY:
+            return 0.0
+        return self._source if index == 1 else self._channels[index].target
+
+    @property
+    def _source(self) -> float:
+        """Voltage in V to which CH2 goes."""
+        return 0.0 if self._wrong.sourceless else self._channels[1].target
 
     def _measured(self, index: int, form: str) -> Answer:
         """Reply with V, A and W of a channel, as `form` lists them, after a conversion."""
 
         def produce() -> str:
             volts, amperes = (
-                self._channels[index].reading(node, self._true(index, node), self._random)
+                0.0
+                if self._wrong.blind
+                else self._channels[index].reading(node, self._true(index, node), self._random)
                 for node in (Node.SUPPLY, Node.SUPPLY_CURRENT)
             )
             texts = {"V": f"{volts:.4f}", "A": f"{amperes:.4f}", "W": f"{volts * amperes:.3f}"}

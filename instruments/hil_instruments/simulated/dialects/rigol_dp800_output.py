@@ -46,6 +46,16 @@ class Rating:
     default_current: float = 3.0
 
 
+@dataclass(frozen=True, slots=True)
+class SupplyFault:
+    """What may be wrong with a supply; the defaults are a healthy one."""
+
+    sourceless: bool = False
+    """The second output gives nothing, and says that it is on."""
+    blind: bool = False
+    """Its meters read 0, whatever the outputs give."""
+
+
 RATINGS = (
     Rating("30V/3A", 32.0, 3.2, 33.0),
     Rating("30V/3A", 32.0, 3.2, 33.0),

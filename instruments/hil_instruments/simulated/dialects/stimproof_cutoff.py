@@ -76,7 +76,7 @@ class StimproofCutoff(Instrument):
     def _move(self, closed: bool, at: float) -> None:
         def move() -> None:
             self._made = self.contacts.reached(closed, self._made)
-            self._world.device.circuit.set_cutoff(self._made)
+            self._world.device.circuit.set_cutoff(self._made, crossed=self.contacts.crossed)
             self.closed = closed if self.contacts.lies else self._made
 
         self.clock.at(at, move)

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from hil.errors import UsageError
 from hil_instruments.simulated.clock import VirtualClock
 from hil_instruments.simulated.dialects.contacts import ContactFault
+from hil_instruments.simulated.dialects.rigol_dp800_output import SupplyFault
 from hil_instruments.simulated.faults.catalogue import Layer
 from hil_instruments.simulated.faults.link import LINK_FAULTS, Link, LinkFault
 from hil_instruments.simulated.faults.spec import FaultSpec
@@ -32,6 +33,14 @@ class Relay(Protocol):
 
     contacts: ContactFault
     """What is wrong with its contacts, from their next movement on."""
+
+
+class Feeder(Protocol):
+    """A supply that can be faulty."""
+
+    def go_wrong(self, fault: SupplyFault) -> None:
+        """Have this fault from now on, and no other."""
+        ...
 
 
 class Meter(Protocol):
@@ -62,6 +71,10 @@ class Stand(Protocol):
         """The relay in a role, where it can be faulty."""
         ...
 
+    def feeder(self, role: str) -> Feeder | None:
+        """The supply in a role, where it can be faulty."""
+        ...
+
     def link(self, role: str) -> Link | None:
         """The link to a role."""
         ...
@@ -71,8 +84,12 @@ CONTACTS = {
     "I08": ContactFault(welded=True),
     "I09": ContactFault(dead=True),
     "I10": ContactFault(dead=True, lies=True),
+    "I12": ContactFault(welded=True, lies=True),
+    "I13": ContactFault(crossed=True),
 }
 """What is wrong with the contacts of a relay."""
+SUPPLIES = {"I14": "sourceless", "I15": "blind"}
+"""What is wrong with a supply, by its name in `SupplyFault`."""
 
 
 def meter_fault(spec: FaultSpec, seen: float) -> MeterFault:
@@ -91,6 +108,7 @@ def meter_fault(spec: FaultSpec, seen: float) -> MeterFault:
         "I05": lambda: MeterFault(open_input=True),
         "I06": lambda: MeterFault(noise=severity),
         "I07": lambda: MeterFault(offset=severity),
+        "I11": lambda: MeterFault(scale=-1.0),
     }
     if spec.id not in made:
         raise UsageError(f"fault {spec.id} is none of an instrument; those are {', '.join(made)}")
@@ -123,6 +141,10 @@ def changes(specs: Iterable[FaultSpec], stand: Stand) -> dict[FaultSpec, Change]
             if stand.relay(role) is None:
                 raise UsageError(f"fault {spec}: this bench has no {role} that can be faulty")
             found[spec] = partial(_set_contacts, spec, stand)
+        elif spec.id in SUPPLIES:
+            if stand.feeder(role) is None:
+                raise UsageError(f"fault {spec}: this bench has no {role} that can be faulty")
+            found[spec] = partial(_set_supply, spec, there, stand)
         elif layer is Layer.INSTRUMENT:
             if stand.meter(role) is None:
                 raise UsageError(f"fault {spec}: this bench has no {role} that can be faulty")
@@ -164,6 +186,16 @@ def _set_contacts(spec: FaultSpec, stand: Stand, present: bool, now: float) -> N
     relay = stand.relay(spec.place)
     if relay is not None:
         relay.contacts = CONTACTS[spec.id] if present else ContactFault()
+
+
+def _set_supply(
+    spec: FaultSpec, there: list[FaultSpec], stand: Stand, present: bool, now: float
+) -> None:
+    del now
+    feeder = stand.feeder(spec.place)
+    together = _toggle(spec, there, present=present)
+    if feeder is not None:
+        feeder.go_wrong(SupplyFault(**{SUPPLIES[each.id]: True for each in together}))
 
 
 def _set_link(

@@ -36,7 +36,7 @@ class Assembly:
             stage: of the device.
         """
         self.burden, self.voltmeter = AMMETER_BURDEN, VOLTMETER_RESISTANCE
-        self.cutoff, self.contact = False, True
+        self.cutoff, self.crossed, self.contact = False, False, True
         self.selected: LoadEntry | None = None
         """What the switched load has connected."""
         self.load = Load()
@@ -151,6 +151,7 @@ class Assembly:
             relay=self._relay,
             saturated=saturated,
             source=self.source,
+            crossed=self.crossed,
         )
         key = wiring, load.ohm
         if key in self._networks:

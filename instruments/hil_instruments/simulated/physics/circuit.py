@@ -107,10 +107,15 @@ class Circuit:
         self._rewire(share=share)
         self._tell()
 
-    def set_cutoff(self, closed: bool) -> None:
-        """Close or open both poles between device and load."""
+    def set_cutoff(self, closed: bool, *, crossed: bool = False) -> None:
+        """Close or open both poles between device and load.
+
+        Args:
+            closed: both.
+            crossed: whether they lead to each other's end of the load.
+        """
         self._settle()
-        self._assembly.cutoff = closed
+        self._assembly.cutoff, self._assembly.crossed = closed, crossed
         self.cutoff_since = self.now
         self._rewire()
         self._tell()

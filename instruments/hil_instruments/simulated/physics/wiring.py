@@ -56,6 +56,8 @@ class Wiring:
     """Whether the stage is a voltage behind its drop, not a current."""
     source: float = math.inf
     """Resistance in ohm of the bench source; infinite while it is not connected."""
+    crossed: bool = False
+    """Whether the poles lead to each other's end of load and shunt."""
 
 
 def solved(wiring: Wiring, stage: OutputStage) -> Solved:
@@ -81,7 +83,7 @@ def solved(wiring: Wiring, stage: OutputStage) -> Solved:
     probes = {
         Node.CURRENT.value: Probe({"output": siemens, "terminal": -siemens}),
         Node.TERMINAL.value: Probe({"terminal": 1.0}),
-        Node.SHUNT.value: Probe({"shunt": 1.0}),
+        Node.SHUNT.value: Probe({"shunt": -1.0 if wiring.crossed else 1.0}),
         Node.OUTPUT.value: Probe({"output": 1.0}),
         Node.SENSE.value: Probe({"output": drawn}, {STAGE: 1.0}),
         Node.LOAD.value: current,
@@ -106,7 +108,7 @@ def _load(netlist: Netlist, wiring: Wiring) -> tuple[Probe, Probe]:
         netlist.source(GROUND, GROUND)
         return Probe(), Probe()
     found = links(entry, wiring.share)
-    series = max(float(entry.series.base), _CONTACT)
+    series, sign = max(float(entry.series.base), _CONTACT), -1.0 if wiring.crossed else 1.0
     ends = _nodes(len(found), shunted=wiring.shunt > 0)
     netlist.resistor("terminal", ends[0], series)
     for link, first, second in zip(found, ends, ends[1:], strict=False):
@@ -116,7 +118,7 @@ def _load(netlist: Netlist, wiring: Wiring) -> tuple[Probe, Probe]:
             netlist.capacitor(link.name, first, second, link.farad)
     if wiring.shunt > 0:
         netlist.resistor("shunt", GROUND, wiring.shunt)
-    current = Probe({"terminal": 1 / series, ends[0]: -1 / series})
+    current = Probe({"terminal": sign / series, ends[0]: -sign / series})
     if not wiring.yields:
         netlist.source(GROUND, GROUND)
         return current, Probe()
