@@ -21,6 +21,7 @@ import numpy as np
 
 from hil.capture import Codes
 from hil.errors import InstrumentError
+from hil_instruments import encoding
 from hil_instruments.drivers.oscilloscope import Armed, Phase, SingleShot, Trace, written
 
 DIVISIONS_ACROSS = 14
@@ -120,7 +121,7 @@ class SiglentSDS1000XE(SingleShot):
         self._confirm({f"{header}?": value for header, value in settings.items()})
 
     def _start(self) -> None:
-        self._session.query("INR?")  # what was acquired before is not ours
+        self._news()  # what was acquired before is not ours
         self._session.write("TRMD SINGLE")
 
     def _trigger(self) -> None:
@@ -135,11 +136,10 @@ class SiglentSDS1000XE(SingleShot):
         return STATUS[status]
 
     def _read(self, armed: Armed) -> Trace:
-        news = self._session.query("INR?").strip()
-        if not news.isdigit() or not int(news) & NEW_SIGNAL:
+        if not self._news():
             raise InstrumentError(
-                f"{self.name} stands still and says {news!r} for INR?: no signal was acquired "
-                "since it was armed; what its memory holds is older"
+                f"{self.name} stands still, and INR? knows of no signal since it was armed; what "
+                "its memory holds is older"
             )
         told = Descriptor.parse(self._session.query_block("C1:WF? DESC", name="DESC"))
         if not math.isclose(told.volts_per_division, armed.scale, rel_tol=1e-4):
@@ -161,6 +161,10 @@ class SiglentSDS1000XE(SingleShot):
         step = told.volts_per_division / STEPS_PER_DIVISION
         sent = Codes(codes, step, -told.offset, LOWEST_CODE, HIGHEST_CODE)
         return Trace(sent, -before, told.interval)
+
+    def _news(self) -> bool:
+        """Whether a signal was acquired since this was asked last."""
+        return bool(encoding.integer(self._session.query("INR?")) & NEW_SIGNAL)
 
     def _piece(self, first: int) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
         self._session.write(f"WFSU SP,1,NP,{PIECE},FP,{first}")

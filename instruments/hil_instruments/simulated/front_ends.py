@@ -20,6 +20,7 @@ from hil_instruments.simulated.dialects.keysight_34465a import Keysight34465A
 from hil_instruments.simulated.dialects.keysight_34970a import Keysight34970A
 from hil_instruments.simulated.dialects.keysight_e36300 import KeysightE36300
 from hil_instruments.simulated.dialects.keysight_infiniivision import KeysightInfiniiVision
+from hil_instruments.simulated.dialects.rigol_dl3000 import RigolDL3000
 from hil_instruments.simulated.dialects.rigol_dp800 import RigolDP800
 from hil_instruments.simulated.dialects.rigol_ds1000z import RigolDS1000Z
 from hil_instruments.simulated.dialects.siglent_sds1000xe import SiglentSDS1000XE
@@ -46,7 +47,7 @@ MODELS: Mapping[str, Table] = {
         r"[DM]SO-?X 3\d\d\d[AGT]": KeysightInfiniiVision,
         r"SDS1\d\d\dX-E": SiglentSDS1000XE,
     },
-    "load": _SWITCHES,
+    "load": {**_SWITCHES, "DL3021A?": RigolDL3000},
     "supply": {r"DP8\d\dA?": RigolDP800, "E36312A": KeysightE36300},
     "cutoff": {"Cutoff-2": StimproofCutoff, "I-7060": DconRelays, **_SWITCHES},
     "stimulator": {**STAND_INS, "GX-2": GalvanGX2, "D1": DermaluxD1, ".*": HostLink},
