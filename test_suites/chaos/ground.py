@@ -129,11 +129,11 @@ class Ground:
             last = now
             time.sleep(every)
 
-    def contacts_moved(self) -> float:
-        """Wall time in s, as `time.monotonic`, at which the cut-off last moved."""
+    def contacts_moved(self, since: float) -> float:
+        """Seconds from a wall time, as `time.monotonic`, until the cut-off moved; NaN if not."""
         truth, now = self.control.do("truth"), time.monotonic()
-        ago = float(truth["since_power_on"] - truth["relays"]["cutoff_since"])
-        return now - ago / self.scale
+        ago = float(truth["since_power_on"] - truth["relays"]["cutoff_since"]) / self.scale
+        return now - ago - since if now - ago > since else math.nan
 
     def told(self) -> str:
         """The ground truth as text."""
@@ -183,7 +183,7 @@ class Treatment:
         deed()
         self.ground.until(lambda: self.ground.current <= OFF, longest)
         looked, gap = time.monotonic() - began, self.ground.gap
-        moved = self.ground.contacts_moved() - began
+        moved = self.ground.contacts_moved(began)
         return Stages(*self._trip(utc), moved, looked, gap)
 
     def _trip(self, since: datetime) -> tuple[float, float]:

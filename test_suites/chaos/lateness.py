@@ -68,6 +68,8 @@ class Stages:
     @property
     def shares(self) -> dict[str, float]:
         """What each stage took."""
+        if self.moved != self.moved:
+            return {"whoever stopped the device, as no contacts moved": self.looked}
         watching = "this process, from the contacts to its look"
         if self.told != self.told:  # whoever it was has written nothing
             return {"until the contacts moved": self.moved, watching: self.looked - self.moved}

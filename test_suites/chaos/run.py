@@ -162,14 +162,17 @@ class Course:
         tests = [name for name in names if name.startswith("test_") and "no_current" not in name]
         return tests[self.plan.number % len(tests)]
 
-    def energised(self) -> None:
+    def energised(self, moment: float) -> None:
         """Wait for the moment of the first blow; current flows then.
+
+        Args:
+            moment: seconds after the first current.
 
         Raises:
             Ended: the run was over before.
         """
         self._flowing(_STARTING)
-        time.sleep(self.plan.moment)
+        time.sleep(moment)
         self._flowing(_STARTING)
         runner = self.top if self.plan.path == "pytest" else self._child(b"pytest")
         self.pids = {

@@ -86,6 +86,8 @@ def test_what_was_late_has_its_largest_share_for_a_cause():
     assert "this process, from the contacts to its look; this process itself" in blind.cause(0.2)
     unknown = Stages(math.nan, math.nan, 0.3, 0.301, 0.001)
     assert "until the contacts moved" in unknown.cause(0.2)
+    device = Stages(math.nan, math.nan, math.nan, 0.3, 0.001)
+    assert "no contacts moved" in device.cause(0.2)
 
 
 def test_a_machine_tells_what_its_processes_waited():
