@@ -188,7 +188,8 @@ def reply_fields(text: str, pattern: str) -> dict[str, str]:
     Raises:
         InstrumentError: the reply is not of this form; nothing is guessed from a part of it.
     """
-    found = _reply_form(pattern).fullmatch(text.strip())
+    form = _reply_form(pattern)
+    found = form.fullmatch(text) or form.fullmatch(text.strip())
     if found is None:
         raise InstrumentError(f"{text!r} came; expected: {pattern}")
     return {name: value.strip() for name, value in found.groupdict().items()}

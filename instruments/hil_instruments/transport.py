@@ -139,6 +139,8 @@ class _Line(Protocol):
 class _SocketLine:
     """A raw socket that pyvisa-py opened, read and written here."""
 
+    stream = True
+
     def __init__(self, resource: MessageBasedResource, raw: socket.socket, end: bytes) -> None:
         self._resource = resource
         self._socket = raw
@@ -519,6 +521,8 @@ class Session:
                 if not (isinstance(self._fault, ConnectionLost) or self._half_sent):
                     self._line.send(data, STOP_PATIENCE)
                     self._note("stop", text)
+                    if not self._line.stream:
+                        self._owed.clear()  # on a message bus a message drops an unread answer
                     self._owed.append((text, answered))
                     return
             except (HilError, _Timeout, _Closed) as err:
