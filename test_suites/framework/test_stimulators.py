@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import time
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -201,6 +202,31 @@ def test_a_garbled_frame_is_found_by_its_checksum(makes) -> None:
                 rig.session.recover()
     assert refused == 60
     rig.session.close()
+
+
+STATUS = "I+" + "0150" + "048000" + "00000" + "000000" + "999999"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (f"\x06?{STATUS.replace('0150', '0250')}", "wrong checksum"),
+        ("\x15" + "4", "wrong checksum"),
+        (f"\x06?Z{STATUS[1:]}", "unknown state 'Z'"),
+        (f"\x06?{STATUS[:-3]}", "is no status"),
+        (f"\x06V{STATUS}", "answer to something else"),
+        ("\x154", "refused: not in this state"),
+        ("", "no frame"),
+    ],
+)
+def test_a_frame_that_is_none_is_a_typed_error(body: str, told: str) -> None:
+    frames: Any = importlib.import_module("dermalux_stimproof")
+    reply = body + frames.checksum(body[1:] if "checksum" not in told else f"?{STATUS}")
+    script = Script()
+    script.query = lambda text, timeout=None: reply  # type: ignore[method-assign, misc]
+    device = frames.DermaluxD1(script, script, ENTRY, Calibration.VALID, SCPI)
+    with pytest.raises(InstrumentError, match=told):
+        device.state()
 
 
 # The words of a device file, over a scripted session
