@@ -125,7 +125,7 @@ SPOILED = {
         "ends": "socket://192.0.2.7:5",
     },
     "simulated": {"serial": "SIM-ammeter-01", "named": "SIM-ammeter-01"},
-    "simulated in small letters": {"serial": " sim-ammeter-01"},
+    "simulated in small letters": {"serial": " sim-ammeter-01", "named": "sim-ammeter-01"},
     "without a serial number": {"serial": ""},
     "without one, in the standard's word": {"serial": "0", "named": "0"},
     "without a certificate": {"certificate": ""},
@@ -230,6 +230,12 @@ def test_a_simulated_run_says_what_its_plan_says():
     assert found(bodies(), **planned).reason == "all is simulated"
     assert found([], **planned).reason == "all is simulated; nobody was identified"
     assert earned({}, journal()).word == SIMULATED
+
+
+@pytest.mark.parametrize("serial", ["", "0", " "])
+def test_a_serial_number_that_is_none_is_told_as_none(serial):
+    why = lacking(bodies(ammeter={"serial": serial, "named": serial}))["ammeter"]
+    assert why.startswith("it has no serial number")
 
 
 def test_roles_with_the_same_reason_are_told_together():
