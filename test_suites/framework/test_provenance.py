@@ -345,6 +345,7 @@ def made_of(path, **options):
 def test_a_bench_whose_every_role_is_real_is_accepted(tmp_path):
     made = made_of(real_bench(tmp_path), attest="A. Person")
     assert (made.kind, made.expected) == (Kind.HARDWARE, HARDWARE)
+    assert plan.told(made) == "HARDWARE possible:"
     assert "independent cut-off" in made.lease
     said = "\n".join(plan.hazard(made))
     assert "Nobody may be connected" in said
@@ -361,7 +362,8 @@ def test_a_bench_without_calibration_records_is_driven_and_simulated_is_foreseen
     made = made_of(real_bench(tmp_path, certified=False), attest="A. Person")
     assert (made.kind, made.expected) == (Kind.HARDWARE, SIMULATED)
     assert "cutoff: it has no calibration record" in made.expected_reason
-    assert any(line.startswith("SIMULATED expected: ") for line in plan.hazard(made))
+    assert plan.told(made) == "SIMULATED expected:"
+    assert any("no evidence of conformity: " in line for line in plan.hazard(made))
 
 
 ONE = "TCPIP0::192.0.2.16::inst0::INSTR"
@@ -456,6 +458,28 @@ def test_a_person_at_a_terminal_is_asked_for_name_and_statement(tmp_path):
     assert asked(made, answers, read) == "A. Person"
     for said in ("A REAL DEVICE", "Nobody may be connected", "192.0.2.10", plan.ATTESTATION):
         assert said in read.getvalue()
+
+
+class Terminal(io.StringIO):
+    """Standard input or output at which somebody sits."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize("sits", [(True, True), (True, False), (False, True)])
+def test_a_name_is_asked_for_only_where_somebody_sits_at_both_ends(tmp_path, monkeypatch, sits):
+    from hil_fixtures.cli.attesting import ask
+
+    kinds = [Terminal if here else io.StringIO for here in sits]
+    monkeypatch.setattr("sys.stdin", kinds[0]("A. Person\nNOBODY IS CONNECTED\n"))
+    monkeypatch.setattr("sys.stdout", kinds[1]())
+    made = made_of(real_bench(tmp_path))
+    if all(sits):
+        assert ask(made) == "A. Person"
+        return
+    with pytest.raises(UsageError, match="nothing was opened"):
+        ask(made)
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "A. Person\n", "A. Person\nyes\n", "A. Person\ny"])
@@ -574,6 +598,12 @@ def test_a_text_never_calls_a_simulated_run_one_on_hardware(channels, run, chann
     assert HARDWARE not in channels[run][channel]
     assert HARDWARE in channels[HARDWARE][channel]
     assert SIMULATED not in channels[HARDWARE][channel]
+
+
+def test_a_banner_stands_over_all_but_hardware(channels):
+    for run, unearned in ((HARDWARE, False), (SIMULATED, True), ("CRASHED", True)):
+        assert ('class="banner' in channels[run]["html"]) is unearned
+        assert (channels[run]["pdf"].count(SIMULATED) > 4) is unearned  # head and foot of each page
 
 
 def test_allure_marks_each_result(channels):
