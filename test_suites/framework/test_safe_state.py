@@ -594,6 +594,11 @@ def test_without_a_source_a_fuse_that_may_be_blown_is_not_believed(wrong):
     assert rig.state["confirmed"] is False
 
 
+def test_nor_one_that_blows_while_the_safe_state_ramps_down():
+    rig = Rig(f"{FUSE},onset=after:51s", source=False)
+    unconfirmed(rig, held, "device reported a fault with its load connected")
+
+
 @pytest.mark.parametrize("started", [False, True])
 def test_without_a_source_off_is_shown_by_a_meter_that_was_alive_and_a_supply_that_is_gone(started):
     rig = Rig(source=False)
