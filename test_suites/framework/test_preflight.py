@@ -173,6 +173,36 @@ def test_a_wrong_wire_is_found_before_anything_is_energised(rig, wire):
     assert not rig.station.source.is_on()
 
 
+SEEDED = {
+    "I11:role=ammeter": "its leads are reversed, swap them",
+    "I11:role=voltmeter": "its leads are reversed, swap them",
+    "I11:role=oscilloscope": "its probe is reversed, swap its leads",
+    "I13": "or the poles are crossed between cut-off and load",
+    "I14": "look at the second output of the supply",
+    "I15": "the bench source reads back 0 uV where 2.00 V was set",
+}
+
+
+@pytest.mark.parametrize("fault", SEEDED)
+def test_crossed_wires_and_a_dead_source_can_be_seeded_and_are_found(rig, fault):
+    rig.twin.set_faults([fault])
+    with pytest.raises(BenchError, match=SEEDED[fault]):
+        rig.preflight.prove()
+    assert not rig.station.source.is_on()
+
+
+def test_a_source_that_a_killed_run_left_joined_is_parted_first(rig):
+    supply, load = (rig.station.sessions[role] for role in ("supply", "load"))
+    for session, text in ((supply, ":APPL CH2,20,0.02"), (supply, ":OUTP CH2,ON")):
+        session.write(text)
+    load.write("ROUT:CLOS (@203)")
+    rig.sent.clear()
+    rig.preflight.prove()
+    written = [text for role, text in rig.sent if role in {"supply", "load"} and text[-1] != "?"]
+    assert written.index(":OUTP CH2,OFF") < written.index("ROUT:OPEN (@203)")
+    assert written.index("ROUT:OPEN (@203)") < written.index(":APPL CH2,2,0.02")
+
+
 @pytest.mark.parametrize("wire", [wire for wire in WIRES if "decade" not in wire])
 def test_a_wire_that_comes_off_during_the_run_is_found_by_the_post_flight(rig, wire):
     rig.preflight.prove()
