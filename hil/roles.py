@@ -200,6 +200,29 @@ class Supply(Identified, Protocol):
         ...
 
 
+class Source(Identified, Protocol):
+    """A reference source: what a meter must read of it is known from its own data sheet."""
+
+    def drive(self, value: Quantity, limit: Quantity) -> Accuracy:
+        """Drive a signed current into at most a voltage, or a signed voltage at most at a current.
+
+        The range is fixed. Energises what is joined. Returns the limits of its error.
+        """
+        ...
+
+    def off(self) -> None:
+        """Drive nothing and open the output; write-only, exempt from poisoning."""
+        ...
+
+    def is_on(self) -> bool:
+        """Whether the output is on."""
+        ...
+
+    def limited(self) -> bool:
+        """Whether the limit, not the value, says what is driven now."""
+        ...
+
+
 class Cutoff(Identified, Protocol):
     """Relay that opens both poles between device and load; de-energised means open."""
 

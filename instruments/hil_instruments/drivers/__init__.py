@@ -14,9 +14,20 @@ from hil.cutoff import Make
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
 from hil.measurement import Calibration
-from hil.roles import Clock, Cutoff, ElectrodeLoad, Multimeter, Oscilloscope, Stimulator, Supply
+from hil.roles import (
+    Clock,
+    Cutoff,
+    ElectrodeLoad,
+    Multimeter,
+    Oscilloscope,
+    Source,
+    Stimulator,
+    Supply,
+)
 from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
+from hil_instruments.drivers.keithley_2450 import Keithley2450
+from hil_instruments.drivers.keithley_6221 import Keithley6221
 from hil_instruments.drivers.keithley_7001 import Keithley7001, Keithley7001Cutoff
 from hil_instruments.drivers.keithley_dmm6500 import KeithleyDMM6500
 from hil_instruments.drivers.keysight_34465a import Keysight34465A
@@ -46,6 +57,7 @@ __all__ = [
     "manner",
     "multimeter",
     "oscilloscope",
+    "reference",
     "source",
     "stimulator",
     "stimulator_names",
@@ -80,6 +92,11 @@ SOURCES: Mapping[str, Factory[Supply]] = {
     "keysight-e36300": ThirdOutput,
 }
 """Second outputs of supplies, by the driver of the supply: sources of known sign."""
+REFERENCES: Mapping[str, Factory[Source]] = {
+    "keithley-2450": Keithley2450,
+    "keithley-6221": Keithley6221,
+}
+"""Reference sources: they stand in no role of a run, meters are checked against them."""
 CUTOFFS: Mapping[str, Factory[Cutoff]] = {
     "stimproof-cutoff": StimproofCutoff,
     "relay-module": RelayModule,
@@ -109,6 +126,8 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 MODELS: Mapping[str, str] = {
     "keysight-34465a": "34465A",
     "keithley-dmm6500": "(MODEL )?DMM6500",
+    "keithley-2450": "(MODEL )?2450",
+    "keithley-6221": "(MODEL )?6221",
     "rigol-ds1000z": r"DS1\d\d\dZ.*",
     "keysight-34970a": "34970A|DAQ970A",
     "keithley-7001": "(MODEL )?7001",
@@ -221,6 +240,13 @@ def source(
 ) -> Supply:
     """Build the driver of the supply's second output; raises ConfigurationError if unknown."""
     return _named(SOURCES, entry)(session, clock, entry, calibration)
+
+
+def reference(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> Source:
+    """Build the driver of a reference source; raises ConfigurationError if unknown."""
+    return _named(REFERENCES, entry)(session, clock, entry, calibration)
 
 
 def cutoff(

@@ -12,7 +12,7 @@ from hil.exact import Dimension
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.meter import text
-from hil_instruments.drivers.source import SourceDriver, SourceRange, si
+from hil_instruments.drivers.source import STEP, SourceDriver, SourceRange, si
 
 RANGES = {
     Dimension.VOLTAGE: (
@@ -70,17 +70,16 @@ class Keithley2450(SourceDriver):
         self._need_limit(bound, *LIMITS[kind])
         word = _WORD[kind]
         node, limit_node = f"SOUR:{word}", f"SOUR:{word}:{_LIMIT[kind]}"
-        level, most = text(size), text(bound)
         self._configure(
             *(() if self._runs(word, chosen) else ("OUTP OFF", f"SOUR:FUNC {word}", f"{node} 0")),
             f"OUTP:{word}:SMOD HIMP",
             f"SENS:{_WORD[limit_kind]}:RSEN OFF",
             f"{node}:RANG {text(chosen.full_scale)}",
-            f"{limit_node} {most}",
-            f"{node} {level}",
+            f"{limit_node} {text(bound)}",
+            f"{node} {text(size)}",
         )
-        self._confirm(f"{limit_node}?", most)
-        self._confirm(f"{node}?", level)
+        self._confirm({"SOUR:FUNC?": word, f"{limit_node}?": bound})
+        self._confirm({f"{node}?": size}, within=STEP * chosen.full_scale)
         self._configure("OUTP ON")
         if not self.is_on():
             raise InstrumentError(f"{self.name}: OUTP ON was sent, the output reads back off")

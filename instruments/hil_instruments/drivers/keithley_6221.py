@@ -1,7 +1,7 @@
 """Keithley 6221: reference source of direct current.
 
-Commands: Model 6220/6221 Reference Manual, 622x-901-01. It has no treatment, no states and no claims,
-so it is no stimulator: as one no suite could judge it.
+Commands: Model 6220/6221 Reference Manual, 622x-901-01. It has no treatment, no states and no
+claims, so it is no stimulator: as one no suite could judge it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hil.exact import Dimension
 from hil.units import Quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.meter import text
-from hil_instruments.drivers.source import SourceDriver, SourceRange, si
+from hil_instruments.drivers.source import STEP, SourceDriver, SourceRange, si
 
 RANGES = (
     SourceRange(2e-9, "2 nA", 0.004, 2e-12),
@@ -56,15 +56,14 @@ class Keithley6221(SourceDriver):
         chosen = self._fitting(RANGES, amperes)
         self._need_limit(volts, LEAST, MOST, "V")
         running = self.is_on() and self._range() == chosen.full_scale
-        level, compliance = text(amperes), text(volts)
         self._configure(
             *(() if running else ("SOUR:CLE", "OUTP:LTE OFF")),
             f"SOUR:CURR:RANG {text(chosen.full_scale)}",
-            f"SOUR:CURR:COMP {compliance}",
-            f"SOUR:CURR {level}",
+            f"SOUR:CURR:COMP {text(volts)}",
+            f"SOUR:CURR {text(amperes)}",
         )
-        self._confirm("SOUR:CURR:COMP?", compliance)
-        self._confirm("SOUR:CURR?", level)
+        self._confirm({"SOUR:CURR:COMP?": volts})
+        self._confirm({"SOUR:CURR?": amperes}, within=STEP * chosen.full_scale)
         self._configure("OUTP ON")
         if not self.is_on():
             raise InstrumentError(f"{self.name}: OUTP ON was sent, the output reads back off")
