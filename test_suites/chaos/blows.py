@@ -111,7 +111,7 @@ def _round(number: int, dice: random.Random) -> Round:
         key=lambda blow: blow.after,
     )
     treatment = "wild" if dice.random() < 0.4 else dice.choice(TREATMENTS[1:])
-    moment = dice.uniform(0, 1.5)
+    moment = dice.uniform(0.5, 2.5) if treatment == "wild" else dice.uniform(0, 1.5)
     return Round(number, path, treatment, moment, tuple(ordered), mended=dice.random() < 0.7)
 
 
