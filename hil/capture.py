@@ -50,6 +50,9 @@ class Sampling:
     """Largest rate in 1/s."""
     memory: int
     """Samples that it keeps between two drains; what comes beyond is lost, and marked as a gap."""
+    tolerance: float = 1e-3
+    """Largest relative difference of the rate that comes from the one asked for; a capture's
+    interval is that of the rate that came."""
 
     def offers(self, rate: float) -> bool:
         """Whether a rate in 1/s lies between the two."""

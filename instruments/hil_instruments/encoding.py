@@ -275,6 +275,16 @@ def reals(payload: bytes) -> Samples:
     return values
 
 
+def numbers(payload: bytes) -> Samples:
+    """Read readings in text with commas between; as `reals`.
+
+    Raises:
+        InstrumentError: one of them is no number.
+    """
+    fields = payload.decode("latin-1").split(",")
+    return np.array([float(number(field)) for field in fields], dtype=np.float64)
+
+
 def channel_list(*channels: int) -> str:
     """Write a SCPI channel list, as `(@101,103)`."""
     return "(@" + ",".join(str(channel) for channel in channels) + ")"

@@ -24,6 +24,8 @@ ONE_SIGN = "sign: the stimulus has one sign only"
 
 BENCHES = {
     "34465A": ("keysight-34465a", "Keysight Technologies", "34465A"),
+    "34461A": ("keysight-34461a", "Keysight Technologies", "34461A"),
+    "34460A": ("keysight-34461a", "Keysight Technologies", "34460A"),
     "DMM6500": ("keithley-dmm6500", "KEITHLEY INSTRUMENTS", "MODEL DMM6500"),
 }
 ROLES = ("ammeter", "voltmeter")
@@ -43,7 +45,7 @@ def bench_of(model):
 @contextmanager
 def opened(model):
     station = open_station(PROFILE, bench_of(model), today=date(2026, 6, 1))
-    with meters.subjects(station) as found:
+    with meters.subjects(station, patience=120.0) as found:
         yield station, dict(zip(ROLES, found, strict=True))
     station.close()
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hil.bench import InstrumentEntry
-from hil.errors import InstrumentError
+from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
 from hil_fixtures.clocks import WallClock
@@ -20,7 +20,7 @@ from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.conformance import meters, multimeter, run
 from hil_fixtures.station import check_drivers, open_station
 from hil_instruments import drivers, transport
-from hil_instruments.drivers import keithley_dmm6500
+from hil_instruments.drivers import keithley_dmm6500, keysight_34461a
 from hil_instruments.encoding import Identity
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.metrology.fault import MeterFault
@@ -28,6 +28,8 @@ from hil_instruments.simulated.servers.served import BenchServer, Protocol
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
 MODELS = {
+    "34460A": ("keysight-34461a", "Keysight Technologies", "34460A"),
+    "34461A": ("keysight-34461a", "Keysight Technologies", "34461A"),
     "DMM6500": ("keithley-dmm6500", "KEITHLEY INSTRUMENTS", "MODEL DMM6500"),
 }
 
@@ -169,6 +171,55 @@ def test_it_is_read_and_recorded_over_every_served_protocol(served, protocol):
     assert float(np.mean(capture.samples)) == pytest.approx(1e-3, rel=0.02)
     meter.close()
     manager.close()
+
+
+# 34460A and 34461A, which have no sample timer
+
+
+@pytest.mark.parametrize("model", ["34460A", "34461A"])
+def test_the_smaller_truevolts_know_no_timer_no_aperture_and_no_binary_readings(model):
+    twin = SimulatedBench(PROFILE, bench_of(model), (), 1)
+    for text in ("SAMP:SOUR TIM", "SAMP:TIM 0.001", "CURR:APER 0.02", "FORM:DATA REAL,64"):
+        twin.exchange("ammeter", text)
+        assert twin.exchange("ammeter", "SYST:ERR?").startswith(b"-113"), text
+
+
+@pytest.mark.parametrize("rate", [2000, 1000, 251, 100, 50.5])
+def test_a_rate_that_needs_a_timer_is_refused_with_what_would_do_it(rate):
+    meter, script, _ = scripted(keysight_34461a.Keysight34461A)
+    with pytest.raises(UsageError, match=r"50 or 250 per second.*34465A or DMM6500"):
+        meter.start_recording(Dimension.CURRENT, 6e-3, rate)
+    assert script.sent == []
+
+
+def free_running(mains, *points):
+    """A scripted 34461A at 50 readings per 50 Hz, and its answers to DATA:POIN?."""
+    counts = iter((0, *points))
+
+    def readings(text):
+        return ",".join(["+1.0E-03"] * int(text.split()[1])).encode()
+
+    replies = {"SYST:LFR?": mains, "R?": readings, "DATA:POIN?": lambda _: f"+{next(counts)}"}
+    meter, _, clock = scripted(keysight_34461a.Keysight34461A, **replies)
+    meter.start_recording(Dimension.CURRENT, 6e-3, 50)
+    return meter, clock
+
+
+@pytest.mark.parametrize(("mains", "count"), [("+50", 500), ("+60", 600), ("+60", 580)])
+def test_the_interval_is_what_the_bench_clock_says(mains, count):
+    meter, clock = free_running(mains, count)
+    clock.sleep(10.0)
+    capture = meter.stop_recording()
+    assert capture.interval == pytest.approx(10 / count, rel=2e-3)
+    assert len(capture.samples) == count
+
+
+@pytest.mark.parametrize("count", [300, 500])
+def test_readings_at_a_rate_that_was_not_set_are_refused(count):
+    meter, clock = free_running("+60", count)
+    clock.sleep(10.0)
+    with pytest.raises(InstrumentError, match="not do what was set"):
+        meter.stop_recording()
 
 
 # DMM6500 against scripts, for what the simulated bench never says

@@ -160,3 +160,10 @@ def test_a_block_of_indefinite_length_needs_a_known_one():
     for message, length in ((b"#0ABCD\n", None), (b"#0ABC", 4), (b"#0ABCDE\n", 4)):
         with pytest.raises(InstrumentError):
             encoding.block(message, length)
+
+
+def test_readings_in_text_are_read_as_strictly_as_one():
+    assert encoding.numbers(b"+1.5E-03,-9.9E37").tolist() == [1.5e-3, -math.inf]
+    for broken in (b"", b"1,,2", b"1,2,", b"1;2", b"1, volts"):
+        with pytest.raises(InstrumentError):
+            encoding.numbers(broken)

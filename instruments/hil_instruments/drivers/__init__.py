@@ -30,6 +30,7 @@ from hil_instruments.drivers.keithley_2450 import Keithley2450
 from hil_instruments.drivers.keithley_6221 import Keithley6221
 from hil_instruments.drivers.keithley_7001 import Keithley7001, Keithley7001Cutoff
 from hil_instruments.drivers.keithley_dmm6500 import KeithleyDMM6500
+from hil_instruments.drivers.keysight_34461a import Keysight34461A
 from hil_instruments.drivers.keysight_34465a import Keysight34465A
 from hil_instruments.drivers.keysight_34970a import Keysight34970A, Keysight34970ACutoff
 from hil_instruments.drivers.keysight_e36300 import KeysightE36300, ThirdOutput
@@ -72,6 +73,7 @@ STIMULATORS: Mapping[
 ] = {"scpi-stimulator": ScpiStimulator}
 MULTIMETERS: Mapping[str, Factory[Multimeter]] = {
     "keysight-34465a": Keysight34465A,
+    "keysight-34461a": Keysight34461A,
     "keithley-dmm6500": KeithleyDMM6500,
 }
 OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {
@@ -125,6 +127,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
 
 MODELS: Mapping[str, str] = {
     "keysight-34465a": "34465A",
+    "keysight-34461a": "34460A|34461A",
     "keithley-dmm6500": "(MODEL )?DMM6500",
     "keithley-2450": "(MODEL )?2450",
     "keithley-6221": "(MODEL )?6221",

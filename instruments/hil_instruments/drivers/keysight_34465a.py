@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from hil.capture import Accuracy, Capture, Sampling
+from hil.capture import Accuracy, Capture, Samples, Sampling
 from hil.errors import InstrumentError
 from hil.exact import Dimension
 from hil.units import Quantity, quantity
@@ -47,6 +47,14 @@ class Keysight34465A(Meter):
 
     SOURCE = "34465A data sheet, 1 year, 23 degC +-5"
     """Of RANGES, whose figures are from memory and await a check against the sheet."""
+    INTEGRATION = f"APER {text(READING_APERTURE)}"
+    """Setting of a single reading's integration time."""
+
+    _text_format: tuple[str, ...] = ("FORM:DATA ASC",)
+
+    @property
+    def _ranges(self) -> Ranges:
+        return RANGES
 
     @property
     def sampling(self) -> Sampling:
@@ -64,8 +72,8 @@ class Keysight34465A(Meter):
             InstrumentError: the instrument refused its settings or sent no number.
         """
         self._need_idle()
-        chosen = self._fitting(RANGES, dimension, full_scale)
-        self._set_up(dimension, chosen, READING_APERTURE, "FORM:DATA ASC")
+        chosen = self._fitting(self._ranges, dimension, full_scale)
+        self._set_up(dimension, chosen, self.INTEGRATION, *self._text_format)
         value = encoding.number(self._session.query("READ?"))
         return quantity(float(value), UNIT[dimension]), self._accuracy(chosen)
 
@@ -93,7 +101,7 @@ class Keysight34465A(Meter):
         self._set_up(
             dimension,
             chosen,
-            aperture,
+            f"APER {text(aperture)}",
             "SAMP:COUN MAX",  # 1e9; should it end nevertheless, that is a gap
             "SAMP:SOUR TIM",
             f"SAMP:TIM {text(interval)}",
@@ -128,13 +136,13 @@ class Keysight34465A(Meter):
         self._fetch(recording, waiting)
         return self._ended(recording, earliest, latest)
 
-    def _set_up(self, dimension: Dimension, chosen: Range, aperture: float, *more: str) -> None:
+    def _set_up(self, dimension: Dimension, chosen: Range, integration: str, *more: str) -> None:
         function = _FUNCTION[dimension]
         voltage = ("SENS:VOLT:DC:IMP:AUTO OFF",) if dimension is Dimension.VOLTAGE else ()
         self._configure(
             f"CONF:{function} {text(chosen.full_scale)}",
             f"SENS:{function}:ZERO:AUTO OFF",
-            f"SENS:{function}:APER {text(aperture)}",
+            f"SENS:{function}:{integration}",
             *voltage,
             "TRIG:SOUR IMM",
             "TRIG:DEL 0",
@@ -145,7 +153,7 @@ class Keysight34465A(Meter):
         """Readings in memory; what a full memory has overwritten is marked before them."""
         before = self._clock.now()
         waiting = encoding.integer(self._session.query("DATA:POIN?"))
-        if waiting >= MEMORY:
+        if waiting >= self.sampling.memory:
             self._overflowed(recording, waiting, before, self._clock.now())
         return waiting
 
@@ -165,7 +173,7 @@ class Keysight34465A(Meter):
         fetched = 0
         while fetched < count:
             asked = min(PIECE, count - fetched)
-            samples = encoding.reals(self._session.query_block(f"R? {asked}"))
+            samples = self._taken(asked)
             if not 0 < len(samples) <= asked:
                 raise InstrumentError(
                     f"{self.name}: R? {asked} brought {len(samples)} readings although "
@@ -174,3 +182,7 @@ class Keysight34465A(Meter):
             recording.add(samples)
             fetched += len(samples)
         return fetched
+
+    def _taken(self, asked: int) -> Samples:
+        """Fetch and remove at most so many of the oldest readings."""
+        return encoding.reals(self._session.query_block(f"R? {asked}"))

@@ -50,6 +50,8 @@ class Recording:
     interval: float
     start: float
     start_u: float
+    clock_error: float = CLOCK_ERROR
+    """Largest relative difference between `interval` by the bench clock and as it is."""
     pieces: list[Samples] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     total: int = 0
@@ -71,7 +73,7 @@ class Recording:
     def tolerance(self, count: int) -> int:
         """Samples by which such a count by the bench clock may be off."""
         start = math.sqrt(3) * self.start_u / self.interval
-        return SLACK + math.ceil(CLOCK_ERROR * count + start)
+        return SLACK + math.ceil(self.clock_error * count + start)
 
 
 class Meter(Instrument):

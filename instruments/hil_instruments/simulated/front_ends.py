@@ -16,6 +16,7 @@ from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
 from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
 from hil_instruments.simulated.dialects.keithley_7001 import Keithley7001
 from hil_instruments.simulated.dialects.keithley_dmm6500 import KeithleyDMM6500
+from hil_instruments.simulated.dialects.keysight_34461a import Keysight34461A
 from hil_instruments.simulated.dialects.keysight_34465a import Keysight34465A
 from hil_instruments.simulated.dialects.keysight_34970a import Keysight34970A
 from hil_instruments.simulated.dialects.keysight_e36300 import KeysightE36300
@@ -31,7 +32,12 @@ from hil_instruments.simulated.scpi import Instrument
 Maker: TypeAlias = Callable[[InstrumentEntry, World, int], Instrument]
 Table: TypeAlias = Mapping[str, Maker]
 
-_METERS: Table = {"34465A": Keysight34465A, "(MODEL )?DMM6500": KeithleyDMM6500}
+_METERS: Table = {
+    "34465A": Keysight34465A,
+    "34460A": Keysight34461A,
+    "34461A": Keysight34461A,
+    "(MODEL )?DMM6500": KeithleyDMM6500,
+}
 _SWITCHES: Table = {
     "34970A": Keysight34970A,
     "DAQ970A": Keysight34970A,
