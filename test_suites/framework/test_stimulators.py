@@ -31,6 +31,7 @@ from hil.units import A, C, mA, quantity
 from hil_fixtures.config import check_bench, read_bench, read_device, starter
 from hil_fixtures.conformance import Conformance, Tap, run
 from hil_fixtures.conformance import stimulator as conformance
+from hil_fixtures.sentinel import claim
 from hil_instruments import drivers, transport
 from hil_instruments.drivers import plugins
 from hil_instruments.simulated import backend
@@ -809,3 +810,36 @@ def test_the_tap_shows_what_a_driver_sends(makes) -> None:
     with pytest.raises(BenchError):
         device.state()
     rig.session.close()
+
+
+class OpenCutoff:
+    """A cut-off that is open, and says so."""
+
+    serial = "SIM-cutoff-01"
+
+    def open_relay(self) -> None:
+        return
+
+    def is_closed(self) -> bool:
+        return False
+
+
+def test_a_broken_driver_does_not_keep_the_sentinel_from_its_proof(
+    makes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile, bench = makes["d1"]
+    nobody = {
+        role: dataclasses.replace(entry, resource=f"TCPIP::127.0.0.1::{9 + index}::SOCKET")
+        for index, (role, entry) in enumerate(bench.instruments.items())
+    }
+    monkeypatch.setattr(plugins, "names", tuple)
+    written: list[tuple[str, Any]] = []
+    state = claim.prove_off(
+        profile,
+        dataclasses.replace(bench, instruments=nobody),
+        Script(),
+        OpenCutoff(),  # type: ignore[arg-type]
+        lambda kind, body: written.append((kind, body)),
+    )
+    assert not state.confirmed
+    assert any("dermalux-d1" in str(error) for error in state.errors)
