@@ -48,7 +48,7 @@ _PATIENCE = 3.0
 _SETTLING = 0.15
 """Seconds for which it is seen to stay off before anybody is mended."""
 _NONE = float("nan")
-_ATTEMPTS = 3
+_ATTEMPTS = 5
 """Times that a round is begun: a short test is over before its moment, and on a machine with much
 other work a lease lapses by itself."""
 

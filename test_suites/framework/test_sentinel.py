@@ -21,7 +21,7 @@ from hil_fixtures.sentinel.account import account, enter
 from hil_fixtures.sentinel.held import HeldCutoff
 from hil_fixtures.sentinel.ledger import FILE, Ledger
 from hil_fixtures.sentinel.urgency import Tripwire
-from hil_fixtures.sentinel.watch import Watch
+from hil_fixtures.sentinel.watch import Watch, threads_of
 from hil_fixtures.sentinel.wire import Wire
 from hil_reports.evidence import Evidence, read_journal
 from hil_reports.evidence.citations import cited_problems
@@ -71,7 +71,7 @@ class Relay:
 class Stand:
     """A sentinel in a thread of this process, and a runner that is a process of its own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, supervisor=()):
         self.folder = folder
         self.runner = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL, process_group=0)
         self.relay = Relay(lambda: self.runner.poll() is None)
@@ -88,6 +88,7 @@ class Stand:
             Ledger(folder / FILE, clocks.utc),
             HARDWARE,
             1.0,
+            supervisor,
         )
         self.thread = threading.Thread(target=watch.stand)
         self.thread.start()
@@ -178,28 +179,49 @@ threading.Event().wait()
 """
 
 
+class Wired:
+    """A process with a tripwire that can be cut while the process lives on."""
+
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TRIPPED],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            process_group=0,
+        )
+        self.thread = int(self.process.stdout.readline())
+        if not threads_of(self.process.pid, self.thread):
+            pytest.skip("this system gives threads no pidfd")
+
+    def cut(self):
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+
+
 def test_the_end_of_the_tripwire_is_the_end_of_the_runner(stand):
     """A killed process ends thread by thread; the sentinel does not wait for the last."""
     stand.runner.kill()
     stand.runner.wait()
-    stand.runner = subprocess.Popen(
-        [sys.executable, "-c", TRIPPED],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        process_group=0,
-    )
-    thread = int(stand.runner.stdout.readline())
-    try:
-        os.close(os.pidfd_open(thread, os.O_EXCL))
-    except OSError as err:
-        pytest.skip(f"this system gives threads no pidfd: {err}")
-    assert stand.ask("hello", pid=stand.runner.pid, tripwire=thread)["ok"]
+    wired = Wired()
+    stand.runner = wired.process
+    assert stand.ask("hello", pid=stand.runner.pid, tripwire=wired.thread)["ok"]
     assert stand.ask("close", epoch=5, allowance=5.0)["ok"]
-    stand.runner.stdin.write(b"\n")
-    stand.runner.stdin.flush()
+    wired.cut()
     assert "its pidfd says so" in stand.trip()["cause"]
     assert stand.relay.heard[-1] == ("open", True)
     stand.runner.communicate()
+
+
+def test_the_end_of_the_supervisors_tripwire_is_its_end(tmp_path):
+    wired = Wired()
+    stand = Stand(tmp_path, threads_of(wired.process.pid, wired.thread))
+    stand.arm()
+    wired.cut()
+    assert "the supervisor ended" in stand.trip()["cause"]
+    stand.until("end")
+    stand.end()
+    wired.process.kill()
+    wired.process.communicate()
 
 
 def test_a_tripwire_lives_as_long_as_its_process():
