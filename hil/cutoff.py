@@ -25,6 +25,16 @@ class Make:
     """Shortest and longest hardware lease in s; None if it knows none."""
 
 
+def too_weak(wiring: Mapping[str, str]) -> str:
+    """Why no fault may be injected into a device behind this cut-off; empty if it may."""
+    if wiring.get("cutoff_kind") == INDEPENDENT:
+        return ""
+    return (
+        "injects a fault into the device, and the cut-off of this bench is one by software: "
+        "nothing opens it but a command. Use an independent one (wiring.cutoff_kind)"
+    )
+
+
 def shortcomings(make: Make, wiring: Mapping[str, str]) -> tuple[str, ...]:
     """Why a cut-off is one by software; none if it is independent.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hil.bodies import AttestationBody
 from hil.conclusion import Flight
-from hil.cutoff import INDEPENDENT
+from hil.cutoff import too_weak
 from hil_reports.text import clean, moment
 
 TITLES = {"preflight": "Pre-flight", "postflight": "Post-flight"}
@@ -20,7 +20,7 @@ BY_SOFTWARE = (
 
 def wiring_view(flights: Sequence[Flight], declared: Mapping[str, str]) -> dict[str, Any]:
     """Line for page 1, and each check with its figures; one that is not there is no proof."""
-    independent = declared.get("cutoff_kind") == INDEPENDENT
+    independent = not too_weak(declared)
     return {
         "line": _line(flights) if independent else f"{_line(flights)} {BY_SOFTWARE}",
         "passed": bool(flights) and all(flight.body["passed"] for flight in flights),

@@ -4,6 +4,7 @@ import math
 import struct
 from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +13,14 @@ from framework import switches
 from hil.errors import ConfigurationError, InstrumentError, UsageError
 from hil.units import A, V, mA, mV, quantity
 from hil_fixtures import preflight
+from hil_fixtures.config import check_bench, read_bench
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.notes import Notes
-from hil_fixtures.station import open_station
+from hil_fixtures.station import check_drivers, check_resources, open_station
 from hil_instruments import drivers
 from hil_instruments.drivers import siglent_sds1000xe
 
+ROOT = Path(__file__).resolve().parents[2]
 SCOPES = {
     "rigol": switches.RIGOL,
     "keysight": switches.INFINIIVISION,
@@ -389,8 +392,23 @@ def test_another_kind_of_module_is_refused():
 
 
 def test_a_driver_that_does_not_speak_to_a_model_is_named():
-    from hil_fixtures.station import check_drivers
-
     wrong = switches.bench(supply=("keysight-e36300", "Keysight Technologies", "E36311A"))
     with pytest.raises(ConfigurationError, match="E36312A"):
         check_drivers(wrong)
+
+
+# Example bench files
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("docs/bench-*.toml")), ids=lambda path: path.stem)
+def test_an_example_bench_file_can_be_used(path):
+    description = read_bench(path)
+    check_bench(description, switches.PROFILE, path.name)
+    check_drivers(description)
+    assert check_resources(description)
+
+
+def test_the_example_of_keysight_instruments_names_those():
+    entries = read_bench(ROOT / "docs" / "bench-keysight.toml").instruments
+    for role, entry in switches.KEYSIGHT.instruments.items():
+        assert entries[role] == entry

@@ -534,6 +534,27 @@ def test_settings_of_a_users_own_are_refused(run, place):
     assert not done.of("armed")
 
 
+def test_no_fault_is_injected_behind_a_cut_off_by_software(run, tmp_path):
+    from hil_fixtures.config import starter
+
+    text = starter("bench")
+    bench = tmp_path / "bench.toml"
+    bench.write_text(text.replace('cutoff_kind = "independent"', 'cutoff_kind = "software"'))
+    suite = """
+from hil_fixtures.suite import fault_injection
+
+@fault_injection
+@requirement("LIM-CEIL")
+def test_it(bench, judge): pytest.fail("it ran")
+"""
+    done = run(suite, f"--hil-bench={bench}")
+    assert done.verdict("LIM-CEIL") is Verdict.NOT_EVALUATED
+    (body,) = done.of("judgement")
+    assert "test_it injects a fault into the device" in body["reason"]
+    assert "is one by software" in body["reason"]
+    assert not done.of("armed")
+
+
 def test_a_requirement_above_the_bench_ceiling_is_not_evaluated(run, tmp_path):
     from hil_fixtures.config import starter
 

@@ -31,8 +31,9 @@ ENVELOPE = Envelope.of(PROFILE)
 KNOWN = {req.id: req for req in read_setup(None, None).requirements}
 
 
-def test_authors_need_five_names():
-    assert suite.__all__ == ["draw", "for_all", "grid", "over", "requirement"]
+def test_authors_need_six_names():
+    names = ["draw", "fault_injection", "for_all", "grid", "over", "requirement"]
+    assert suite.__all__ == names
 
 
 @pytest.mark.parametrize("call", [requirement, over, for_all])

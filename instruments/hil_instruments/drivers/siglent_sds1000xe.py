@@ -6,8 +6,8 @@ volts per division at 156, offset at 160 (float32), interval at 176 (float32), t
 (float64), little-endian. A code is signed: V = code x VDIV / 25 - OFST. The first sample lies at
 -delay - 7 divisions from the trigger. It has no error queue: each setting is read back instead.
 
-A block comes behind its name, as `DAT2,#9...`, and ends with two line feeds: use VXI-11 or USB,
-which mark the end of a message; over a raw socket the second one is refused as unasked.
+A block comes behind its name, as `DAT2,#9...`, and ends with two line feeds. Over VXI-11 and USB
+that is one message; over a raw socket the second one is waited for, 50 ms for each block.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class SiglentSDS1000XE(SingleShot):
                 f"{self.name} stands still, and INR? knows of no signal since it was armed; what "
                 "its memory holds is older"
             )
-        told = Descriptor.parse(self._session.query_block("C1:WF? DESC", name="DESC"))
+        told = Descriptor.parse(self._block("DESC"))
         if not math.isclose(told.volts_per_division, armed.scale, rel_tol=1e-4):
             raise InstrumentError(
                 f"{self.name}: {told.volts_per_division} V/div by its descriptor, "
@@ -162,10 +162,16 @@ class SiglentSDS1000XE(SingleShot):
         sent = Codes(codes, step, -told.offset, LOWEST_CODE, HIGHEST_CODE)
         return Trace(sent, -before, told.interval)
 
+    def _block(self, part: str) -> bytes:
+        payload = self._session.query_block(f"C1:WF? {part}", name=part)
+        if self._entry.resource.upper().endswith("::SOCKET"):
+            self._session.discard()
+        return payload
+
     def _news(self) -> bool:
         """Whether a signal was acquired since this was asked last."""
         return bool(encoding.integer(self._session.query("INR?")) & NEW_SIGNAL)
 
     def _piece(self, first: int) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
         self._session.write(f"WFSU SP,1,NP,{PIECE},FP,{first}")
-        return np.frombuffer(self._session.query_block("C1:WF? DAT2", name="DAT2"), dtype=np.int8)
+        return np.frombuffer(self._block("DAT2"), dtype=np.int8)

@@ -15,6 +15,7 @@ from hil_instruments.simulated.device.board import BoardFaults
 from hil_instruments.simulated.device.device import Device, Flash
 from hil_instruments.simulated.device.firmware import ReferenceFirmware
 from hil_instruments.simulated.device.policy import Policy
+from hil_instruments.simulated.dialects.dcon_relays import DconRelays
 from hil_instruments.simulated.dialects.rigol_dp800 import RigolDP800
 from hil_instruments.simulated.dialects.stimproof_cutoff import StimproofCutoff
 from hil_instruments.simulated.faults.injection import Injection, once
@@ -148,7 +149,7 @@ class SimulatedBench:
     def relay(self, role: str) -> Relay | None:
         """The relay in a role, where it can be faulty."""
         instrument = self.instruments.get(role)
-        return instrument if isinstance(instrument, StimproofCutoff) else None
+        return instrument if isinstance(instrument, StimproofCutoff | DconRelays) else None
 
     def feeder(self, role: str) -> Feeder | None:
         """The supply in a role, where it can be faulty."""

@@ -55,6 +55,8 @@ class Core:
     output_queue: ClassVar[int] = 65_536
     """Bytes; where one message leaves more than `output_queue` unread and more than `input_buffer`
     unobeyed, it is deadlocked: -430."""
+    message_end: ClassVar[bytes] = b"\n"
+    """What ends a message in a stream of bytes."""
     absent: ClassVar[tuple[str, ...]] = ()
     """Header patterns of the parent classes that this model has not, as written there."""
     _tree: ClassVar[CommandTree | None] = None

@@ -93,7 +93,9 @@ class Exchange:
         if self._is_mute():
             self.forget()
             return
-        inbox = self._inbox
+        inbox, ends = self._inbox, self.instrument.message_end
+        if ends != b"\n":
+            data = data.replace(ends, b"\n")
         if data.strip():
             self._interrupt_unread()
         for message in inbox.feed(data, end):
