@@ -22,6 +22,9 @@ def bench(**changes):
         entries[role] = dataclasses.replace(
             entries[role], driver=driver, manufacturer=maker, model=model
         )
+        if driver == "relay-module":  # it is on a serial line, or a socket: a stream of bytes
+            stream = entries[role].resource.replace("inst0::INSTR", "5025::SOCKET")
+            entries[role] = dataclasses.replace(entries[role], resource=stream)
     return dataclasses.replace(BUILT_IN, instruments=entries)
 
 

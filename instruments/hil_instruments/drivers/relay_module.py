@@ -31,8 +31,8 @@ SHORTEST_LEASE, LONGEST_LEASE = 0.1, 25.5
 """Seconds of a lease: one to 255 tenths."""
 FIRST_LEASE = 1.0
 """Seconds for which it stays closed after a close, without renewal."""
-PULL_IN = 0.1
-"""Longest time in s that relay and contactor together may take to close; `is_closed` tells."""
+MOVES = 0.1
+"""Longest time in s that relay and contactor may take to move; `is_closed` waits for it."""
 DIGITAL = "40"
 """Type code of a module with digital inputs and outputs."""
 RUN_OUT = "04"
@@ -58,8 +58,8 @@ class RelayModule(Instrument):
     _void = 0
     _lease = 0.0
     _commanded = 0
-    _unheard = False
-    """Whether a stop was sent whose answer nobody has waited for."""
+    _moved = -math.inf
+    """Bench time at which they were told to move."""
 
     def errors(self) -> list[str]:
         """None, ever: it has no error queue. Every answer is checked instead."""
@@ -96,9 +96,8 @@ class RelayModule(Instrument):
         self._take_lease(FIRST_LEASE)
         self._asked(f"#{ADDRESS}00{COIL:02X}", ">")
         self._commanded = COIL
-        latest = self._clock.now() + PULL_IN
-        while not self.is_closed() and self._clock.now() < latest:
-            self._clock.sleep(PULL_IN / 10)
+        self._moved = self._clock.now()
+        self._settled()
 
     def renew(self, seconds: float) -> None:
         """Keep closed for that long from now, 0.1 to 25.5 s, in steps of 0.1 s, rounded down.
@@ -118,8 +117,8 @@ class RelayModule(Instrument):
         """Open now and void the epoch; write-only, exempt from poisoning."""
         self._void = max(self._void, self._used)
         self._commanded = 0
-        self._session.stop_write(f"#{ADDRESS}0000")
-        self._unheard = True
+        self._session.stop_write(f"#{ADDRESS}0000", answered=True)
+        self._moved = self._clock.now()
 
     def is_closed(self) -> bool:
         """Whether the mirror contact shows the contactor pulled in; a broken wire shows it so too.
@@ -127,6 +126,18 @@ class RelayModule(Instrument):
         Raises:
             InstrumentError: the relay is on that was told to be off.
         """
+        return self._settled()
+
+    def _settled(self) -> bool:
+        """Read the mirror contact; after a movement, until it is where it should be, or late."""
+        latest = self._moved + MOVES
+        while (closed := self._pulled_in()) is not bool(self._commanded):
+            if self._clock.now() >= latest:
+                return closed
+            self._clock.sleep(MOVES / 10)
+        return closed
+
+    def _pulled_in(self) -> bool:
         reply = self._asked(f"${ADDRESS}6", r"!([0-9A-F]{4})00")
         inputs, outputs = int(reply[:2], 16), int(reply[2:], 16)
         if outputs & ~self._commanded:
@@ -146,9 +157,6 @@ class RelayModule(Instrument):
         return self._asked(f"~{ADDRESS}0", rf"!{ADDRESS}([0-9A-F]{{2}})")
 
     def _asked(self, text: str, expected: str) -> str:
-        if self._unheard:
-            self._session.discard()
-            self._unheard = False
         try:
             return _answer(self._session.query, text, expected)
         except InstrumentError as err:
