@@ -19,6 +19,7 @@ from hil_fixtures.notes import Notes
 from hil_fixtures.station import check_drivers, check_resources, open_station
 from hil_instruments import drivers
 from hil_instruments.drivers import siglent_sds1000xe
+from hil_instruments.simulated.bench import SimulatedBench
 
 ROOT = Path(__file__).resolve().parents[2]
 SCOPES = {
@@ -412,3 +413,39 @@ def test_the_example_of_keysight_instruments_names_those():
     entries = read_bench(ROOT / "docs" / "bench-keysight.toml").instruments
     for role, entry in switches.KEYSIGHT.instruments.items():
         assert entries[role] == entry
+
+
+# Dialects under messages of any kind
+
+
+OTHERS = {
+    "infiniivision": (switches.KEYSIGHT, "oscilloscope"),
+    "e36312a": (switches.KEYSIGHT, "supply"),
+    "7001": (switches.MIXED, "load"),
+    "siglent": (switches.MIXED, "oscilloscope"),
+    "relays": (switches.MIXED, "cutoff"),
+    "dl3021": (switches.bench(load=("-", "RIGOL TECHNOLOGIES", "DL3021")), "load"),
+}
+WORDS = (
+    *("C1:VDIV", "C1:OFST", "C1:ATTN", "C1:TRLV", "C1:TRSL", "TDIV", "TRDL", "MSIZ", "WFSU"),
+    *("TRMD", "FRTR", "STOP", "C1:WF?", "SAST?", "INR?", "TRSE", "CHDR", "C1:VDIV?", "MSIZ?"),
+    *("$012", "$016", "#010001", "#0100FF", "~**", "~010", "~011", "~013105", "~01310A", "~014S"),
+)
+VALUES = ("", "0", "1", "-1", "1e9", "1E-9", "nan", "14K", "SINGLE", "DESC", "DAT2", "SP,1,NP", "x")
+
+
+@pytest.mark.parametrize(("description", "role"), OTHERS.values(), ids=OTHERS)
+def test_no_message_makes_a_dialect_fail(description, role):
+    twin = SimulatedBench(switches.PROFILE, description)
+    instrument = twin.instruments[role]
+    random = np.random.default_rng(1)
+    headers = [
+        (f"{''.join(c for c in node if c not in '[]').replace('<1-4>', '1')}")
+        for node in type(instrument).commands()
+    ]
+    lists = ("(@1)", "(@2,3)", "(@1!1:1!20)", "(@101:103)", "ON", "MIN", "CH2,9,1", "EITH", "MAIN")
+    for _ in range(400):
+        header = random.choice(WORDS if random.random() < 0.5 else headers)
+        twin.exchange(role, f"{header} {random.choice((*VALUES, *lists))}\n".encode())
+        twin.clock.sleep(0.01)
+    assert instrument.defect is None

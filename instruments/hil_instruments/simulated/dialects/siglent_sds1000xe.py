@@ -10,6 +10,7 @@ every other menu.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 from typing import ClassVar, TypeVar
@@ -101,9 +102,8 @@ class SiglentSDS1000XE(EightBitAcquisition):
             self._source = "CHAN1" if "SR,C1" in self._words["TRSE"] else "CHAN2"
             channel.inverted = self._words["C1:INVS"] == "ON"
         elif word == "WFSU":
-            fields = value.split(",")
-            told = dict(zip(fields[::2], map(int, fields[1::2]), strict=True))
-            self._count, self._first = told.get("NP", 0), told.get("FP", 0)
+            told = dict(re.findall(r"(SP|NP|FP),(\d{1,9})", value, re.ASCII))
+            self._count, self._first = int(told.get("NP", 0)), int(told.get("FP", 0))
             return
         else:
             self._act(word, value)
@@ -195,9 +195,10 @@ class SiglentSDS1000XE(EightBitAcquisition):
 
 def _number(text: str) -> float:
     try:
-        return float(text.rstrip("SV"))
+        number = float(text.rstrip("SV"))
     except ValueError as err:
         raise ScpiError(-121, f"{text!r} is no number") from err
+    return _within(number, (-1e4, 1e4))
 
 
 def _within(value: float, ends: tuple[float, float]) -> float:
