@@ -1,7 +1,9 @@
 """Oscilloscopes, supplies, switch units and the relay module: what their drivers refuse."""
 
+import dataclasses
 import math
 import struct
+import time
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -11,15 +13,18 @@ import pytest
 
 from framework import switches
 from hil.errors import ConfigurationError, InstrumentError, UsageError
+from hil.measurement import Calibration
 from hil.units import A, V, mA, mV, quantity
 from hil_fixtures import preflight
+from hil_fixtures.clocks import WallClock
 from hil_fixtures.config import check_bench, read_bench
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.notes import Notes
 from hil_fixtures.station import check_drivers, check_resources, open_station
-from hil_instruments import drivers
+from hil_instruments import drivers, transport
 from hil_instruments.drivers import siglent_sds1000xe
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.servers.served import BenchServer
 
 ROOT = Path(__file__).resolve().parents[2]
 SCOPES = {
@@ -384,6 +389,31 @@ def test_a_lease_is_rounded_down_never_up(relays):
     forged(relays.cutoff, lambda text, came: asked.append(text) or came)
     relays.cutoff.renew(0.59)
     assert "~013105" in asked
+
+
+def test_the_relay_module_is_spoken_to_over_a_serial_line():
+    twin = SimulatedBench(switches.PROFILE, switches.MIXED)
+    server = BenchServer(twin, 5.0, wall=time.monotonic)
+    resource = server.start()["cutoff"]
+    assert resource.startswith("ASRL")
+    entry = dataclasses.replace(switches.MIXED.instruments["cutoff"], resource=resource)
+    clock, manner = WallClock(5.0), drivers.manner(entry, switches.PROFILE)
+    session = transport.connect(transport.open_manager(), entry, clock, manner=manner)
+    cutoff = drivers.cutoff(session, clock, entry, Calibration.UNKNOWN)
+    try:
+        for _ in range(3):
+            cutoff.open_relay()
+            cutoff.open_relay()
+            assert not cutoff.is_closed()
+            cutoff.close_relay(cutoff.epoch() + 1)
+            cutoff.renew(5.0)
+            assert cutoff.is_closed()
+        clock.sleep(5.5)
+        assert not cutoff.is_closed()
+    finally:
+        cutoff.close()
+        server.stop()
+    assert server.failures == []
 
 
 def test_another_kind_of_module_is_refused():

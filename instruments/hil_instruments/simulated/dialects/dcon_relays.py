@@ -32,6 +32,7 @@ class DconRelays(Instrument):
     """The module and its contactor; without power, and once the watchdog has run out: open."""
 
     message_end = b"\r"
+    on_serial_line = True
 
     def __init__(self, entry: InstrumentEntry, world: World, seed: int) -> None:
         """Begin as after power-on: all off, watchdog as it was left (off).
