@@ -45,9 +45,11 @@ def bench_of(model):
 @contextmanager
 def opened(model):
     station = open_station(PROFILE, bench_of(model), today=date(2026, 6, 1))
-    with meters.subjects(station, patience=120.0) as found:
-        yield station, dict(zip(ROLES, found, strict=True))
-    station.close()
+    try:
+        with meters.subjects(station, patience=120.0) as found:
+            yield station, dict(zip(ROLES, found, strict=True))
+    finally:
+        station.close()
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,12 @@ def model(request):
 
 @pytest.fixture(scope="module")
 def rigs():
-    return {model: Rig(model) for model in SOURCES}
+    made = {model: Rig(model) for model in SOURCES}
+    yield made
+    for rig in made.values():
+        for session in rig.sessions.values():
+            session.close()
+        rig.manager.close()
 
 
 def test_our_source_conforms(rigs, model):

@@ -49,9 +49,11 @@ def bench_of(model, resource=None):
 @contextmanager
 def ammeter_of(model, resource=None):
     station = open_station(PROFILE, bench_of(model, resource), today=date(2026, 6, 1))
-    with meters.subjects(station) as (subject, _):
-        yield subject
-    station.close()
+    try:
+        with meters.subjects(station) as (subject, _):
+            yield subject
+    finally:
+        station.close()
 
 
 @pytest.fixture(scope="module")
