@@ -49,6 +49,10 @@ class SessionPoisoned(BenchError):
     """A session refuses to go on after a timeout: the next reply could be the previous one's."""
 
 
+class Overdue(BenchError):
+    """A test has taken longer than its timeout. Raised by a wait or a command, never in between."""
+
+
 class SafetyError(HilError):
     """Energising was refused, or off could not be confirmed."""
 

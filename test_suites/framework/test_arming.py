@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from hil.errors import (
 from hil.exact import Exact
 from hil.scenario import Change, LoadStep, Open, Phase, Scenario, at
 from hil.units import kohm, mA, ms, s
+from hil_fixtures.arming import TURN, Run
 from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
@@ -470,3 +472,40 @@ def test_a_claim_that_was_not_read_is_no_claim_of_zero(rig, monkeypatch):
     with rig.bench.armed() as run:
         run.wait(1 * s)
     assert run.record.claimed_charge.base.is_nan()
+
+
+class SlowClock:
+    """Follows the wall, as a served bench does; here it follows whoever sleeps on it."""
+
+    def __init__(self, scale, after, act):
+        self.time, self.scale, self.after, self.act = 0.0, scale, after, act
+        self.slept = []
+
+    def now(self):
+        return self.time
+
+    def sleep(self, seconds):
+        self.time += seconds
+        self.slept.append(seconds / self.scale)
+        if len(self.slept) == self.after:
+            self.act()
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 8])
+def test_a_wait_on_a_bench_of_the_wall_heeds_a_signal_within_10_ms_of_the_wall(scale):
+    """At the pace of the wall a turn of 250 ms is longer than an abort may take."""
+    interruption = Interruption()
+    clock = SlowClock(scale, 3, lambda: interruption.set("signal SIGTERM"))
+    station = SimpleNamespace(
+        in_process=False,
+        clock=clock,
+        description=SimpleNamespace(clock_scale=scale),
+        door=SimpleNamespace(wait=lambda seconds: None),
+        lease=2.0,
+        progress=lambda: None,
+    )
+    run = Run(station, PROFILE, None, interruption, None, None)
+    with pytest.raises(Abort, match="SIGTERM"):
+        run.wait(TURN * s)
+    assert len(clock.slept) == 3
+    assert max(clock.slept) <= 0.0101

@@ -677,3 +677,125 @@ def test_a(bench, judge, monkeypatch, request):
     assert done.of("abort")[0]["cause"] == "signal SIGINT"
     assert done.found.exit_code is ExitCode.ABORTED_OFF
     assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT
+
+
+def test_errors_of_the_safe_state_never_stand_in_the_place_of_an_abort(run):
+    """A group of exceptions was swallowed there, and the next test ran."""
+    done = run(
+        """
+@requirement("LIM-ACC")
+def test_a(bench, judge, monkeypatch):
+    import signal
+    def broken(*_): raise ExceptionGroup("mine", [ValueError("one"), KeyError("two")])
+    monkeypatch.setattr(bench.station.stimulator, "fault", broken)
+    monkeypatch.setattr(bench.station.ammeter, "stop_recording", broken)
+    try:
+        with bench.armed() as run:
+            run.start(1 * mA)
+            signal.raise_signal(signal.SIGINT)
+            run.wait(1 * s)
+    except Exception:
+        pass
+    raise RuntimeError("it was swallowed")
+"""
+        + GOOD
+    )
+    assert done.test("test_a").outcome == "interrupted"
+    assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]
+    assert done.of("abort")[0]["cause"] == "signal SIGINT"
+    assert len(done.of("safe_state")) == 1
+    assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT
+    assert done.found.exit_code in {ExitCode.ABORTED_OFF, ExitCode.UNSAFE}
+
+
+AGAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    first = runtestprotocol(item, nextitem=nextitem, log=False)
+    again = any(report.failed for report in first)
+    for report in runtestprotocol(item, nextitem=nextitem, log=False) if again else first:
+        item.ihook.pytest_runtest_logreport(report=report)
+    return True
+"""
+
+
+def test_a_test_that_a_plugin_runs_again_is_no_pass(run, tmp_path):
+    (tmp_path / "conftest.py").write_text(AGAIN)
+    done = run("""
+TIMES = []
+@requirement("LIM-CEIL")
+def test_it(bench, judge):
+    TIMES.append(1)
+    assert len(TIMES) > 1, "the first time"
+    judge("LIM-CEIL", peak(bench.record(SHORT).current))
+""")
+    assert [body["verdict"] for body in done.of("judgement")] == ["PASS"]
+    assert done.verdict("LIM-CEIL") is not Verdict.PASS
+    assert done.test("test_it").verdict is not Verdict.PASS
+    assert done.code == 1
+
+
+IN_FIXTURE = """
+@pytest.fixture
+def run(bench):
+    with bench.armed() as run:
+        yield run
+        {end}
+
+@requirement("LIM-ACC")
+def test_a(bench, judge, run):
+    run.start(1 * mA)
+    run.wait(3 * s)
+    {deed}
+"""
+
+
+@pytest.mark.parametrize(
+    ("deed", "end", "first", "went_on"),
+    [
+        ("assert not run", "pass", "stop", True),
+        ("pass", "raise RuntimeError('mine')", "abort", True),
+        (
+            "import signal; signal.raise_signal(signal.SIGTERM); run.wait(1 * s)",
+            "pass",
+            "abort",
+            False,
+        ),
+    ],
+    ids=["a failing test", "a failing teardown", "a signal"],
+)
+def test_an_arming_of_a_fixture_ends_in_off_with_its_test(run, deed, end, first, went_on):
+    done = run(IN_FIXTURE.format(deed=deed, end=end) + GOOD)
+    assert done.verdict("LIM-ACC") is (Verdict.ERROR if went_on else Verdict.NO_VERDICT)
+    assert done.found.exit_code is (ExitCode.OTHER_VERDICT if went_on else ExitCode.ABORTED_OFF)
+    assert [state["confirmed"] for state in done.of("safe_state")] == [True] * (1 + went_on)
+    told = [body["command"] for body in done.of("stimulus") if body["command"] in {"stop", "abort"}]
+    assert told[0] == first
+    assert done.verdict("LIM-CEIL") is (Verdict.PASS if went_on else Verdict.NO_VERDICT)
+
+
+def test_a_timeout_ends_a_test_between_two_operations_and_the_next_one_runs(run):
+    done = run(
+        """
+@requirement("LIM-ACC")
+@pytest.mark.timeout(0.3)
+def test_a(bench, judge):
+    with bench.armed() as run:
+        run.start(1 * mA)
+        while True:
+            try:
+                run.wait(0.001 * s)
+            except AssertionError:
+                pass
+"""
+        + GOOD,
+        "-p",
+        "pytest_timeout",
+    )
+    assert done.verdict("LIM-ACC") is Verdict.ERROR
+    assert "the test has taken longer than its timeout" in done.test("test_a").detail
+    assert [state["confirmed"] for state in done.of("safe_state")] == [True, True]
+    assert done.verdict("LIM-CEIL") is Verdict.PASS

@@ -171,7 +171,17 @@ def test_nothing_in_the_folder_or_environment_drops_a_test(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "__init__.py").write_text("raise SystemExit('a second copy')\n")
     (tmp_path / "random.py").write_text("raise SystemExit('not the random that was meant')\n")
-    env = {"PYTEST_ADDOPTS": "-k nothing", "PYTEST_PLUGINS": "nothing_of_that_name"}
+    installed = tmp_path / "installed"  # as a plugin that runs failed tests again would be
+    (installed / "again-1.0.dist-info").mkdir(parents=True)
+    (installed / "again-1.0.dist-info" / "METADATA").write_text("Name: again\nVersion: 1.0\n")
+    points = installed / "again-1.0.dist-info" / "entry_points.txt"
+    points.write_text("[pytest11]\nagain = again\n")
+    (installed / "again.py").write_text("raise SystemExit('an installed plugin was loaded')\n")
+    env = {
+        "PYTEST_ADDOPTS": "-k nothing",
+        "PYTEST_PLUGINS": "nothing_of_that_name",
+        "PYTHONPATH": os.pathsep.join((str(installed), os.environ.get("PYTHONPATH", ""))),
+    }
     running = Running.__new__(Running)
     running.out = tmp_path / "runs"
     running.process = subprocess.Popen(
