@@ -7,6 +7,7 @@
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
 # make chaos ARGS="..."   kills 1 000 runners on a served bench, then strikes 200 real runs at random
 #                         (ROUNDS="...": of the second part; an hour)
+# make paths ARGS="..."   every way a run can stop, driven on a served bench; rewrites the table of docs/sentinel.md
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
 # make nightly            qualify, crash, tamper, chaos, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
@@ -18,10 +19,10 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: run test peers qualify crash tamper chaos bench fuzz nightly clean
+.PHONY: run test peers qualify crash tamper chaos paths bench fuzz nightly clean
 
 # What these register is no evidence: the memory of this machine is not filled with it.
-test peers qualify crash tamper chaos bench fuzz: export STIMPROOF_STATE =
+test peers qualify crash tamper chaos paths bench fuzz: export STIMPROOF_STATE =
 
 run: .venv/installed
 	@$(BIN)/hil run $(ARGS)
@@ -41,6 +42,9 @@ tamper: .venv/installed
 chaos: .venv/installed
 	@$(BIN)/python -m chaos.campaign $(ARGS)
 	@$(BIN)/python -m chaos.rounds $(ROUNDS)
+
+paths: .venv/installed
+	@$(BIN)/python -m chaos.paths --write docs/sentinel.md $(ARGS)
 
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \

@@ -49,7 +49,7 @@ _LOOK, _GLANCE = 5e-4, 20e-3
 """Seconds between two looks at the truth: where time is measured, and where it is waited for."""
 _WRITING = 0.3
 """Seconds in which a sentinel that opened has written so."""
-_OPENING = 30.0
+_OPENING = 120.0
 """Seconds in which a bench is served."""
 
 
@@ -72,7 +72,9 @@ class Ground:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.control = ControlClient(self._port())
+        self.port = self._port()
+        """Of the control channel."""
+        self.control = ControlClient(self.port)
         self.pid = self._process.pid
         hurry_all(self.pid)
         self.scale = scale
