@@ -696,6 +696,11 @@ class Session:
 
     def _receive(self, seconds: float) -> str:
         line = self._line.receive_line(seconds).decode("latin-1")
+        if not line.endswith(self._manner.reply_end):
+            raise InstrumentError(
+                f"{line[:60]!r} came without {self._manner.reply_end!r} at its end: it was cut "
+                "short, and half a number is another number"
+            )
         reply = line.removesuffix(self._manner.reply_end).rstrip("\r\n")
         self._note("read", reply)
         return reply

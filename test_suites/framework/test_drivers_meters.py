@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from hil.bench import InstrumentEntry
-from hil.errors import InstrumentError, UsageError
+from hil.errors import BenchError, InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
 from hil_fixtures.clocks import WallClock
@@ -23,11 +23,13 @@ from hil_instruments import drivers, transport
 from hil_instruments.drivers import keithley_dmm6500, keysight_34461a
 from hil_instruments.encoding import Identity
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.faults.link import LINK_FAULTS, LinkFault
 from hil_instruments.simulated.metrology.fault import MeterFault
 from hil_instruments.simulated.servers.served import BenchServer, Protocol
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
 MODELS = {
+    "34465A": ("keysight-34465a", "Keysight Technologies", "34465A"),
     "34460A": ("keysight-34461a", "Keysight Technologies", "34460A"),
     "34461A": ("keysight-34461a", "Keysight Technologies", "34461A"),
     "DMM6500": ("keithley-dmm6500", "KEITHLEY INSTRUMENTS", "MODEL DMM6500"),
@@ -52,6 +54,17 @@ def ammeter_of(model, resource=None):
     try:
         with meters.subjects(station) as (subject, _):
             yield subject
+    finally:
+        station.close()
+
+
+@contextmanager
+def linked(model):
+    """The ammeter, what its replies pass through, and the bench."""
+    station = open_station(PROFILE, bench_of(model), today=date(2026, 6, 1))
+    try:
+        with meters.subjects(station) as (subject, _):
+            yield subject, station.twin.links["ammeter"], station
     finally:
         station.close()
 
@@ -318,3 +331,40 @@ def test_fewer_readings_than_asked_for_are_an_error():
     meter, _ = digitizing(**{"TRAC:DATA?": data(0.9999, bytes(80))})
     with pytest.raises(InstrumentError, match="brought 10 readings"):
         meter.drain()
+
+
+# Every driver through every link fault
+
+
+KINDS = sorted(set(LINK_FAULTS) - {"garbled"})
+"""Of what a garbled reply makes, a number with another digit cannot be told from a true one."""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("model", ["34465A", "34461A", "DMM6500"])
+def test_no_link_fault_becomes_a_reading_that_the_circuit_contradicts(model, kind):
+    with linked(model) as (subject, link, station):
+        subject.drive()
+        for place in range(1, 60):
+            station.close_cutoff(10.0)  # a query that timed out has outlasted its lease
+            meter, tap = subject.fresh()
+            link.set([LinkFault(kind=kind, first=place, every=0)])
+            try:
+                value, accuracy = subject.read(meter)
+                subject.start(meter)
+                subject.clock.sleep(0.1)
+                meter.drain()
+                capture = meter.stop_recording()
+            except BenchError:
+                pass
+            else:
+                limit = subject.limit(accuracy)
+                assert value == pytest.approx(subject.stimulus.level, abs=limit), place
+                mean = float(np.mean(capture.samples))
+                assert mean == pytest.approx(subject.stimulus.level, abs=2 * limit), place
+                assert capture.gaps == ()
+            link.set([])
+            if subject.session.poisoned:
+                subject.session.recover()
+            if place > len(tap.asked) + len(tap.written):
+                break

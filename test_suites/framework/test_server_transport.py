@@ -21,7 +21,7 @@ ALIGNED = {  # a reply of these is another, but it is the answer to its question
     ("garbled", Protocol.SOCKET),
     *(
         (kind, protocol)
-        for kind in ("duplicated", "garbled", "truncated", "wrong-terminator")
+        for kind in ("duplicated", "garbled")
         for protocol in (Protocol.HISLIP, Protocol.VXI11)
     ),
     ("duplicated", Protocol.SOCKET),
