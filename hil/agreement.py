@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 
-from hil.capture import Capture, Samples
-from hil.measurement import COVERAGE, Component
+from hil.capture import Accuracy, Capture, Samples
+from hil.measurement import COVERAGE
 
 WINDOW = 0.5
 """Seconds over which both are averaged, about the highest voltage."""
@@ -20,6 +21,91 @@ FACTOR = 4
 """Ratio of two readings up to which they are of one size; the accuracy of both is far finer."""
 METER_INPUT = 10e6
 """Input resistance of the voltmeter in ohm, beside the load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two paths read of one current, and from which disagreement on they show it."""
+
+    amperes: float
+    """A, by the ammeter."""
+    volts: float
+    """V, by the voltmeter across load and shunt."""
+    ohm: float
+    """Resistance across which the voltmeter reads, its own beside it."""
+    smallest: float
+    """Smallest disagreement in A that the pair shows at these readings, k = 2."""
+
+    @property
+    def second(self) -> float:
+        """A, by voltmeter, load and shunt."""
+        return self.volts / self.ohm
+
+    @property
+    def agree(self) -> bool:
+        """Whether both are the same current, within what the pair can show; only if finite."""
+        return math.isfinite(self.smallest) and abs(self.amperes - self.second) <= self.smallest
+
+    @property
+    def present(self) -> bool:
+        """Whether either path shows a current beyond what it could make up by itself."""
+        return max(abs(self.amperes), abs(self.second)) > self.smallest
+
+
+def smallest_disagreement(
+    amperes: float, ohm: float, current: Accuracy, voltage: Accuracy, tolerance: float
+) -> float:
+    """Smallest difference in A between two paths that is beyond their uncertainty, k = 2.
+
+    Args:
+        amperes: current at which both read, in A.
+        ohm: resistance of load and shunt, in ohm.
+        current: accuracy of the ammeter in its range.
+        voltage: accuracy of the voltmeter in its range.
+        tolerance: limit of the relative error of `ohm`.
+    """
+    parallel = beside_meter(ohm)
+    return _smallest(amperes, amperes * parallel, parallel, (current, voltage), tolerance)
+
+
+def compared(
+    current: Capture,
+    voltage: Capture,
+    span: tuple[float, float],
+    resistance: float,
+    tolerance: float,
+) -> Comparison:
+    """Hold both paths against each other over a span of time, in s; see `dispute`.
+
+    A span that holds no sample, a gap or an overload makes readings that are no numbers: they
+    agree with nothing.
+    """
+    parallel = beside_meter(resistance)
+    amperes, volts = _mean(current, *span), _mean(voltage, *span)
+    accuracies = current.source.accuracy, voltage.source.accuracy
+    smallest = _smallest(amperes, volts, parallel, accuracies, tolerance)
+    return Comparison(amperes, volts, parallel, smallest)
+
+
+def beside_meter(resistance: float) -> float:
+    """What the voltmeter lies across, in ohm: a resistance with the meter's own beside it."""
+    return 1 / (1 / resistance + 1 / METER_INPUT)
+
+
+def _smallest(
+    amperes: float,
+    volts: float,
+    parallel: float,
+    accuracies: tuple[Accuracy, Accuracy],
+    tolerance: float,
+) -> float:
+    current, voltage = accuracies
+    u = math.sqrt(
+        sum(part.contribution**2 for part in current.components(amperes))
+        + sum((part.contribution / parallel) ** 2 for part in voltage.components(volts))
+        + (amperes * tolerance / math.sqrt(3)) ** 2
+    )
+    return COVERAGE * u
 
 
 def paired(current: Capture, voltage: Capture, until: float) -> list[tuple[float, float]]:
@@ -107,18 +193,14 @@ def dispute(
         resistance: load and shunt together, in ohm.
         tolerance: limit of the relative error of `resistance`.
     """
-    parallel = 1 / (1 / resistance + 1 / METER_INPUT)
+    parallel = beside_meter(resistance)
+    accuracies = current.source.accuracy, voltage.source.accuracy
     for amperes, volts in paired(current, voltage, until):
-        expected = amperes * parallel
-        u = math.sqrt(
-            sum((part.contribution * parallel) ** 2 for part in _budget(current, amperes))
-            + sum(part.contribution**2 for part in _budget(voltage, volts))
-            + (expected * tolerance / math.sqrt(3)) ** 2
-        )
-        if abs(volts - expected) > COVERAGE * u:
+        smallest = _smallest(amperes, volts, parallel, accuracies, tolerance)
+        if not Comparison(amperes, volts, parallel, smallest).agree:
             return (
                 f"{voltage.source.role} reads {volts:.4g} V; {current.source.role} and load make "
-                f"it {expected:.4g} V, U = {COVERAGE * u:.2g} V"
+                f"it {amperes * parallel:.4g} V, U = {smallest * parallel:.2g} V"
             )
     return ""
 
@@ -176,10 +258,6 @@ def _highest(capture: Capture, until: float) -> float | None:
     reach = capture.samples[: max(math.floor((until - capture.start) / capture.interval), 0)]
     finite = np.nan_to_num(np.abs(reach), nan=0.0, posinf=0.0)
     return capture.start + int(np.argmax(finite)) * capture.interval if finite.size else None
-
-
-def _budget(capture: Capture, reading: float) -> tuple[Component, ...]:
-    return capture.source.accuracy.components(reading)
 
 
 def _mean(capture: Capture, begin: float, end: float) -> float:

@@ -129,6 +129,8 @@ class PlanBody(TypedDict):
     catalogues: list[DocumentBody]  # from which the requirements were read
     figures: list[dict[str, str]]  # name, value, source, why, status
     requirements: list[RequirementBody]
+    standing: NotRequired[list[RequirementBody]]  # out of scope; counted where a pre-flight sees a
+    # breach of it
 
 
 class EarlierBody(TypedDict):
@@ -303,6 +305,17 @@ class CheckBody(TypedDict):
     measured: str
     passed: bool
     remark: str  # what is wrong and which wire to look at; empty if it passed
+    requirement: NotRequired[str]  # what the device breaks by it; absent if it is no fault of it
+
+
+class ProbeBody(TypedDict):
+    """What stage B of a pre-flight rests on: the device at its smallest setting."""
+
+    setting: str
+    load: str  # position; empty if the bench has none for it
+    record: str  # of the probe arm; empty if it left none
+    detects: str  # smallest disagreement that the two paths show; empty if nothing was compared
+    paths: str  # whether the two paths are independent, and why
 
 
 class FlightBody(TypedDict):
@@ -312,7 +325,8 @@ class FlightBody(TypedDict):
     checks: list[CheckBody]
     missing: list[str]  # proofs that this bench cannot give
     monitor: str  # smallest excursion that the monitor was shown and saw; empty if none was
-    passed: bool
+    passed: bool  # whether the bench may be believed; a device that breaks a requirement is no bar
+    probe: NotRequired[ProbeBody]  # of stage B; absent in stage A and in a post-flight
 
 
 class BudgetBody(TypedDict):

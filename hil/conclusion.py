@@ -34,6 +34,7 @@ from hil.bodies import (
 from hil.docket import Docket
 from hil.errors import UsageError
 from hil.journal import Record
+from hil.proof import PROBE
 from hil.provenance import PREFIX, Provenance, earned
 from hil.replay import replayed
 from hil.requirement import Requirement
@@ -184,10 +185,12 @@ def conclude(journal: Iterable[Record]) -> Conclusion:
 
 
 def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusion:
-    records = _weighed(records, {req["id"]: requirement_of(req) for req in plan["requirements"]})
-    tests = _tests(records)
+    known = [*plan["requirements"], *plan.get("standing", [])]
+    records = _weighed(records, {req["id"]: requirement_of(req) for req in known})
     judgements: list[JudgementBody] = _bodies(records, "judgement")
-    rows = tuple(_requirement_row(req, tests, judgements) for req in plan["requirements"])
+    tests = (*_tests(records), *_probed(records))
+    counted = [*plan["requirements"], *_broken(plan, judgements)]
+    rows = tuple(_requirement_row(req, tests, judgements) for req in counted)
     ends: list[EndBody] = _bodies(records, "end")
     code, reasons = _outcome(rows, tests, records)
     provenance = earned(run, records)
@@ -401,6 +404,29 @@ def _tests(records: list[Record]) -> tuple[TestRow, ...]:
     return tuple(rows)
 
 
+def _broken(plan: PlanBody, judgements: list[JudgementBody]) -> list[RequirementBody]:
+    """Requirements out of scope that the device was seen to break before any test."""
+    named = {body["requirement"] for body in judgements if body["test"] == PROBE}
+    return [req for req in plan.get("standing", []) if req["id"] in named]
+
+
+def _probed(records: list[Record]) -> tuple[TestRow, ...]:
+    """The probe arm of the pre-flight as a test, where the device was judged in it."""
+    found: list[Record] = [
+        record for record in records if record.kind == "judgement" and record.body["test"] == PROBE
+    ]
+    if not found:
+        return ()
+    verdicts: dict[str, list[Verdict]] = {}
+    for record in found:
+        verdicts.setdefault(record.body["requirement"], []).append(Verdict(record.body["verdict"]))
+    by_requirement = {name: worst(each) for name, each in verdicts.items()}
+    doc = "Stage B of the pre-flight: the device at its smallest setting, before any test."
+    detail = "\n".join(f"{each.body['requirement']}: {each.body['reason']}" for each in found)
+    verdict = worst(by_requirement.values())
+    return (TestRow(PROBE, verdict, by_requirement, "failed", detail, 0.0, doc, found[0].utc),)
+
+
 def _ends(records: list[Record]) -> dict[str, TestEndBody]:
     """End of each test; none of one that was left unended, and a repeated test shows nothing."""
     begins = Counter(body["test"] for body in _bodies(records, "test_begin"))
@@ -509,8 +535,7 @@ def _outcome(
     causes = [f"aborted: {body['cause']}" for body in _bodies(records, "abort")]
     causes += [f"aborted: the sentinel tripped: {trip['cause']}" for trip in _trips(records)]
     if causes:
-        energised = any(r.kind == "armed" or r.body.get("energised") for r in records)
-        return ExitCode.ABORTED_OFF if energised else ExitCode.BENCH_BEFORE_OUTPUT, causes
+        return ExitCode.ABORTED_OFF if _energised(records) else ExitCode.BENCH_BEFORE_OUTPUT, causes
     code = exit_code(
         {row.requirement["id"]: row.verdict for row in rows},
         {r.requirement["id"]: r.requirement["subject"] for r in rows if r.requirement["mandatory"]},
@@ -529,6 +554,22 @@ def _outcome(
     if code is not ExitCode.COMPLIES and not reasons:
         reasons = ["no mandatory requirement was shown"]
     return code, [] if code is ExitCode.COMPLIES else reasons
+
+
+def _energised(records: list[Record]) -> bool:
+    """Whether the output was energised beyond the probe arm of a pre-flight that then failed.
+
+    A probe arm that was interrupted is no such refusal.
+    """
+    if any(record.kind == "armed" and record.body.get("test") != PROBE for record in records):
+        return True
+    refused = any(
+        record.kind == "preflight" and "probe" in record.body and not record.body["passed"]
+        for record in records
+    )
+    return not refused and any(
+        record.kind == "armed" or record.body.get("energised") for record in records
+    )
 
 
 def _reason(row: RequirementRow) -> str:

@@ -1,19 +1,29 @@
 """What the readings of a pre-flight show of the wiring: each check, with where to look if it fails.
 
-A source of known sign drives a known circuit: source, its resistance, ammeter, cut-off, load and
-shunt, back to the source; the voltmeter lies across load and shunt. Figures are SI floats.
+Stage A: a source of known sign drives a known circuit: source, its resistance, ammeter, cut-off,
+load and shunt, back to the source; the voltmeter lies across load and shunt. Stage B: the device
+drives it, at its smallest setting. Figures are SI floats.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hil.agreement import METER_INPUT
+from hil.agreement import METER_INPUT, Comparison
 from hil.bench import LoadEntry
-from hil.exact import Dimension, readable
+from hil.bodies import InstrumentBody
+from hil.device import DeviceProfile, Polarity
+from hil.exact import Dimension, Exact, readable
+from hil.provenance import PREFIX
 
+PROBE = "preflight:probe_arm"
+"""Identity under which stage B judges; no test has it, for tests begin with `test`."""
+SIGN, ACCURACY, OVERSHOOT = "POL-SIGN", "LIM-ACC", "LIM-OVER"
+JUDGED = (SIGN, ACCURACY, OVERSHOOT)
+"""Requirements that a device can be seen to break in stage B, whatever is in scope."""
 AGREEMENT = 0.03
 """Relative difference up to which source and ammeter agree: their resistance and read-back."""
 SETTING = 0.1
@@ -36,11 +46,18 @@ class Check:
     measured: str
     remark: str = ""
     """What is wrong and which wire to look at; empty if it passed."""
+    requirement: str = ""
+    """What the device breaks by it; empty where the bench, or nobody, is to blame."""
 
     @property
     def passed(self) -> bool:
         """Whether it came out as expected."""
         return not self.remark
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the bench may be believed all the same: it passed, or the device is to blame."""
+        return self.passed or bool(self.requirement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +214,131 @@ def identity(role: str, expected: str, came: str) -> Check:
     """Who answers in a role, again."""
     remark = "" if came == expected else f"{role} was {expected} and is {came}: look at its cable"
     return Check(f"identity of {role}", expected, came, remark)
+
+
+# -- stage B, the probe arm -----------------------------------------------------------------------
+
+
+def probe_load(loads: Iterable[LoadEntry], profile: DeviceProfile) -> LoadEntry | None:
+    """The plain load for the probe arm; None if none lies in the range that is declared.
+
+    The smallest at which the smallest setting makes twice the voltage that counts as off, so that
+    device off is told from device on; else the largest.
+    """
+    least, most = profile["output.load_min"], profile["output.load_max"]
+    ranked = sorted(
+        (each for each in loads if each.parallel is None and least <= each.resistance <= most),
+        key=lambda each: each.resistance.base,
+    )
+    setting, off = profile["output.setpoint_min"], profile["output.off_voltage"]
+    plain = [each for each in ranked if setting.base * each.resistance.base >= 2 * off.base]
+    return next(iter([*plain, *reversed(ranked)]), None)
+
+
+def obeyed(setting: Exact, complaints: Sequence[str], fault: str) -> Check:
+    """Whether the device took its smallest setting and went on without a fault.
+
+    Args:
+        setting: that was commanded.
+        complaints: errors that it reported to the commands.
+        fault: code that it reported at the end, or what else it reported; empty if nothing.
+    """
+    expected, remark = f"takes {setting} and reports no fault", ""
+    if fault:
+        measured = f"reports {fault}"
+        remark = (
+            f"the device reported {fault} at its smallest setting of {setting}: look at its "
+            "battery or supply, at the load's leads, and at what it calls a fault"
+        )
+    elif complaints:
+        measured = f"refuses it: {'; '.join(complaints)}"
+        remark = (
+            f"the device refused its smallest setting of {setting}: {'; '.join(complaints)}; look "
+            "at output.setpoint_min and [wire] of the device file"
+        )
+    else:
+        measured = "took it"
+    return Check("smallest setting", expected, measured, remark)
+
+
+def two_paths(found: Comparison) -> Check:
+    """Whether a current flows, and ammeter and voltmeter make it the same."""
+    both = (
+        f"ammeter {_amperes(found.amperes)}, voltmeter over load and shunt "
+        f"{_amperes(found.second)} ({_volts(found.volts)} across {_ohm(found.ohm)})"
+    )
+    remark = ""
+    if not found.agree:
+        remark = (
+            f"two paths contradict each other: {both}; they must agree within "
+            f"{_amperes(found.smallest)}: look at both meters, the load and what lies beside it"
+        )
+    elif not found.present:
+        remark = (
+            f"the device delivers nothing that a meter sees: {both}; look at its output and its "
+            "leads up to the ammeter"
+        )
+    return Check("two paths", f"agree within {_amperes(found.smallest)}", both, remark)
+
+
+def sign(polarity: Polarity, found: Comparison, *, known: bool) -> Check:
+    """Whether both paths have the sign that was commanded; ask only where both agree.
+
+    Args:
+        polarity: that was commanded.
+        found: what both read.
+        known: whether a source of known sign has proven both meters: else nobody can be blamed.
+    """
+    expected, measured = f"{polarity.value}, as commanded", _amperes(found.amperes)
+    if found.amperes * polarity.sign > 0:
+        return Check("sign", expected, measured)
+    read = f"both paths read {measured} and {_volts(found.volts)}"
+    told = f"{polarity.value} was commanded, {read}"
+    if known:
+        remark = (
+            f"{told}; a source of known sign has proven both meters, so the device has the wrong "
+            "sign"
+        )
+        return Check("sign", expected, measured, remark, SIGN)
+    remark = (
+        f"{told}; without a bench source nobody knows whether the device or the leads of both "
+        "meters are reversed: add a source to [wiring], or look at all leads"
+    )
+    return Check("sign", expected, measured, remark)
+
+
+def independence(ammeter: InstrumentBody, voltmeter: InstrumentBody, wiring: Mapping[str, str],
+                 load: LoadEntry) -> str:  # fmt: skip
+    """Say whether the two paths are independent, and why: from what is declared and who answered.
+
+    They are with separate instruments, sense elements and calibrations. A simulated instrument has
+    no certificate; its errors are drawn for it alone.
+    """
+    doubts = []
+    meters = ammeter, voltmeter
+    if ammeter["serial"] == voltmeter["serial"]:
+        doubts.append(f"both are the instrument {ammeter['serial']}")
+    places = [wiring.get(body["role"], "") for body in meters]
+    if places[0] == places[1]:
+        doubts.append(f"the bench file puts both at {places[0] or 'no place'}")
+    real = [body for body in meters if not body["serial"].startswith(PREFIX)]
+    named = [body["certificate"] for body in real]
+    doubts += [f"no certificate for the {body['role']}" for body in real if not body["certificate"]]
+    if len(real) > 1 and named[0] and named[0] == named[1]:
+        doubts.append(f"one certificate, {named[0]}, for both")
+    if doubts:
+        return f"the two paths are NOT shown to be independent: {'; '.join(doubts)}"
+    papers = " and ".join(named) or "none needed, both are simulated"
+    return (
+        f"the two paths are independent: ammeter {ammeter['serial']} by its own shunt, voltmeter "
+        f"{voltmeter['serial']} over load {load.name} and the shunt; certificates: {papers}"
+    )
+
+
+def detectable(figures: Iterable[tuple[float, float]]) -> str:
+    """Words for the smallest disagreement that two paths show: (current, disagreement) in A."""
+    parts = [f"{_amperes(least)} at {_amperes(amperes)}" for amperes, least in figures]
+    return f"the smallest disagreement of the two paths that shows is {', '.join(parts)} (k = 2)"
 
 
 def _ohm(ohm: float) -> str:

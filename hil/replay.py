@@ -218,9 +218,11 @@ def hypothetical(
         if record.n in replaced:
             body = replaced[record.n].now
         elif record.kind == "plan":
-            body = {**body, "requirements": [
-                plain(requirement_body(requirements[each["id"]])) for each in body["requirements"]
-            ]}  # fmt: skip
+            body = {**body} | {
+                name: [plain(requirement_body(requirements[each["id"]])) for each in body[name]]
+                for name in ("requirements", "standing")
+                if name in body
+            }
         elif record.kind == "test_end" and body["outcome"] == "failed":
             if body["test"] in failed - fails:
                 body = {**body, "outcome": "passed", "detail": ""}

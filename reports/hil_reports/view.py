@@ -14,6 +14,7 @@ from hil.bodies import JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.errors import UsageError
+from hil.proof import PROBE
 from hil.provenance import PREFIX
 from hil.verdict import ExitCode, Verdict
 from hil_reports.decision import rules_in_words, share, weighing
@@ -510,7 +511,8 @@ def _unjudged(conclusion: Conclusion) -> list[str]:
     return [
         body["record"]
         for body in conclusion.records
-        if body["record"] not in named
+        if body["test"] != PROBE
+        and body["record"] not in named
         and not cited & {capture["sha256"] for capture in body["captures"]}
     ]
 

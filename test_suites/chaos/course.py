@@ -122,9 +122,11 @@ class Course:
         (folder / "test_mine.py").write_text(HEAD + tests)
         bench = _bench(ground.file, folder, ceiling)
         hil = [*HIL, "run", "--out", "runs", "--suite", "current-limits", "--bench"]
-        line = [*hil, str(bench), "--", "test_mine.py", *arguments]
+        judged = ["--device", str(ground.device)] if ground.device else []
+        line = [*hil, str(bench), *judged, "--", "test_mine.py", *arguments]
         if plain:
             line = [sys.executable, "-P", "-m", "pytest", "-q", f"--hil-bench={bench}"]
+            line += [f"--hil-{judged[0][2:]}={judged[1]}"] if judged else []
             line += ["--hil-out=runs", "--hil-suite=current-limits", "test_mine.py", *arguments]
         self.terminal = Terminal() if terminal else None
         self._log = (folder / "said.log").open("wb")

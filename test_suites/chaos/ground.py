@@ -59,14 +59,34 @@ def hurry_all(process: int) -> None:
         hurry(int(task))
 
 
+def brisk(folder: Path) -> Path:
+    """File of a device that ramps in 4 s: its probe arm is over in 13 s of bench time, not in 39 s.
+
+    Args:
+        folder: takes the file.
+    """
+    text = config.starter("device")
+    for old, new in (("30 s", "4 s"), ("0.2 mA/s", "1 mA/s")):
+        text = text.replace(f'value = "{old}"', f'value = "{new}"')
+    (folder / "brisk.toml").write_text(text)
+    return folder / "brisk.toml"
+
+
 class Ground:
     """`hil serve` in a process of its own."""
 
-    def __init__(self, folder: Path, scale: float = 1.0) -> None:
-        """Serve the built-in bench; `scale` bench seconds a second."""
-        self.file = folder / "served.toml"
+    def __init__(self, folder: Path, scale: float = 1.0, device: Path | None = None) -> None:
+        """Serve the built-in bench.
+
+        Args:
+            folder: it works there.
+            scale: bench seconds a second.
+            device: file of the device on it; None is the built-in one.
+        """
+        self.file, self.device = folder / "served.toml", device
+        judged = ["--device", str(device)] if device else []
         self._process = subprocess.Popen(
-            [*HIL, "serve", self.file.name, "--scale", f"{scale:g}"],
+            [*HIL, "serve", self.file.name, "--scale", f"{scale:g}", *judged],
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -80,7 +100,7 @@ class Ground:
         self.scale = scale
         self.gap = 0.0
         """Longest time in s between two looks of the last `until`."""
-        self.profile = config.read_device(None)
+        self.profile = config.read_device(device)
         self.description = config.read_bench(self.file)
 
     def _port(self) -> int:

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as File
 
 from chaos.course import Course
-from chaos.ground import OFF, Ground, hurry
+from chaos.ground import OFF, Ground, brisk, hurry
 from chaos.stops import (
     DEVICE,
     PATHS,
@@ -156,7 +156,8 @@ def _opener(course: Course) -> str:
     """Who went to off, by the records of this test: a trip is the sentinel's."""
     if any(body["trips"] for body in course.records("sentinel")):
         return SENTINEL
-    return RUNNER if course.records("safe_state") else RELAY
+    armings = len(course.records("armed"))  # the probe arm of the pre-flight is one of them
+    return RUNNER if len(course.records("safe_state")) == armings else RELAY
 
 
 def courses(paths: Iterable[Path]) -> list[list[Path]]:
@@ -182,7 +183,7 @@ def campaign(
     def lane(number: int) -> list[Outcome]:
         folder = room / f"lane-{number}"
         folder.mkdir(parents=True)
-        ground = Ground(folder, scale)
+        ground = Ground(folder, scale, brisk(folder))
         outcomes: list[Outcome] = []
         try:
             for n, run in list(enumerate(runs))[number::lanes]:

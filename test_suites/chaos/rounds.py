@@ -37,6 +37,7 @@ from chaos.run import Course, Ended, forked, hil
 from crash.crash import agreed
 from hil.conclusion import Conclusion, conclude
 from hil.exact import Exact
+from hil.proof import PROBE
 from hil.verdict import ExitCode, Verdict
 from hil_reports.evidence import read_journal, verify
 from hil_reports.evidence.bag import TAG_MANIFEST
@@ -179,14 +180,14 @@ def _green(found: Conclusion, test: str) -> list[str]:
 
 def _beyond(course: Course, folder: Path) -> list[str]:
     """Where the bench saw more than the envelopes of the armings allow."""
-    envelopes = [
-        record.body["envelope"] for record in read_journal(folder).records if record.kind == "armed"
-    ]
+    armed = [record.body for record in read_journal(folder).records if record.kind == "armed"]
+    envelopes = [body["envelope"] for body in armed]
+    own = [body["envelope"] for body in armed if body["test"] != PROBE] or envelopes
     most = course.ground.control.do("truth")["most"]
     current = max(float(Exact.parse(each["max_current"]).base) for each in envelopes)
     charge = sum(float(Exact.parse(each["max_charge"]).base) for each in envelopes)
     if course.plan.treatment == "wild":  # its last arming has the small one
-        current = min(float(Exact.parse(each["max_current"]).base) for each in envelopes)
+        current = min(float(Exact.parse(each["max_current"]).base) for each in own)
     problems = []
     if most["current"] > OVERSHOOT * current:
         problems.append(f"{most['current']:.6f} A flowed; the envelope ends at {current:g} A")

@@ -160,7 +160,7 @@ def test_a_supervisor_that_is_killed_while_it_seals(tmp_path, moment):
 
 def test_supervisor_and_runner_are_killed(tmp_path):
     running = Supervised(tmp_path, ENDLESS)
-    running.wait_for("armed", 2)
+    running.wait_for("armed", 3)  # after the probe arm and the first test
     running.kill()
     os.kill(running.runner, signal.SIGKILL)
     running.wait_for_runner()

@@ -14,7 +14,7 @@ from hil_fixtures import plan
 from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.notes import Notes
-from hil_fixtures.preflight import LIFE, NO_SOURCE, Preflight, wiring_hash
+from hil_fixtures.preflight import LIFE, NO_POLES, NO_SOURCE, Preflight, wiring_hash
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
 from hil_instruments.simulated.dialects.contacts import ContactFault
@@ -134,7 +134,7 @@ def test_a_bench_that_is_wired_as_declared_passes_and_is_left_off(rig):
     rig.preflight.prove()
     flight = rig.flight()
     assert flight["passed"]
-    assert flight["missing"] == []
+    assert flight["missing"] == [NO_POLES]
     assert flight["wiring"] == wiring_hash(DESCRIPTION)
     names = {check["check"] for check in flight["checks"]}
     assert {"voltmeter", "ammeter", "cut-off", "shunt", "oscilloscope", "monitor"} <= names
@@ -255,16 +255,31 @@ def test_contacts_that_do_not_move_are_found(rig, contacts, told):
     assert not [text for role, text in rig.sent if role == "stimulator"]
 
 
-def test_another_instrument_in_the_same_place_is_found(rig):
-    rig.twin.instruments["voltmeter"].serial = "SIM-other"
-    with pytest.raises(BenchError, match=r"voltmeter was .*SIM-voltmeter-01.* and is .*SIM-other"):
+@pytest.mark.parametrize("role", ["voltmeter", "cutoff"])
+def test_another_instrument_in_the_same_place_is_found(rig, role):
+    rig.twin.instruments[role].serial = "SIM-other"
+    with pytest.raises(BenchError, match=rf"{role} was .*SIM-{role}-01.* and is .*SIM-other"):
+        rig.preflight.prove()
+
+
+def test_the_cut_off_that_a_sentinel_holds_is_asked_through_it(rig):
+    known = rig.station.sessions["cutoff"].identity
+
+    class Held:
+        identity = known
+
+        def identify(self):
+            return replace(known, serial="SIM-other")
+
+    rig.station.held = Held()
+    with pytest.raises(BenchError, match=r"cutoff was .* and is .*SIM-other"):
         rig.preflight.prove()
 
 
 def test_without_a_source_the_missing_proofs_are_named():
     made = Rig(replace(DESCRIPTION, source=None))
     made.preflight.prove()
-    assert made.flight()["missing"] == [NO_SOURCE]
+    assert made.flight()["missing"] == [NO_POLES, NO_SOURCE]
     assert made.flight()["passed"]
     assert made.flight()["monitor"] == ""
     made.station.close()

@@ -38,6 +38,7 @@ class Relay:
         self.alive = alive
         self.closed = self.welded = self.refuses = False
         self.broken = ""
+        self.identity = ("Stimproof", "Cutoff-2", "SIM-cutoff-01", "1.0")
         self.heard = []
         self.renewals = 0
 
@@ -61,6 +62,11 @@ class Relay:
         if self.broken:
             raise BenchError(self.broken)
         return self.closed
+
+    def identify(self):
+        if self.broken:
+            raise BenchError(self.broken)
+        return self.identity
 
     def _hear(self, what):
         self.heard.append((what, self.alive()))
@@ -88,6 +94,7 @@ class Stand:
             Ledger(folder / FILE, clocks.utc),
             HARDWARE,
             1.0,
+            self.relay.identify,
             supervisor,
         )
         self.thread = threading.Thread(target=watch.stand)
@@ -143,6 +150,15 @@ def stand(tmp_path):
     made = Stand(tmp_path)
     yield made
     made.end()
+
+
+def test_the_relay_is_asked_again_who_it_is(stand):
+    assert stand.ask("identify")["identity"] == [*stand.relay.identity]
+    stand.relay.identity = ("Stimproof", "Cutoff-2", "SIM-another", "1.0")
+    assert stand.ask("identify")["identity"][2] == "SIM-another"
+    stand.relay.broken = "no answer"
+    reply = stand.ask("identify")
+    assert (reply["ok"], reply["error"]) == (False, "no answer")
 
 
 def test_it_closes_for_nobody_who_has_not_said_hello(stand):

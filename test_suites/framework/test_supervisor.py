@@ -62,18 +62,18 @@ class Running:
     def records(self, kind):
         return [r.body for r in read_journal(self.folder).records if r.kind == kind]
 
-    def wait_for(self, kind):
-        """Wait until the journal holds a record of a kind."""
+    def wait_for(self, kind, count=1):
+        """Wait until the journal holds records of a kind."""
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and self.process.poll() is None:
-            if any(self.out.glob("*/data")) and self._has(kind):
+            if any(self.out.glob("*/data")) and self._has(kind, count):
                 return
             time.sleep(0.05)
         pytest.fail(f"no {kind} came: {self.process.poll()} {self.process.communicate(timeout=60)}")
 
-    def _has(self, kind):
+    def _has(self, kind, count):
         path = self.folder / "data" / "journal.jsonl"
-        return path.exists() and f'"kind":"{kind}"' in path.read_text()
+        return path.exists() and path.read_text().count(f'"kind":"{kind}"') >= count
 
     @property
     def runner(self):
@@ -107,7 +107,7 @@ def _command_line(pid):
 def armed_for_ever(tmp_path, *arguments):
     (tmp_path / "test_mine.py").write_text(ENDLESS)
     running = Running(tmp_path, "--suite", "current-limits", *arguments, "--", "test_mine.py")
-    running.wait_for("armed")
+    running.wait_for("armed", 2)  # the first one is the probe arm of the pre-flight
     time.sleep(0.3)
     return running
 
@@ -117,7 +117,8 @@ def test_a_signal_while_armed_ends_in_off_and_a_report(tmp_path):
     running.process.send_signal(signal.SIGTERM)
     code, said, complained = running.end()
     assert (code, complained) == (13, "")
-    (state,) = running.records("safe_state")
+    probed, state = running.records("safe_state")
+    assert probed["confirmed"]
     assert state["confirmed"]
     (abort,) = running.records("abort")
     assert abort["off_confirmed"]
@@ -304,8 +305,7 @@ def test_a_served_bench_and_a_stalled_runner(tmp_path):
         arguments = ("--suite", "current-limits", "--bench", "served.toml", "--", "test_mine.py")
         running = Running(tmp_path, *arguments)
         running.wait_for("judgement")
-        while sum(1 for _ in running.records("armed")) < 2:
-            time.sleep(0.05)
+        running.wait_for("armed", 3)  # after the probe arm and the first test
         time.sleep(3)
         os.kill(running.runner, signal.SIGSTOP)
         code, said, complained = running.end()

@@ -26,7 +26,8 @@ def planned(records: Iterable[Record]) -> dict[str, Requirement]:
     for record in records:
         if record.kind == "plan":
             plan: PlanBody = record.body  # type: ignore[assignment]  # checked by kind just above
-            return {body["id"]: requirement_of(body) for body in plan["requirements"]}
+            known = [*plan["requirements"], *plan.get("standing", [])]
+            return {body["id"]: requirement_of(body) for body in known}
     raise UsageError("the journal holds no plan: nothing says by what it was to be judged")
 
 
