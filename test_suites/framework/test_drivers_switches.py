@@ -23,6 +23,7 @@ from hil_fixtures.notes import Notes
 from hil_fixtures.station import check_drivers, check_resources, open_station
 from hil_instruments import drivers, transport
 from hil_instruments.drivers import siglent_sds1000xe
+from hil_instruments.drivers.relay_module import MOVES
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.servers.served import BenchServer
 
@@ -77,7 +78,7 @@ def test_a_bench_of_other_instruments_passes_its_pre_flight(description):
         assert station.oscilloscope.errors() == station.supply.errors() == []
     (body,) = (body for kind, body in written if kind == "preflight")
     assert body["passed"]
-    assert not body["missing"]
+    assert body["missing"] == [preflight.NO_POLES]
     assert "1200 uA" in body["monitor"]
 
 
@@ -357,6 +358,20 @@ def test_a_broken_wire_of_the_mirror_contact_reads_closed(relays):
     relays.twin.instruments["cutoff"].mirrors = False
     relays.cutoff.open_relay()
     assert relays.cutoff.is_closed()
+
+
+def test_an_answer_from_before_the_contacts_moved_is_not_taken_late(relays):
+    """A machine with other work may be held up between the answer and its look at the clock."""
+
+    def held_up(text, came):
+        if text == "$016":
+            relays.clock.sleep(2 * MOVES)
+        return came
+
+    relays.cutoff.close_relay(1)
+    forged(relays.cutoff, held_up)
+    relays.cutoff.open_relay()
+    assert not relays.cutoff.is_closed()
 
 
 @pytest.mark.parametrize(

@@ -129,13 +129,17 @@ class RelayModule(Instrument):
         return self._settled()
 
     def _settled(self) -> bool:
-        """Read the mirror contact; after a movement, until it is where it should be, or late."""
-        latest = self._moved + MOVES
-        while (closed := self._pulled_in()) is not bool(self._commanded):
-            if self._clock.now() >= latest:
+        """Read the mirror contact; after a movement, until it is where it should be, or late.
+
+        Late is what was asked after the contacts must have moved: an answer from before says
+        nothing, however long this machine took over it.
+        """
+        while True:
+            late = self._clock.now() >= self._moved + MOVES
+            closed = self._pulled_in()
+            if late or closed is bool(self._commanded):
                 return closed
             self._clock.sleep(MOVES / 10)
-        return closed
 
     def _pulled_in(self) -> bool:
         reply = self._asked(f"${ADDRESS}6", r"!([0-9A-F]{4})00")
