@@ -570,6 +570,11 @@ BROKEN = {
         "class Made:\n    @staticmethod\n    def manner(profile): return 'loud'\n",
         r"acme-tests 2\.5: manner\(profile\) returns 'loud'",
     ),
+    "manner raises": (
+        "class Made:\n    @staticmethod\n    def manner(profile): return profile['x']\n",
+        r"acme-tests 2\.5: Made\.manner raises .*Error: .*repair or uninstall",
+    ),
+    "other parts": ("class Made: pass\n", r"acme-tests 2\.5: Made raises TypeError"),
 }
 
 
@@ -583,7 +588,7 @@ def test_a_broken_driver_is_told_with_its_distribution(
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     entry = dataclasses.replace(ENTRY, driver="acme")
     parts: Any = (Script(), Script(), entry, Calibration.VALID, SCPI)
-    use = partial(drivers.manner, entry, SCPI) if kind == "manner" else None
+    use = partial(drivers.manner, entry, SCPI) if kind.startswith("manner") else None
     with pytest.raises(ConfigurationError, match=told):
         (use or partial(drivers.stimulator, *parts))()
     assert drivers.brought_by(entry) == "acme-tests 2.5"

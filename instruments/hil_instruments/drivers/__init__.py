@@ -161,9 +161,11 @@ def stimulator(
         ConfigurationError: no such driver for this role, which names those there are; or that of
             another package is broken, which names that.
     """
-    made = _stimulator(entry)(session, clock, entry, calibration, profile)
-    if entry.driver not in STIMULATORS:
-        plugins.check(entry.driver, made)
+    make, parts = _stimulator(entry), (session, clock, entry, calibration, profile)
+    if entry.driver in STIMULATORS:
+        return make(*parts)
+    made: Stimulator = plugins.called(entry.driver, make, *parts)
+    plugins.check(entry.driver, made)
     return made
 
 
@@ -176,7 +178,7 @@ def manner(entry: InstrumentEntry, profile: DeviceProfile) -> Manner:
     if entry.role != "stimulator":
         return MANNERS.get(entry.driver, SCPI)
     asked = getattr(_stimulator(entry), "manner", None)
-    found = asked(profile) if callable(asked) else SCPI
+    found = plugins.called(entry.driver, asked, profile) if callable(asked) else SCPI
     if not isinstance(found, Manner):
         raise ConfigurationError(
             f"driver {entry.driver!r} of {plugins.origin(entry.driver)}: manner(profile) returns "

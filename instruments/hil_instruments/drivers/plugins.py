@@ -9,10 +9,11 @@ What the entry point names is called as `ScpiStimulator` is, and returns a `Stim
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from hil.errors import ConfigurationError
+from hil.errors import ConfigurationError, HilError
 from hil.roles import Stimulator
 
 GROUP = "stimproof.drivers"
@@ -59,6 +60,23 @@ def load(name: str) -> Any:  # noqa: ANN401  # what a foreign package makes of i
             "class or function that makes a Stimulator belongs there"
         )
     return made
+
+
+def called(name: str, what: Callable[..., Any], *parts: object) -> Any:  # noqa: ANN401  # as above
+    """Call what a driver of another package offers before it is a driver of the role.
+
+    Raises:
+        ConfigurationError: it raises what is no error of a bench; names the distribution.
+    """
+    try:
+        return what(*parts)
+    except HilError:
+        raise
+    except Exception as err:  # whatever a foreign module raises
+        raise ConfigurationError(
+            f"driver {name!r} of {origin(name)}: {getattr(what, '__qualname__', what)} raises "
+            f"{type(err).__name__}: {err}; repair or uninstall that package"
+        ) from err
 
 
 def check(name: str, made: object) -> None:
