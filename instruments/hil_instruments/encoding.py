@@ -106,6 +106,11 @@ def decimal_text(value: Decimal) -> str:
     return "0" if text in {"-0", ""} else text
 
 
+def float_text(value: float) -> str:
+    """Write a setting that is a float for the wire; as `decimal_text`, of its shortest digits."""
+    return decimal_text(Decimal(repr(value)))
+
+
 def exact_text(value: Exact, unit: str) -> str:
     """Write an exact quantity for the wire as a bare number in `unit`, a key of `hil.exact.UNITS`.
 

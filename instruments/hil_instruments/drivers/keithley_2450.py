@@ -11,7 +11,6 @@ from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.meter import text
 from hil_instruments.drivers.source import STEP, SourceDriver, SourceRange, si
 
 RANGES = {
@@ -74,9 +73,9 @@ class Keithley2450(SourceDriver):
             *(() if self._runs(word, chosen) else ("OUTP OFF", f"SOUR:FUNC {word}", f"{node} 0")),
             f"OUTP:{word}:SMOD HIMP",
             f"SENS:{_WORD[limit_kind]}:RSEN OFF",
-            f"{node}:RANG {text(chosen.full_scale)}",
-            f"{limit_node} {text(bound)}",
-            f"{node} {text(size)}",
+            f"{node}:RANG {encoding.float_text(chosen.full_scale)}",
+            f"{limit_node} {encoding.float_text(bound)}",
+            f"{node} {encoding.float_text(size)}",
         )
         self._confirm({"SOUR:FUNC?": word, f"{limit_node}?": bound})
         self._confirm({f"{node}?": size}, within=STEP * chosen.full_scale)

@@ -11,7 +11,6 @@ from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.units import Quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.meter import text
 from hil_instruments.drivers.source import STEP, SourceDriver, SourceRange, si
 
 RANGES = (
@@ -58,9 +57,9 @@ class Keithley6221(SourceDriver):
         running = self.is_on() and self._range() == chosen.full_scale
         self._configure(
             *(() if running else ("SOUR:CLE", "OUTP:LTE OFF")),
-            f"SOUR:CURR:RANG {text(chosen.full_scale)}",
-            f"SOUR:CURR:COMP {text(volts)}",
-            f"SOUR:CURR {text(amperes)}",
+            f"SOUR:CURR:RANG {encoding.float_text(chosen.full_scale)}",
+            f"SOUR:CURR:COMP {encoding.float_text(volts)}",
+            f"SOUR:CURR {encoding.float_text(amperes)}",
         )
         self._confirm({"SOUR:CURR:COMP?": volts})
         self._confirm({"SOUR:CURR?": amperes}, within=STEP * chosen.full_scale)

@@ -15,7 +15,7 @@ from hil.errors import InstrumentError
 from hil.exact import Dimension
 from hil.units import Quantity, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording, text
+from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording
 
 SLOWEST, FASTEST = 1_000.0, 20_000.0
 """Rates in 1/s: least of the digitiser; largest that this driver sets, of 1 000 000."""
@@ -60,9 +60,9 @@ _WORD = {Dimension.CURRENT: "CURR", Dimension.VOLTAGE: "VOLT"}
 class KeithleyDMM6500(Meter):
     """Multimeter and recorder in fixed ranges, 10 Mohm on every voltage range, no filter."""
 
-    SOURCE = "DMM6500 data sheet, 1 year, 23 degC +-5"
-    """Of RANGES and DIGITIZED, whose figures are from memory but for 10 V (25 + 5 ppm: Calibration
-    and Adjustment Manual, DMM6500-905-01 Rev. A, page 2-4)."""
+    SOURCE = "DMM6500 data sheet, 1 year, 23 degC +-5 (from memory, awaits a check)"
+    """Of RANGES and DIGITIZED; 10 V alone was looked up (25 + 5 ppm: Calibration and Adjustment
+    Manual, DMM6500-905-01 Rev. A, page 2-4)."""
 
     @property
     def sampling(self) -> Sampling:
@@ -84,7 +84,7 @@ class KeithleyDMM6500(Meter):
         self._session.write("ABOR")
         self._configure(
             f'SENS:FUNC "{function}"',
-            f"SENS:{function}:RANG {text(chosen.full_scale)}",
+            f"SENS:{function}:RANG {encoding.float_text(chosen.full_scale)}",
             f"SENS:{function}:NPLC 1",
             f"SENS:{function}:AZER ON",
             f"SENS:{function}:AVER OFF",
@@ -118,9 +118,9 @@ class KeithleyDMM6500(Meter):
         self._recording = None
         self._configure(
             f'SENS:DIG:FUNC "{function}"',
-            f"SENS:DIG:{function}:RANG {text(chosen.full_scale)}",
+            f"SENS:DIG:{function}:RANG {encoding.float_text(chosen.full_scale)}",
             f"SENS:DIG:{function}:SRAT {per_second}",
-            f"SENS:DIG:{function}:APER {text(round(aperture, 6))}",
+            f"SENS:DIG:{function}:APER {encoding.float_text(round(aperture, 6))}",
             *_plain(f"DIG:{function}", dimension),
             f'TRAC:POIN {BUFFER}, "defbuffer1"',
             'TRAC:FILL:MODE CONT, "defbuffer1"',

@@ -47,8 +47,7 @@ WIDER: Ranges = {
 class Keysight34461A(Keysight34465A):
     """Multimeter in fixed ranges, and a recorder for what changes slowly."""
 
-    SOURCE = "34460A and 34461A data sheet, 1 year, 23 degC +-5"
-    """Of the ranges, whose figures are from memory and await a check against the sheet."""
+    SOURCE = "34460A and 34461A data sheet, 1 year, 23 degC +-5 (from memory, awaits a check)"
     INTEGRATION = "NPLC 1"
     _text_format = ()
 

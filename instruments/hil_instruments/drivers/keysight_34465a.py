@@ -13,7 +13,7 @@ from hil.errors import InstrumentError
 from hil.exact import Dimension
 from hil.units import Quantity, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording, text
+from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording
 
 MEMORY = 50_000
 """Readings that the memory holds without the MEM option."""
@@ -45,9 +45,8 @@ _FUNCTION = {Dimension.CURRENT: "CURR:DC", Dimension.VOLTAGE: "VOLT:DC"}
 class Keysight34465A(Meter):
     """Multimeter and recorder in fixed ranges, autozero off, 10 Mohm on every voltage range."""
 
-    SOURCE = "34465A data sheet, 1 year, 23 degC +-5"
-    """Of RANGES, whose figures are from memory and await a check against the sheet."""
-    INTEGRATION = f"APER {text(READING_APERTURE)}"
+    SOURCE = "34465A data sheet, 1 year, 23 degC +-5 (from memory, awaits a check)"
+    INTEGRATION = f"APER {encoding.float_text(READING_APERTURE)}"
     """Setting of a single reading's integration time."""
 
     _text_format: tuple[str, ...] = ("FORM:DATA ASC",)
@@ -101,10 +100,10 @@ class Keysight34465A(Meter):
         self._set_up(
             dimension,
             chosen,
-            f"APER {text(aperture)}",
+            f"APER {encoding.float_text(aperture)}",
             "SAMP:COUN MAX",  # 1e9; should it end nevertheless, that is a gap
             "SAMP:SOUR TIM",
-            f"SAMP:TIM {text(interval)}",
+            f"SAMP:TIM {encoding.float_text(interval)}",
             "FORM:DATA REAL,64",
             "FORM:BORD NORM",
         )
@@ -140,7 +139,7 @@ class Keysight34465A(Meter):
         function = _FUNCTION[dimension]
         voltage = ("SENS:VOLT:DC:IMP:AUTO OFF",) if dimension is Dimension.VOLTAGE else ()
         self._configure(
-            f"CONF:{function} {text(chosen.full_scale)}",
+            f"CONF:{function} {encoding.float_text(chosen.full_scale)}",
             f"SENS:{function}:ZERO:AUTO OFF",
             f"SENS:{function}:{integration}",
             *voltage,

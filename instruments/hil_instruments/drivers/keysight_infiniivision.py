@@ -16,12 +16,11 @@ from hil_instruments import encoding
 from hil_instruments.drivers.oscilloscope import (
     Armed,
     Phase,
+    Preamble,
     SingleShot,
     Trace,
     unsigned,
-    written,
 )
-from hil_instruments.drivers.rigol_ds1000z import Preamble
 
 RUN, WAIT = 1 << 3, 1 << 5
 """Bits of the operation status condition register."""
@@ -58,16 +57,16 @@ class KeysightInfiniiVision(SingleShot):
             ":CHAN1:PROB 1",
             ":CHAN1:INV 0",
             ":CHAN1:OFFS 0",
-            f":CHAN1:SCAL {written(armed.scale)}",
+            f":CHAN1:SCAL {encoding.float_text(armed.scale)}",
             ":TIM:MODE MAIN",
             ":TIM:REF LEFT",
             ":TIM:POS 0",
-            f":TIM:SCAL {written(armed.time_scale)}",
+            f":TIM:SCAL {encoding.float_text(armed.time_scale)}",
             ":ACQ:TYPE NORM",
             ":TRIG:MODE EDGE",
             ":TRIG:EDGE:SOUR CHAN1",
             f":TRIG:EDGE:SLOP {SLOPE[slope]}",
-            f":TRIG:EDGE:LEV {written(level)}",
+            f":TRIG:EDGE:LEV {encoding.float_text(level)}",
             ":WAV:SOUR CHAN1",
             ":WAV:FORM BYTE",
             ":WAV:UNS 1",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +13,6 @@ from hil.capture import Accuracy, Capture, Samples, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.units import A, V
-from hil_instruments import encoding
 from hil_instruments.drivers.instrument import Instrument
 
 CLOCK_ERROR = 2e-4
@@ -172,8 +170,3 @@ class Meter(Instrument):
         least = recording.taken_at(earliest)
         if recording.total < least - recording.tolerance(least):
             recording.lose(least - recording.total)
-
-
-def text(value: float) -> str:
-    """Write a setting for the wire."""
-    return encoding.decimal_text(Decimal(repr(value)))

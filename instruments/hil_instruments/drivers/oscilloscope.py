@@ -10,7 +10,6 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -73,6 +72,32 @@ class Trace:
     """Time of the first sample, from the trigger, in s."""
     interval: float
     """Seconds from sample to sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preamble:
+    """What :WAV:PRE? tells of the data, as Rigol and Keysight have it.
+
+    Its ten fields but format, type and count.
+    """
+
+    points: int
+    x_increment: float
+    x_origin: float
+    y_increment: float
+    y_origin: float
+    y_reference: float
+
+    @classmethod
+    def parse(cls, text: str) -> Preamble:
+        """Read the reply; raises InstrumentError unless it is ten numbers with steps above 0."""
+        fields = [float(encoding.number(field)) for field in text.split(",")]
+        if len(fields) != 10:
+            raise InstrumentError(f"{text!r} came for the preamble; expected ten numbers")
+        _, _, points, _, x_increment, x_origin, _, y_increment, y_origin, y_reference = fields
+        if not (x_increment > 0 and y_increment > 0):
+            raise InstrumentError(f"{text!r}: increments in the preamble must be above 0")
+        return cls(int(points), x_increment, x_origin, y_increment, y_origin, y_reference)
 
 
 class SingleShot(Instrument):
@@ -261,11 +286,6 @@ class SingleShot(Instrument):
                 if step >= max(wanted, smallest) * (1 - 1e-9):
                     return step
         raise AssertionError("the 1-2-5 sequence has a step in every decade")
-
-
-def written(value: float) -> str:
-    """Write a setting for the wire, without exponent."""
-    return encoding.decimal_text(Decimal(repr(value)))
 
 
 def unsigned(payload: bytes) -> np.ndarray[Any, Any]:

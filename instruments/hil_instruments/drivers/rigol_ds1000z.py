@@ -6,7 +6,6 @@ Commands: MSO1000Z/DS1000Z Programming Guide. Up to a screen of points is read i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -18,10 +17,10 @@ from hil_instruments.drivers.oscilloscope import (
     SCREEN,
     Armed,
     Phase,
+    Preamble,
     SingleShot,
     Trace,
     unsigned,
-    written,
 )
 
 DIVISIONS_ACROSS = 12
@@ -41,29 +40,6 @@ STATUS = {
     "STOP": Phase.STOPPED,
 }
 """Words of :TRIG:STAT?."""
-
-
-@dataclass(frozen=True, slots=True)
-class Preamble:
-    """What :WAV:PRE? tells of the data (its ten fields but format, type and count)."""
-
-    points: int
-    x_increment: float
-    x_origin: float
-    y_increment: float
-    y_origin: float
-    y_reference: float
-
-    @classmethod
-    def parse(cls, text: str) -> Preamble:
-        """Read the reply; raises InstrumentError unless it is ten numbers with steps above 0."""
-        fields = [float(encoding.number(field)) for field in text.split(",")]
-        if len(fields) != 10:
-            raise InstrumentError(f"{text!r} came for the preamble; expected ten numbers")
-        _, _, points, _, x_increment, x_origin, _, y_increment, y_origin, y_reference = fields
-        if not (x_increment > 0 and y_increment > 0):
-            raise InstrumentError(f"{text!r}: increments in the preamble must be above 0")
-        return cls(int(points), x_increment, x_origin, y_increment, y_origin, y_reference)
 
 
 class RigolDS1000Z(SingleShot):
@@ -87,13 +63,13 @@ class RigolDS1000Z(SingleShot):
             ":CHAN1:COUP DC",
             ":CHAN1:PROB 1",
             ":CHAN1:OFFS 0",
-            f":CHAN1:SCAL {written(armed.scale)}",
-            f":TIM:SCAL {written(armed.time_scale)}",
-            f":TIM:OFFS {written((DIVISIONS_ACROSS / 2 - BEFORE) * armed.time_scale)}",
+            f":CHAN1:SCAL {encoding.float_text(armed.scale)}",
+            f":TIM:SCAL {encoding.float_text(armed.time_scale)}",
+            f":TIM:OFFS {encoding.float_text((DIVISIONS_ACROSS / 2 - BEFORE) * armed.time_scale)}",
             f":ACQ:MDEP {depth}",
             ":TRIG:EDG:SOUR CHAN1",
             f":TRIG:EDG:SLOP {slope}",
-            f":TRIG:EDG:LEV {written(level)}",
+            f":TRIG:EDG:LEV {encoding.float_text(level)}",
         )
         self._confirm(
             {

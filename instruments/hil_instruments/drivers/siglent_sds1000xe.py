@@ -22,7 +22,7 @@ import numpy as np
 from hil.capture import Codes
 from hil.errors import InstrumentError
 from hil_instruments import encoding
-from hil_instruments.drivers.oscilloscope import Armed, Phase, SingleShot, Trace, written
+from hil_instruments.drivers.oscilloscope import Armed, Phase, SingleShot, Trace
 
 DIVISIONS_ACROSS = 14
 BEFORE = 2
@@ -117,7 +117,9 @@ class SiglentSDS1000XE(SingleShot):
                 f"{self.name}: edges of C1 were to trigger; TRSE? says {trigger!r}"
             )
         for header, value in settings.items():
-            self._session.write(f"{header} {value if isinstance(value, str) else written(value)}")
+            self._session.write(
+                f"{header} {value if isinstance(value, str) else encoding.float_text(value)}"
+            )
         self._confirm({f"{header}?": value for header, value in settings.items()})
 
     def _start(self) -> None:
