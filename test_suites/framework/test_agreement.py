@@ -1,5 +1,7 @@
 """Ammeter and voltmeter on one known load: what their disagreement does to a verdict."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -92,6 +94,14 @@ def test_a_step_that_one_meter_sees_earlier_is_no_contradiction():
         capture(edge, Dimension.CURRENT), capture(late, Dimension.VOLTAGE), 1e6, OHMS, 1.0
     )
     assert current.samples.size == 5500
+
+
+@pytest.mark.parametrize(("start_u", "apart"), [(1e-3, True), (0.06, False)])
+def test_a_step_within_what_is_known_of_the_starts_is_no_contradiction(start_u, apart):
+    edge = np.concatenate([np.full(2000, 4e-3), np.zeros(3500)])
+    late = np.concatenate([np.full(2100, 4e-3 * OHMS), np.zeros(3400)])
+    current = replace(capture(edge, Dimension.CURRENT), start_u=start_u)
+    assert contradicted(current, capture(late, Dimension.VOLTAGE), 1e6, OHMS, 1.0) is apart
 
 
 def test_an_opposite_sign_is_a_contradiction_and_a_gap_is_none():

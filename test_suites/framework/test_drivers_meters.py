@@ -83,6 +83,47 @@ def test_the_example_bench_differs_from_the_built_in_one_in_its_meters_only():
     check_drivers(named)
 
 
+class HeldUp:
+    """A session on a machine with other work: its thread waits before or after an exchange."""
+
+    def __init__(self, session, clock, before, after):
+        self._session, self._clock = session, clock
+        self._before, self._after = before, after
+        self.begun = None
+
+    def __getattr__(self, name):
+        return getattr(self._session, name)
+
+    def write(self, text, **more):
+        self._session.write(text, **more)
+        if text == "INIT":
+            self.begun = self._clock.now()
+
+    def query(self, text, **more):
+        if self.begun is None:
+            return self._session.query(text, **more)
+        self._clock.sleep(self._before)
+        reply = self._session.query(text, **more)
+        self._clock.sleep(self._after)
+        self._before = self._after = 0.0
+        return reply
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.4, 0.5)])
+@pytest.mark.parametrize("model", ["34465A", "DMM6500"])
+def test_the_start_of_a_recording_is_known_also_if_the_machine_is_held_up(model, before, after):
+    """Half a second by which it was not known made two meters that agree contradict each other."""
+    with linked(model) as (subject, _, station):
+        held = HeldUp(subject.session, station.clock, before, after)
+        meter = subject.make(held)
+        meter.start_recording(Dimension.CURRENT, 5e-3, 2_000.0)
+        station.clock.sleep(0.1)
+        capture = meter.stop_recording()
+        off = capture.start - held.begun
+        assert abs(off) <= 0.01
+        assert abs(off) <= math.sqrt(3) * capture.start_u + 1e-3
+
+
 # DMM6500 on the simulated bench
 
 

@@ -130,7 +130,7 @@ class KeithleyDMM6500(Meter):
             "FORM:DATA REAL",
             "FORM:BORD NORM",
         )
-        opened, start_u = self._started("INIT", 'TRAC:ACT? "defbuffer1"')
+        opened, start_u = self._started("INIT", 'TRAC:ACT? "defbuffer1"', 1 / per_second)
         self._recording = Recording(
             dimension, self._accuracy(chosen), 1 / per_second, opened + aperture / 2, start_u
         )

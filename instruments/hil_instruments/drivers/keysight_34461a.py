@@ -89,7 +89,7 @@ class Keysight34461A(Keysight34465A):
         cycles = CYCLES[rate]
         self._set_up(dimension, chosen, f"NPLC {cycles}", "SAMP:COUN MAX")
         aperture = float(cycles) / encoding.integer(self._session.query("SYST:LFR?"))
-        self._opened, start_u = self._started("INIT", "DATA:POIN?")
+        self._opened, start_u = self._started("INIT", "DATA:POIN?", aperture, OVERHEAD)
         self._recording = Recording(
             dimension,
             self._accuracy(chosen),

@@ -107,7 +107,7 @@ class Keysight34465A(Meter):
             "FORM:DATA REAL,64",
             "FORM:BORD NORM",
         )
-        opened, start_u = self._started("INIT", "DATA:POIN?")
+        opened, start_u = self._started("INIT", "DATA:POIN?", interval)
         self._recording = Recording(
             dimension, self._accuracy(chosen), interval, opened + aperture / 2, start_u
         )

@@ -13,12 +13,15 @@ from hil.capture import Accuracy, Capture, Samples, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil.units import A, V
+from hil_instruments import encoding
 from hil_instruments.drivers.instrument import Instrument
 
 CLOCK_ERROR = 2e-4
 """Largest relative difference between an instrument's time base and the bench clock."""
 SLACK = 5
 """Samples by which start and end of a recording may be off, on top of CLOCK_ERROR."""
+SHARP, ASKED = 0.02, 3
+"""Bench time in s to which the start of a recording should be known; how often it is asked for."""
 UNIT = {Dimension.CURRENT: A, Dimension.VOLTAGE: V}
 
 
@@ -126,18 +129,37 @@ class Meter(Instrument):
             raise UsageError(f"{self.name} is not recording; start_recording() comes first")
         return self._recording
 
-    def _started(self, begin: str, proof: str) -> tuple[float, float]:
+    def _started(
+        self, begin: str, count: str, interval: float, clock_error: float = CLOCK_ERROR
+    ) -> tuple[float, float]:
         """Send what begins to sample; return bench time of the first opening, and its u in s.
+
+        How many samples there are bounds the start from both sides, also where this machine was
+        held up on the way; it is asked again while the start is known worse than to SHARP.
 
         Args:
             begin: message.
-            proof: question whose reply shows that it has been carried out.
+            count: question for the number of samples since.
+            interval: seconds from sample to sample.
+            clock_error: largest relative error of `interval`.
+
+        Raises:
+            InstrumentError: the number is none.
         """
-        before = self._clock.now()
+        earliest, latest = self._clock.now(), math.inf
         self._session.write(begin)
-        self._session.query(proof)
-        after = self._clock.now()
-        return (before + after) / 2, (after - before) / math.sqrt(12)
+        for _ in range(ASKED):
+            asked = self._clock.now()
+            samples = encoding.integer(self._session.query(count))
+            answered = self._clock.now()
+            first = asked - (samples + 1 + SLACK) * interval * (1 + clock_error)
+            last = answered - max(samples - 1, 0) * interval * (1 - clock_error)
+            if samples >= self.sampling.memory or first > latest or last < earliest:
+                first, last = earliest, answered  # overwritten, or those of an older recording
+            earliest, latest = max(earliest, first), min(latest, last)
+            if latest - earliest <= SHARP:
+                break
+        return (earliest + latest) / 2, (latest - earliest) / math.sqrt(12)
 
     def _ended(self, recording: Recording, earliest: float, latest: float) -> Capture:
         """Hand over a recording whose sampling was ended between two bench times.
