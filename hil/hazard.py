@@ -140,6 +140,7 @@ class Ledger:
         self._resistance = resistance
         self.setting: Exact | None = None
         """What was set last; None if nothing was."""
+        self._known = False  # whether the device is still set to it
         self.commanded = ZERO
         """Time energised in s up to the last command that ended it."""
         self._dose: Decimal | None = None
@@ -149,7 +150,7 @@ class Ledger:
     def set(self, current: Exact, dose: Exact | None = None) -> None:
         """Take note of a setting for the next start; raises LimitExceeded outside the envelope."""
         self._admitted(current)
-        self.setting = current
+        self.setting, self._known = current, True
         self._left = None if dose is None else dose.require(Dimension.CHARGE).base
 
     def change(self, current: Exact, now: Decimal) -> None:
@@ -166,7 +167,7 @@ class Ledger:
                 charge=_plus(account.charge, charge),
                 energy=_plus(account.energy, energy),
             )
-        self.setting = current
+        self.setting, self._known = current, True
 
     def start(self, now: Decimal) -> None:
         """Energise at the setting; raises LimitExceeded if that may not be."""
@@ -178,9 +179,13 @@ class Ledger:
         self._begin(now)
 
     def provoke(self, now: Decimal, ceiling: Exact) -> None:
-        """Count a text whose effect nobody knows: the bench ceiling flows until the next end."""
+        """Count a text whose effect nobody knows: the bench ceiling flows until the next end.
+
+        It may have changed setting and dose as well: neither is known any more.
+        """
         self._energise(now, Flow(ceiling.base, self._compliance))
-        self._dose = None
+        self._dose = self._left = None
+        self._known = False
 
     def end(self, now: Decimal, tail: Decimal) -> None:
         """An end was commanded; what flows is over `tail` s later."""
@@ -250,10 +255,12 @@ class Ledger:
         return self._profile["output.compliance"].base
 
     def _begin(self, now: Decimal) -> None:
-        if self.setting is None:
+        if self.setting is None or not self._known:
+            why = "nothing was set in this arming"
+            if self.setting is not None:
+                why = "a text was provoked since the last setting"
             raise LimitExceeded(
-                "nothing was set in this arming, so the device's setting is not known; allowed: a "
-                "start after configure()"
+                f"{why}, so the device's setting is not known; allowed: a start after configure()"
             )
         self._energise(now, self._flow(self.setting.base))
 

@@ -285,6 +285,26 @@ def test_what_is_provoked_is_bounded_by_the_ceiling_and_counted(rig):
         inside(rig, body, max_charge=60 * mC)
 
 
+@pytest.mark.parametrize("way", ["start", "resume"])
+def test_after_a_provoked_text_the_setting_is_not_known(rig, way):
+    """It may have raised what the device is set to beyond the envelope."""
+    hand = rig.station.stimulator
+    with rig.bench.armed(max_current=1 * mA) as run:
+        run.start(1 * mA)
+        run.wait(31 * s)
+        run.provoke("SOUR:CURR 3 MA")
+        (run.stop if way == "start" else run.pause)()
+        run.wait(9 * s)
+        rig.sent.clear()
+        with pytest.raises(LimitExceeded, match="a text was provoked since the last setting"):
+            getattr(hand, way)()
+        assert rig.sent == []
+        if way == "start":
+            hand.configure(MA, Polarity.POSITIVE, None)
+            hand.start()
+            assert rig.sent[-1] == PROFILE.wire.commands["start"]
+
+
 def test_a_load_that_needs_more_voltage_is_not_connected(rig):
     def body(run):
         run.start(1 * mA)
