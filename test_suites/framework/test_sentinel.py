@@ -161,6 +161,18 @@ def test_the_relay_is_asked_again_who_it_is(stand):
     assert (reply["ok"], reply["error"]) == (False, "no answer")
 
 
+def test_it_holds_for_one_runner_at_a_time(stand):
+    stand.arm()
+    with subprocess.Popen(["sleep", "60"]) as second:
+        reply = stand.ask("hello", pid=second.pid)
+        stand.runner.kill()
+        stand.trip()
+        alive = second.poll() is None
+        second.kill()
+    assert f"held for runner {stand.runner.pid} already" in reply.get("error", "")
+    assert alive
+
+
 def test_it_closes_for_nobody_who_has_not_said_hello(stand):
     reply = stand.ask("close", epoch=5, allowance=1.0)
     assert not reply["ok"]
@@ -469,6 +481,22 @@ def test_a_defect_of_the_sentinel_opens_too(stand):
     assert not stand.relay.closed
 
 
+@pytest.mark.parametrize("end", ["a lapsed lease", "the supervisor's end"])
+def test_a_runner_that_cannot_be_ended_costs_neither_record_nor_proof(stand, monkeypatch, end):
+    def refuse(*_):
+        raise PermissionError("not permitted")
+
+    monkeypatch.setattr(os, "killpg", refuse)
+    stand.arm(allowance=0.1 if end == "a lapsed lease" else 5.0)
+    if end != "a lapsed lease":
+        stand.post.close()
+    assert stand.trip()["troubles"] == ["the runner could not be ended: not permitted"]
+    assert stand.proofs == [None]
+    stand.post.close()
+    stand.thread.join(5)
+    assert not stand.thread.is_alive()
+
+
 def test_a_proof_that_fails_is_unconfirmed(stand):
     stand.state = BenchError("no meter answers")
     stand.arm(allowance=0.1)
@@ -625,6 +653,25 @@ def test_a_signal_in_the_middle_of_a_line_breaks_neither():
         near.close()
         assert wire.receive() == ([], [])
         assert wire.ended
+
+
+def test_who_writes_without_end_keeps_nobody_from_its_turn():
+    class Endless:
+        """A socket into which somebody writes as fast as it is read."""
+
+        taken = 0
+
+        def setblocking(self, blocking):
+            """As a socket's."""
+
+        def recv(self, size):
+            self.taken += 1
+            assert self.taken < 10
+            return b" " * size
+
+    socket_ = Endless()
+    assert Wire(socket_).receive() == ([], [])
+    assert socket_.taken == 1
 
 
 def test_a_peer_that_has_stopped_reading_is_lost():
