@@ -9,11 +9,13 @@ from decimal import Decimal
 
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
-from hil.exact import Dimension, Exact
+from hil.exact import Dimension, Exact, readable
 from hil.requirement import Requirement
 
 ROLES = ("stimulator", "ammeter", "voltmeter", "oscilloscope", "load", "supply", "cutoff")
 """Every role that a suite may ask for."""
+WELDED = Decimal(10)
+"""Multiple of the current that counts as off which a welded cut-off must let pass to be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,8 @@ def problems(
     if profile is None:
         return found
     found += _identity_problems(bench, profile)
+    if bench.source is not None and bench.bleed in bench.loads:
+        found += _bleed_problems(bench, bench.source, profile)
     trip, compliance = profile["output.trip"], profile["output.compliance"]
     if not trip < bench.ceiling:
         text = (
@@ -252,6 +256,22 @@ def _source_problems(bench: BenchDescription, source: SourceEntry) -> list[tuple
         )
         found.append(("wiring.source.series", text))
     return found
+
+
+def _bleed_problems(
+    bench: BenchDescription, source: SourceEntry, profile: DeviceProfile
+) -> list[tuple[str, str]]:
+    """Off is proven into the bleed load: what a welded contact passes there must show."""
+    bleed, off = bench.loads[bench.bleed].resistance, profile["protection.off_current"]
+    passes = Exact(source.voltage.base / (source.series.base + bleed.base), "A")
+    if passes.base >= WELDED * off.base:
+        return []
+    text = (
+        f"through welded contacts the bench source drives {readable(passes.base, passes.dimension)}"
+        f" into {bleed}; at least {WELDED} times protection.off_current = {off} must flow there, "
+        "or they count as open: lower the resistance"
+    )
+    return [(f"loads.{bench.bleed}", text)]
 
 
 def load_problem(load: LoadEntry) -> str:

@@ -7,13 +7,25 @@ from typing import Any
 
 import pytest
 
-from hil.bench import ROLES, BenchDescription, InstrumentEntry, LoadEntry, check, problems
+from hil.bench import (
+    ROLES,
+    BenchDescription,
+    InstrumentEntry,
+    LoadEntry,
+    SourceEntry,
+    check,
+    problems,
+)
 from hil.device import IONTOPHORESIS, DeviceProfile, Figure, Wire
 from hil.errors import ConfigurationError
 from hil.exact import Exact
 from hil.requirement import Knowledge
 
-FIGURES = {"output.trip": "5 mA", "output.compliance": "80 V"}
+FIGURES = {
+    "output.trip": "5 mA",
+    "output.compliance": "80 V",
+    "protection.off_current": "10 uA",
+}
 PROFILE = DeviceProfile(
     "Maker",
     "Model",
@@ -105,6 +117,15 @@ def test_each_figure_out_of_order_is_named(
 )
 def test_what_does_not_fit_is_refused_by_its_key(changed: dict[str, Any], key: str) -> None:
     assert keys(bench(**changed)) == [key]
+
+
+@pytest.mark.parametrize(("bleed", "refused"), [("1 kohm", 0), ("190 kohm", 0), ("191 kohm", 1)])
+def test_a_bleed_load_that_would_hide_a_welded_contact_is_refused(bleed: str, refused: int) -> None:
+    """The source drives 100 uA into 190 kohm, ten times what counts as off."""
+    source = SourceEntry(Exact.parse("10 kohm"), Exact.parse("20 V"), 9)
+    loads = {"bleed": LoadEntry("bleed", 2, Exact.parse(bleed))}
+    assert keys(bench(loads=loads, source=source)) == ["loads.bleed"] * refused
+    assert keys(bench(loads=loads)) == []  # without a source nothing is asked through the contacts
 
 
 def test_every_problem_is_named_at_once() -> None:
