@@ -305,6 +305,21 @@ def test_after_a_provoked_text_the_setting_is_not_known(rig, way):
             assert rig.sent[-1] == PROFILE.wire.commands["start"]
 
 
+def test_a_property_of_ones_own_inside_of_a_test_sends_nothing(rig):
+    from hypothesis import given, settings, strategies
+
+    @settings(max_examples=3, database=None, deadline=None)
+    @given(strategies.integers(1, 3))
+    def example(drawn):
+        with rig.bench.armed() as run:
+            run.start(drawn * mA)
+
+    with pytest.raises(UsageError, match=r"@given inside of a test .* use for_all"):
+        example()
+    assert rig.sent == []
+    assert rig.of("armed") == []
+
+
 def test_a_load_that_needs_more_voltage_is_not_connected(rig):
     def body(run):
         run.start(1 * mA)
