@@ -146,6 +146,8 @@ def _objections(path: Path, course: Course, code: int) -> Iterator[str]:
     rows = [row for row in found.tests if row.test.endswith(f":{path.test}")]
     if len(rows) != 1 or (rows[0].verdict is Verdict.PASS) is not path.green:
         yield f"verdicts {[str(row.verdict) for row in rows]}; a PASS was due: {path.green}"
+    if "Traceback" in course.said:
+        yield f"it printed a traceback: {course.said[-300:]}"
     if path.tells not in " ".join(found.reasons):
         yield f"the reasons say nothing of {path.tells!r}: {found.reasons}"
     if problems := verify(course.folder).problems:

@@ -122,7 +122,7 @@ def driven(request, tmp_path_factory):
     from chaos.paths import campaign  # pays for itself only where something is driven
 
     paths, room = request.module.PATHS.values(), tmp_path_factory.mktemp("stops")
-    found = campaign(paths, room, scale=8, lanes=2, slack=0.5)
+    found = campaign(paths, room, scale=8, lanes=2, slack=0.3)
     return {name: outcome for name, (outcome,) in found.items()}
 
 
