@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from hil.capture import Accuracy, Capture, Sampling
+from hil.capture import Accuracy, Sampling
 from hil.errors import InstrumentError
 from hil.exact import Dimension
 from hil.units import Quantity, quantity
@@ -135,34 +135,7 @@ class KeithleyDMM6500(Meter):
             dimension, self._accuracy(chosen), 1 / per_second, opened + aperture / 2, start_u
         )
 
-    def drain(self) -> int:
-        """Fetch what was sampled since the last call; return how many readings came.
-
-        Must be called before the memory is full: every 15 s at 20 000 per second.
-
-        Raises:
-            UsageError: no recording is running.
-            InstrumentError: what came fits neither what was asked for nor the time stamps.
-        """
-        recording = self._running()
-        return self._fetch(recording, self._digitized(recording))
-
-    def stop_recording(self) -> Capture:
-        """End sampling, fetch the rest, return all since the start, with lost stretches as gaps.
-
-        Raises:
-            UsageError: no recording is running.
-            InstrumentError: the number of samples does not fit the rate and the bench clock.
-        """
-        recording = self._running()
-        earliest = self._clock.now()
-        self._session.write("ABOR")
-        digitized = self._digitized(recording)
-        latest = self._clock.now()
-        self._fetch(recording, digitized)
-        return self._ended(recording, earliest, latest)
-
-    def _digitized(self, recording: Recording) -> int:
+    def _ready(self, recording: Recording) -> int:
         """Readings since the start, fetched, waiting and overwritten, by the newest's time stamp.
 
         Its place in the buffer tells their number but for whole turns of the buffer.
@@ -200,7 +173,7 @@ class KeithleyDMM6500(Meter):
                 raise InstrumentError(f"{self.name}: {asked} brought {len(samples)} readings")
             recording.add(samples)
             fetched += count
-        if fetched > KEPT - PIECE and self._digitized(recording) - begun > BUFFER:
+        if fetched > KEPT - PIECE and self._ready(recording) - begun > BUFFER:
             raise InstrumentError(
                 f"{self.name}: readings were overwritten while they were fetched: the link is "
                 "slower than the sampling; drain more often or sample more slowly"

@@ -99,10 +99,10 @@ class Keysight34461A(Keysight34465A):
             clock_error=OVERHEAD,
         )
 
-    def _waiting(self, recording: Recording) -> int:
+    def _ready(self, recording: Recording) -> int:
         """Readings in memory; the interval is measured anew from their number and the clock."""
         before = self._clock.now()
-        waiting = super()._waiting(recording)
+        waiting = super()._ready(recording)
         count = recording.total + waiting
         if count >= COUNTED and not recording.gaps:
             # On average half an interval has passed since the newest.

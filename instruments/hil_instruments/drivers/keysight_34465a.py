@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from hil.capture import Accuracy, Capture, Samples, Sampling
+from hil.capture import Accuracy, Samples, Sampling
 from hil.errors import InstrumentError
 from hil.exact import Dimension
 from hil.units import Quantity, quantity
@@ -112,29 +112,6 @@ class Keysight34465A(Meter):
             dimension, self._accuracy(chosen), interval, opened + aperture / 2, start_u
         )
 
-    def drain(self) -> int:
-        """Fetch what was sampled since the last call; return how many readings came.
-
-        Must be called before the memory is full: every 25 s at 2 000 per second.
-        """
-        recording = self._running()
-        return self._fetch(recording, self._waiting(recording))
-
-    def stop_recording(self) -> Capture:
-        """End sampling, fetch the rest, return all since the start, with lost stretches as gaps.
-
-        Raises:
-            UsageError: no recording is running.
-            InstrumentError: the number of samples does not fit the rate and the bench clock.
-        """
-        recording = self._running()
-        earliest = self._clock.now()
-        self._session.write("ABOR")
-        waiting = self._waiting(recording)
-        latest = self._clock.now()
-        self._fetch(recording, waiting)
-        return self._ended(recording, earliest, latest)
-
     def _set_up(self, dimension: Dimension, chosen: Range, integration: str, *more: str) -> None:
         function = _FUNCTION[dimension]
         voltage = ("SENS:VOLT:DC:IMP:AUTO OFF",) if dimension is Dimension.VOLTAGE else ()
@@ -148,7 +125,7 @@ class Keysight34465A(Meter):
             *more,
         )
 
-    def _waiting(self, recording: Recording) -> int:
+    def _ready(self, recording: Recording) -> int:
         """Readings in memory; what a full memory has overwritten is marked before them."""
         before = self._clock.now()
         waiting = encoding.integer(self._session.query("DATA:POIN?"))

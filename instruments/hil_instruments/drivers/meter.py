@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -89,6 +90,41 @@ class Meter(Instrument):
     def sampling(self) -> Sampling:
         """Rates that it offers, and what its memory holds."""
         raise UsageError(f"{self.name} records nothing")
+
+    def drain(self) -> int:
+        """Fetch what was sampled since the last call; return how many samples came.
+
+        Must be called before the memory that `sampling` tells of is full.
+
+        Raises:
+            UsageError: no recording is running.
+            InstrumentError: what came does not fit what was asked for.
+        """
+        recording = self._running()
+        return self._fetch(recording, self._ready(recording))
+
+    def stop_recording(self) -> Capture:
+        """End sampling, fetch the rest, return all since the start, with lost stretches as gaps.
+
+        Raises:
+            UsageError: no recording is running.
+            InstrumentError: the number of samples does not fit the rate and the bench clock.
+        """
+        recording = self._running()
+        earliest = self._clock.now()
+        self._session.write("ABOR")
+        ready = self._ready(recording)
+        latest = self._clock.now()
+        self._fetch(recording, ready)
+        return self._ended(recording, earliest, latest)
+
+    @abstractmethod
+    def _ready(self, recording: Recording) -> int:
+        """Ask how far it has sampled; what its memory has overwritten is marked as lost."""
+
+    @abstractmethod
+    def _fetch(self, recording: Recording, ready: int) -> int:
+        """Fetch as far as `_ready` told; return how many samples came."""
 
     def _fitting(self, ranges: Ranges, dimension: Dimension, full_scale: float) -> Range:
         """Smallest range that holds a full scale; raises UsageError if none does."""
