@@ -239,8 +239,9 @@ def circumstances(scale: float, trials: int) -> str:
     """Under which the figures were found."""
     load = os.getloadavg()[0]
     killed = "by the kernel" if real_kill() else "in its place by SIGKILL: no group can be made"
+    many = "1 trial" if trials == 1 else f"{trials} trials"
     return (
-        f"{trials} trials each at {scale:g} bench seconds a second, {os.cpu_count()} cores, load "
+        f"{many} each at {scale:g} bench seconds a second, {os.cpu_count()} cores, load "
         f"{load:.1f} as they began. The out-of-memory kill was done {killed}."
     )
 

@@ -17,6 +17,8 @@ from chaos.ground import LIVE
 
 LEASE_WALL, LEASE_BENCH = 2.0, 10.0
 """Longest lease of the cut-off: wall seconds, and what the relay grants in bench seconds."""
+MEANWHILE = 0.3
+"""Seconds in which what must not follow would have come."""
 RUNNER, SENTINEL, RELAY, DEVICE = "runner", "sentinel", "relay's lease", "device itself"
 """Who brings the current down; by RELAY and DEVICE nobody of ours does."""
 
@@ -211,9 +213,9 @@ def _host(course: Course) -> None:
 def _stuck_then_twice(course: Course) -> float:
     """The runner is in a call that looks at no signal; the first one changes nothing."""
     course.go()
-    time.sleep(0.3)
+    time.sleep(MEANWHILE)
     course.signal(signal.SIGINT)
-    time.sleep(0.3)
+    time.sleep(MEANWHILE)
     if not course.control.do("truth")["relays"]["cutoff"]:
         raise RuntimeError("one signal opened the cut-off although the runner is stuck")
     cause = time.monotonic()
@@ -252,7 +254,7 @@ def _dark(role: str) -> Callable[[Course], None]:
 def _load_dark_then_go(course: Course) -> float:
     """Its relays latch: the current flows on, until the test itself ends."""
     course.control.do("power", role="load", on=False)
-    time.sleep(0.3)
+    time.sleep(MEANWHILE)
     if abs(float(course.control.do("truth")["nodes"]["current"])) <= LIVE:
         raise RuntimeError("a relay that latches opened without power")
     cause = time.monotonic()
