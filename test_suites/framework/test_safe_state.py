@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from hil.device import State
 from hil.errors import Abort, BenchError, ConnectionLost, SafeStateUnconfirmed
 from hil.exact import Dimension, Exact
 from hil.features import mean
@@ -237,6 +238,18 @@ def test_a_device_that_ignores_its_stop_is_switched_off_by_its_supply(rig, monke
         run.wait(31 * s)
     assert rig.state["confirmed"] is True
     assert "did not report its end after a stop" in rig.state["reason"]
+
+
+def test_a_device_that_reports_an_end_and_still_drives_is_aborted_with_its_load(rig, monkeypatch):
+    with rig.bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(31 * s)
+        monkeypatch.setattr(rig.station.stimulator, "state", lambda: State.IDLE)
+        rig.sent.clear()
+    said = [text for role, text in rig.sent if role in {"stimulator", "cutoff"}]
+    assert said.index(PROFILE.wire.commands["abort"]) < said.index("REL:OPEN")
+    assert rig.state["confirmed"]
+    assert "its terminals did not" in rig.state["reason"]
 
 
 def test_the_order_is_device_cutoff_bleed_supply(rig):
