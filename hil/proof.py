@@ -297,7 +297,7 @@ def sign(polarity: Polarity, found: Comparison, *, known: bool) -> Check:
     if known:
         remark = (
             f"{told}; a source of known sign has proven both meters, so the device has the wrong "
-            "sign"
+            "sign, or its own leads up to the ammeter are reversed, which no check here tells apart"
         )
         return Check("sign", expected, measured, remark, SIGN)
     remark = (
