@@ -314,6 +314,7 @@ class ProbeBody(TypedDict):
     setting: str
     load: str  # position; empty if the bench has none for it
     record: str  # of the probe arm; empty if it left none
+    broke_off: bool  # after the device was told to start, and before it was off as planned
     detects: str  # smallest disagreement that the two paths show; empty if nothing was compared
     paths: str  # whether the two paths are independent, and why
 

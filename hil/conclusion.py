@@ -535,6 +535,7 @@ def _outcome(
     causes = [f"aborted: {body['cause']}" for body in _bodies(records, "abort")]
     causes += [f"aborted: the sentinel tripped: {trip['cause']}" for trip in _trips(records)]
     if causes:
+        causes += [_reason(row) for row in rows if row.verdict is Verdict.FAIL]
         return ExitCode.ABORTED_OFF if _energised(records) else ExitCode.BENCH_BEFORE_OUTPUT, causes
     code = exit_code(
         {row.requirement["id"]: row.verdict for row in rows},
@@ -559,15 +560,20 @@ def _outcome(
 def _energised(records: list[Record]) -> bool:
     """Whether the output was energised beyond the probe arm of a pre-flight that then failed.
 
-    A probe arm that was interrupted is no such refusal.
+    A probe arm that was interrupted, that broke off while the device was on, or that showed the
+    device to break a requirement, is no such refusal.
     """
     if any(record.kind == "armed" and record.body.get("test") != PROBE for record in records):
         return True
+    accused = any(r.kind == "judgement" and r.body["test"] == PROBE for r in records)
     refused = any(
-        record.kind == "preflight" and "probe" in record.body and not record.body["passed"]
+        record.kind == "preflight"
+        and "probe" in record.body
+        and not record.body["passed"]
+        and not record.body["probe"]["broke_off"]
         for record in records
     )
-    return not refused and any(
+    return (accused or not refused) and any(
         record.kind == "armed" or record.body.get("energised") for record in records
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from hil.agreement import METER_INPUT, Comparison
+from hil.agreement import METER_INPUT, Comparison, Showing
 from hil.bench import LoadEntry
 from hil.bodies import InstrumentBody
 from hil.device import DeviceProfile, Polarity
@@ -21,8 +21,8 @@ from hil.provenance import PREFIX
 
 PROBE = "preflight:probe_arm"
 """Identity under which stage B judges; no test has it, for tests begin with `test`."""
-SIGN, ACCURACY, OVERSHOOT = "POL-SIGN", "LIM-ACC", "LIM-OVER"
-JUDGED = (SIGN, ACCURACY, OVERSHOOT)
+SIGN, ACCURACY, OVERSHOOT, CEILING = "POL-SIGN", "LIM-ACC", "LIM-OVER", "LIM-CEIL"
+JUDGED = (SIGN, ACCURACY, OVERSHOOT, CEILING)
 """Requirements that a device can be seen to break in stage B, whatever is in scope."""
 AGREEMENT = 0.03
 """Relative difference up to which source and ammeter agree: their resistance and read-back."""
@@ -259,6 +259,25 @@ def obeyed(setting: Exact, complaints: Sequence[str], fault: str) -> Check:
     else:
         measured = "took it"
     return Check("smallest setting", expected, measured, remark)
+
+
+def breach(limit: Exact, setting: Exact, highest: str, shown: Showing) -> Check:
+    """A current above the software limit at the smallest setting, which was judged a FAIL.
+
+    Args:
+        limit: software limit.
+        setting: that was commanded.
+        highest: largest magnitude, in words.
+        shown: what both paths show where each is largest; the device is to blame if they agree.
+    """
+    expected = f"at most {limit}"
+    remark = (
+        f"at the smallest setting of {setting} the device drove {highest}, {expected} is allowed"
+    )
+    if shown is Showing.AGREED:
+        return Check("software limit", expected, highest, remark, CEILING)
+    remark += f"; of ammeter and voltmeter {shown.value}: look at both meters"
+    return Check("software limit", expected, highest, remark)
 
 
 def two_paths(found: Comparison) -> Check:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hil import proof
-from hil.agreement import Comparison, compared, smallest_disagreement
+from hil.agreement import Comparison, Showing, compared, smallest_disagreement
 from hil.bodies import judgement_body
 from hil.capture import Accuracy, Capture, Source
 from hil.conclusion import conclude
@@ -227,19 +227,38 @@ def test_a_device_that_refuses_its_smallest_setting_is_not_accused():
     with pytest.raises(BenchError, match="the device refused its smallest setting of 50 uA: ") as e:
         rig.arm()
     assert "look at output.setpoint_min" in str(e.value)
-    assert "nothing was energised beyond 50 uA, and off is confirmed" in str(e.value)
+    assert "nothing but 50 uA was commanded, and off is confirmed" in str(e.value)
     assert rig.judged == []
     assert rig.of("safe_state")[-1]["confirmed"]
     rig.station.close()
 
 
-def test_a_device_that_reports_a_fault_is_not_accused_by_the_probe():
-    rig = Rig(("F12",))
-    with pytest.raises(BenchError, match="the device reported OVERCURRENT at its smallest setting"):
-        rig.arm()
-    assert rig.judged == []
-    assert not rig.flight["passed"]
+def test_a_device_that_reports_a_fault_is_not_accused_by_the_report():
+    check = proof.obeyed(PROFILE["output.setpoint_min"], [], "OPEN_LOAD")
+    assert "the device reported OPEN_LOAD at its smallest setting of 0.1 mA" in check.remark
+    assert not check.trusted
+
+
+def test_a_device_that_drives_more_than_its_limit_fails_that_whatever_it_reports():
+    rig = Rig(("F75",))
+    rig.arm()
+    assert [name for name, _ in rig.judged] == ["LIM-CEIL"]
+    breach, obeyed = rig.flight["checks"]
+    assert "of 0.1 mA the device drove 6.0" in breach["remark"]
+    assert "at most 4.4 mA is allowed" in breach["remark"]
+    assert "the device reported OVERCURRENT" in obeyed["remark"]
+    assert {breach["requirement"], obeyed["requirement"]} == {"LIM-CEIL"}
+    assert rig.flight["passed"]
+    assert len(rig.of("armed")) == 2  # it goes on: the suites say what else is wrong
     rig.station.close()
+
+
+@pytest.mark.parametrize("shown", Showing)
+def test_more_than_the_limit_is_the_device_s_where_both_paths_bear_it_out(shown):
+    limit, setting = PROFILE["output.software_limit"], PROFILE["output.setpoint_min"]
+    check = proof.breach(limit, setting, "6.02 mA", shown)
+    assert check.trusted == (shown is Showing.AGREED)
+    assert (f"{shown.value}: look at both meters" in check.remark) != check.trusted
 
 
 def test_a_device_that_falls_silent_ends_the_run_off(rig):
@@ -248,6 +267,8 @@ def test_a_device_that_falls_silent_ends_the_run_off(rig):
         made.arm()
     (check,) = made.flight["checks"]
     assert check["check"] == "probe arm"
+    assert check["remark"].startswith("it broke off while the device was on: ")
+    assert made.flight["probe"]["broke_off"]
     assert made.of("safe_state")[-1]["confirmed"]
     made.station.close()
 
@@ -440,6 +461,43 @@ def test_a_wrong_sign_fails_a_run_that_has_no_polarity_suite(chain, tmp_path):
     assert "2.58 uA at 100 uA" in told["line"]
     assert any(row["remark"].startswith("FAIL of POL-SIGN: ") for row in told["flights"][1]["rows"])
     assert [each["test"] for each in found.records].count(PROBE) == 1
+
+
+@pytest.mark.parametrize(("fault", "failed"), [("F42", False), ("F43", True)])
+def test_a_device_that_falls_silent_while_it_is_on_is_an_abort_and_no_refusal(chain, fault, failed):
+    folder, records = chain(f"--hil-fault={fault}", "--hil-suite=dose")
+    found = conclude(records)
+    assert found.exit_code is ExitCode.ABORTED_OFF
+    assert "it broke off while the device was on: stimulator at " in found.reasons[0]
+    rows = {row.requirement["id"]: row for row in found.requirements}
+    ceiling = [row.verdict for name, row in rows.items() if name == "LIM-CEIL"]
+    assert ceiling == [Verdict.FAIL] * failed  # out of scope otherwise
+    assert ["LIM-CEIL FAIL" in reason for reason in found.reasons[1:]] == [True] * failed
+    assert rows["DOSE-TRUE"].verdict in {Verdict.ERROR, Verdict.NO_VERDICT}
+    if failed:
+        assert rows["LIM-CEIL"].decisive["measured"]["captures"]
+        assert not rejudging.replay(folder).differing
+    refused = conclude([in_time(record) for record in records])
+    what = ExitCode.ABORTED_OFF if failed else ExitCode.BENCH_BEFORE_OUTPUT
+    assert refused.exit_code is what  # a FAIL is never hidden behind a bench that is not ready
+
+
+def in_time(record):
+    """The same record as if the probe arm had been over as planned."""
+    if "probe" not in record.body:
+        return record
+    return replace(record, body={**record.body, "probe": {**record.body["probe"], "broke_off": 0}})
+
+
+def test_a_breach_in_the_probe_arm_counts_once_and_the_suites_go_on(chain):
+    _, records = chain("--hil-fault=F75", "--hil-suite=current-limits", "-k", "without_a_treatment")
+    found = conclude(records)
+    (ceiling,) = (row for row in found.requirements if row.requirement["id"] == "LIM-CEIL")
+    assert ceiling.verdict is Verdict.FAIL
+    assert [body["test"] for body in ceiling.judgements].count(PROBE) == 1
+    assert found.exit_code is ExitCode.OTHER_VERDICT
+    assert found.complete
+    assert {row.outcome for row in found.tests if "without_a_treatment" in row.test} == {"passed"}
 
 
 def test_two_paths_that_part_after_stage_a_end_the_run_before_any_test_energises(chain):
