@@ -364,6 +364,93 @@ def test_an_interruption_aborts_once_and_latches(rig):
         rig.bench.record(short())
 
 
+def interrupting(rig, monkeypatch, sleep):
+    """Interrupt at the end of this sleep of the bench; what was journaled until then."""
+    clock, slept, before = rig.bench.station.clock, [], []
+    rest = type(clock).sleep
+
+    def sleep_on(self, seconds):
+        rest(self, seconds)
+        slept.append(seconds)
+        if len(slept) == sleep:
+            rig.interruption.set("signal SIGINT")
+            before.append(len(rig.journal))
+
+    monkeypatch.setattr(type(clock), "sleep", sleep_on)
+    return before
+
+
+def closed_after(rig, begin):
+    return [body for _, body in rig.journal[begin:] if body.get("command") == "cut-off close"]
+
+
+@pytest.mark.parametrize("sleep", [1, 2, 4, 6])
+def test_after_an_interruption_on_the_way_in_the_cut_off_stays_open(rig, monkeypatch, sleep):
+    before = interrupting(rig, monkeypatch, sleep)
+    with pytest.raises(Abort, match="SIGINT"):
+        inside(rig, lambda run: None)
+    assert not closed_after(rig, 0), "the interruption came before the first close"
+    told = "terminal voltage before anything was commanded"
+    looks = [body for _, body in rig.journal[before[0] :] if body.get("quantity") == told]
+    assert not looks, "it looked on where the run was to end"
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+def test_after_an_interruption_no_leak_is_looked_for(rig, monkeypatch):
+    terminal = Run._terminal  # noqa: SLF001  # the look that the leak is seen by
+
+    def leaking(run):
+        if rig.interruption.cause:
+            return terminal(run)
+        if len(rig.of("reading")) > 4:
+            rig.interruption.set("signal SIGINT")
+        terminal(run)
+        return 1.0
+
+    monkeypatch.setattr(Run, "_terminal", leaking)
+    with pytest.raises(Abort, match="SIGINT"):
+        inside(rig, lambda run: None)
+    assert not closed_after(rig, 0)
+
+
+def test_an_interruption_while_the_close_is_journaled_comes_before_the_close(rig, monkeypatch):
+    journal = rig.bench.journal
+
+    def interrupted(kind, body):
+        journal(kind, body)
+        if body.get("command") == "cut-off close":
+            rig.interruption.set("signal SIGINT")
+
+    monkeypatch.setattr(rig.bench, "journal", interrupted)
+    epoch = rig.bench.station.cutoff.epoch()
+    with pytest.raises(Abort, match="SIGINT"):
+        inside(rig, lambda run: None)
+    assert rig.bench.station.cutoff.epoch() == epoch, "each close has an epoch of its own"
+
+
+def test_no_recorder_is_started_after_an_interruption(rig, monkeypatch):
+    started = []
+    kind = type(rig.bench.station.ammeter)
+    start = kind.start_recording
+
+    def starting(meter, *limits):
+        started.append(meter)
+        rig.interruption.set("signal SIGINT")
+        return start(meter, *limits)
+
+    monkeypatch.setattr(kind, "start_recording", starting)
+    with pytest.raises(Abort, match="SIGINT"):
+        inside(rig, lambda run: None)
+    assert len(started) == 1
+
+
+def test_after_an_interruption_of_the_pre_flight_nothing_is_armed(rig):
+    rig.bench.cleared = lambda: rig.interruption.set("signal SIGINT")
+    with pytest.raises(Abort, match="SIGINT"):
+        inside(rig, lambda run: None)
+    assert not rig.of("armed")
+
+
 def test_a_scenario_is_recorded_once(rig):
     first = rig.bench.record(short())
     assert rig.bench.record(short()) is first

@@ -311,6 +311,48 @@ def test_a_wish_to_end_leaves_everything_off(rig):
     assert rig.idle
 
 
+def test_a_wish_to_end_on_the_way_through_stage_a_lets_nothing_close(rig, monkeypatch):
+    """Each sleep of the bench in turn is the one that is interrupted, up to the first pulse."""
+    clock, slept = type(rig.station.clock), []
+    rest = clock.sleep
+
+    def sleep_on(self, seconds):
+        rest(self, seconds)
+        slept.append(len(rig.journal))
+        if len(slept) == interrupted:
+            rig.interruption.set("signal SIGINT")
+
+    monkeypatch.setattr(clock, "sleep", sleep_on)
+    for interrupted in range(1, 8):
+        slept.clear()
+        rig.interruption.cause = ""
+        rig.journal.clear()
+        with pytest.raises(Abort):
+            rig.preflight.prove()
+        after = [body.get("command") for _, body in rig.journal[slept[interrupted - 1] :]]
+        assert not {"cut-off close", "bench source on", "bench source joined"} & {*after}, after
+        assert rig.idle
+
+
+@pytest.mark.parametrize("step", ["bench source joined", "cut-off close"])
+def test_a_wish_to_end_while_it_reads_comes_before_the_next_step(rig, monkeypatch, step):
+    """An exchange may last long: a signal in the middle of it is heeded as it ends."""
+    of = "output_voltage" if step == "cut-off close" else "on"
+    kind = type(rig.station.source)
+    real = getattr(kind, of)
+
+    def interrupted(*given):
+        done = real(*given)
+        rig.interruption.set("signal SIGINT")
+        return done
+
+    monkeypatch.setattr(kind, of, interrupted)
+    with pytest.raises(Abort):
+        rig.preflight.prove()
+    assert step not in [body.get("command") for _, body in rig.journal]
+    assert rig.idle
+
+
 def test_a_bench_without_a_pre_flight_refuses_to_energise(rig):
     sinks = (lambda kind, body: rig.journal.append((kind, body))), (lambda record: None)
     bench = Bench(rig.station, PROFILE, rig.interruption, *sinks, 1)
