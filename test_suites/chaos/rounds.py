@@ -188,11 +188,17 @@ def _beyond(course: Course, folder: Path) -> list[str]:
     charge = sum(float(Exact.parse(each["max_charge"]).base) for each in envelopes)
     if course.plan.treatment == "wild":  # its last arming has the small one
         current = min(float(Exact.parse(each["max_current"]).base) for each in own)
+    source = course.ground.description.source
+    largest = max(current, float(source.current.base) if source else 0.0)
     problems = []
-    if most["current"] > OVERSHOOT * current:
-        problems.append(f"{most['current']:.6f} A flowed; the envelope ends at {current:g} A")
-    if most["charge"] > OVERSHOOT * charge:
-        problems.append(f"{most['charge']:.4f} C flowed; the envelopes end at {charge:g} C")
+    if most["driven"] > OVERSHOOT * current:
+        problems.append(f"{most['driven']:.6f} A were driven; the envelope ends at {current:g} A")
+    if most["driven_charge"] > OVERSHOOT * charge:
+        problems.append(
+            f"{most['driven_charge']:.4f} C were driven; the envelopes end at {charge:g} C"
+        )
+    if most["current"] > OVERSHOOT * largest:
+        problems.append(f"{most['current']:.6f} A flowed; envelope and source end at {largest:g} A")
     return problems
 
 

@@ -176,8 +176,27 @@ def test_the_largest_current_and_all_charge_are_remembered_until_a_reset() -> No
     assert truth(control, "nodes", "current") == pytest.approx(0, abs=1e-6)
     assert truth(control, "most", "current") == pytest.approx(3e-3, rel=0.02)
     assert truth(control, "most", "charge") == pytest.approx(charge, rel=0.01)
+    assert truth(control, "most", "driven") == pytest.approx(3e-3, rel=0.02)
+    assert truth(control, "most", "driven_charge") == pytest.approx(charge, rel=0.01)
     result(control, do="reset", seed=1)
     assert truth(control, "most", "current") == pytest.approx(0, abs=1e-9)
+
+
+def test_what_the_bench_source_drives_is_not_taken_for_the_device() -> None:
+    bench = SimulatedBench(PROFILE, BENCH)
+    control = Control(bench, Pace(bench, time.monotonic, 1.0), Extremes(bench), list)
+    cutoff, supply, load = (
+        Exchange(bench.instruments[role], stream=True) for role in ("cutoff", "supply", "load")
+    )
+    cutoff.write(b"REL:CLOS 1\n")
+    load.write(b"ROUT:CLOS (@104)\n")
+    load.write(b"ROUT:CLOS (@203)\n")
+    supply.write(b":APPL CH2,20,0.02;:OUTP CH2,ON\n")
+    for _ in range(10):
+        cutoff.write(b"REL:REN 10\n")
+        bench.clock.sleep(0.1)
+    assert truth(control, "most", "current") == pytest.approx(20 / 12.1e3, rel=0.05)
+    assert truth(control, "most", "driven") == pytest.approx(0, abs=1e-6)
 
 
 def test_the_scale_is_set_and_time_does_not_jump(control: Control, bench: SimulatedBench) -> None:

@@ -147,7 +147,13 @@ class Control:
 
     def _truth(self, _: Mapping[str, object]) -> Plain:
         self._extremes.look()
-        most = {"current": self._extremes.current, "charge": self._extremes.charge}
+        seen = self._extremes
+        most = {
+            "current": seen.current,
+            "charge": seen.charge,
+            "driven": seen.driven,
+            "driven_charge": seen.driven_charge,
+        }
         return {**ground_truth(self._bench), "most": plain(most), "scale": self._pace.scale}
 
     def _load(self, request: Mapping[str, object]) -> Plain:

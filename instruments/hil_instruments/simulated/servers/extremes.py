@@ -26,6 +26,10 @@ class Extremes:
         """Largest magnitude in A of the mean current through the load over WINDOW."""
         self.charge = 0.0
         """Sum of the magnitudes in C that went through the load, whatever their sign."""
+        self.driven = 0.0
+        """Largest magnitude in A of the mean current of the device itself over WINDOW."""
+        self.driven_charge = 0.0
+        """Sum of the magnitudes in C that the device itself drove, without the bench's source."""
         bench.before_trim = self.look
 
     def keep_up(self) -> None:
@@ -39,12 +43,15 @@ class Extremes:
         circuit = bench.circuit
         if self._generation != bench.generation:
             self._generation, self._until = bench.generation, 0.0
-            self.current = self.charge = 0.0
+            self.current = self.charge = self.driven = self.driven_charge = 0.0
         count = int((circuit.now - self._until) / WINDOW)
         if count <= 0:
             return
         starts = self._until + WINDOW * np.arange(count, dtype=np.float64)
-        sizes = np.abs(circuit.means(Node.CURRENT, starts, WINDOW))
+        through = np.abs(circuit.means(Node.CURRENT, starts, WINDOW))
+        driven = np.abs(circuit.means(Node.SENSE, starts, WINDOW))
         self._until += WINDOW * count
-        self.current = max(self.current, float(sizes.max()))
-        self.charge += float(sizes.sum()) * WINDOW
+        self.current = max(self.current, float(through.max()))
+        self.charge += float(through.sum()) * WINDOW
+        self.driven = max(self.driven, float(driven.max()))
+        self.driven_charge += float(driven.sum()) * WINDOW
