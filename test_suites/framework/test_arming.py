@@ -287,6 +287,17 @@ def test_the_monitor_trips_above_the_bench_ceiling():
     assert len(rig.sent) == sent
 
 
+@pytest.mark.parametrize("faults", [("F69", "F15"), ("F69", "F24")], ids=["as set", "other sign"])
+def test_the_monitor_sees_what_nobody_commanded(faults):
+    """The start key is wet: the device begins by itself, and no command has told a sign."""
+    rig = Rig(*faults, description=replace(DESCRIPTION, ceiling=Exact.parse("1 mA")))
+    with pytest.raises(Abort, match="bench ceiling of 1 mA exceeded"):
+        inside(rig, lambda run: run.wait(60 * s))
+    assert rig.told("start") == 0
+    assert rig.of("safe_state")[0]["confirmed"]
+    assert len(rig.trips) == 1
+
+
 def test_the_monitor_sees_what_flows_the_other_way_after_a_reversal():
     rig = Rig("F26", description=replace(DESCRIPTION, ceiling=Exact.parse("1.5 mA")))
 

@@ -700,9 +700,18 @@ def test_a_leakage_is_measured_and_no_reason_to_refuse(fault):
 
 def test_what_drives_the_bleed_load_is_refused_with_the_cutoff_open_again():
     rig = Rig("F68:severity=2mA")
-    with pytest.raises(BenchError, match=r"into the bleed load; at most 0\.5 V is allowed"):
+    told = r"drives by itself.*bleed load of .*, which it energised; at most 0\.5 V is allowed"
+    with pytest.raises(Abort, match=told):
         inside(rig, lambda run: None)
     assert PROFILE.wire.commands["start"] not in [text for _, text in rig.sent]
+    assert not rig.station.cutoff.is_closed()
+
+
+def test_what_drives_the_bleed_load_is_watched_while_it_does():
+    rig = Rig("F68:severity=2mA")
+    rig.station.description = replace(DESCRIPTION, ceiling=Exact.parse("1 mA"))
+    with pytest.raises(Abort, match="bench ceiling of 1 mA exceeded"):
+        inside(rig, lambda run: None)
     assert not rig.station.cutoff.is_closed()
 
 
