@@ -67,7 +67,7 @@ class RunBody(TypedDict):
     software: SoftwareBody
     register: EntryBody
     firmware: FirmwareBody | None  # in the simulated device; None is the reference firmware
-    faults: list[str]  # seeded in the simulated device
+    faults: list[str]  # seeded in the simulated bench
     suites: list[str]  # asked for; empty means all
     depth: str  # of the grids: smoke, standard or deep
     partial: str  # why the scope is partial; empty if it is not

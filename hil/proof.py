@@ -105,14 +105,16 @@ def source(asked: float, stands: float) -> Check:
 
 def ammeter(drives: float, reading: Reading) -> Check:
     """Sign and size of the ammeter, against what the source drives through a shorted load."""
-    expected = f"{_amperes(drives)} within {AGREEMENT:.0%}"
+    own = reading.limit if math.isfinite(reading.limit) else 0.0  # an overload has no bound
+    allowed = AGREEMENT * drives + own
+    expected = f"{_amperes(drives)} within {_amperes(allowed)}"
     value, remark = reading.value, ""
     told = f"the ammeter reads {_amperes(value)} where the source drives {_amperes(drives)}"
     if abs(value) < PRESENT * drives:
         remark = f"{told}: look at its fuse, its leads, and whether the cut-off really closes"
     elif abs(value + drives) <= AGREEMENT * drives:
         remark = f"{told}: its leads are reversed, swap them"
-    elif not abs(value - drives) <= AGREEMENT * drives + reading.limit:
+    elif not abs(value - drives) <= allowed:
         remark = f"{told}: look at its range and calibration, and at the source's resistance"
     return Check("ammeter", expected, _amperes(value), remark)
 
@@ -120,14 +122,15 @@ def ammeter(drives: float, reading: Reading) -> Check:
 def voltmeter(drives: float, reading: Reading) -> Check:
     """Sign of the voltmeter, against the source with the cut-off open."""
     value, remark = reading.value, ""
+    least, most = PRESENT * drives, (1 + AGREEMENT) * drives
     told = f"the voltmeter reads {_volts(value)} where the source stands at {_volts(drives)}"
-    if value < -PRESENT * drives:
+    if value < -least:
         remark = f"{told}: its leads are reversed, swap them"
-    elif value < PRESENT * drives:
+    elif value < least:
         remark = f"{told}: look at its leads, the ammeter's fuse, and what else loads the terminals"
-    elif not value <= (1 + AGREEMENT) * drives:
+    elif not value <= most:
         remark = f"{told}: look at its range and calibration"
-    return Check("voltmeter", f"above 0 V, at most {_volts(drives)}", _volts(value), remark)
+    return Check("voltmeter", f"{_volts(least)} to {_volts(most)}", _volts(value), remark)
 
 
 def isolation(reading: Pair, *, closed: bool) -> Check:
@@ -169,7 +172,7 @@ def shunt(declared: float, found: Pair, short: LoadEntry, tolerance: float) -> C
             f"the shunt measures {_ohm(ohm)} and {_ohm(declared)} is declared: look at the shunt, "
             f"and at position {short.name} (channel {short.channel}) with its leads"
         )
-    return Check("shunt", f"{_ohm(declared)} within {tolerance:.1%}", _ohm(ohm), remark)
+    return Check("shunt", f"{_ohm(declared)} within {_ohm(allowed)}", _ohm(ohm), remark)
 
 
 def position(load: LoadEntry, beside: float, found: Pair, tolerance: float) -> Check:
@@ -190,7 +193,7 @@ def position(load: LoadEntry, beside: float, found: Pair, tolerance: float) -> C
             f"look at the resistor of channel {load.channel} and its leads"
         )
     name = f"load {load.name}"
-    return Check(name, f"{_ohm(declared)} within {tolerance:.1%}", _ohm(ohm), remark)
+    return Check(name, f"{_ohm(declared)} within {_ohm(allowed)}", _ohm(ohm), remark)
 
 
 def oscilloscope(expected: float, reading: Reading) -> Check:
@@ -286,6 +289,7 @@ def two_paths(found: Comparison) -> Check:
         f"ammeter {_amperes(found.amperes)}, voltmeter over load and shunt "
         f"{_amperes(found.second)} ({_volts(found.volts)} across {_ohm(found.ohm)})"
     )
+    expected = f"a current on which both agree within {_amperes(found.smallest)}"
     remark = ""
     if not found.agree:
         remark = (
@@ -297,7 +301,7 @@ def two_paths(found: Comparison) -> Check:
             f"the device delivers nothing that a meter sees: {both}; look at its output and its "
             "leads up to the ammeter"
         )
-    return Check("two paths", f"agree within {_amperes(found.smallest)}", both, remark)
+    return Check("two paths", expected, both, remark)
 
 
 def sign(polarity: Polarity, found: Comparison, *, known: bool) -> Check:

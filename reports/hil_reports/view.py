@@ -479,7 +479,7 @@ def _limitations(conclusion: Conclusion, plots: _Plots) -> list[str]:
         found.append(f"{banner(conclusion)}: {clean(conclusion.provenance.reason, 2000)}.")
     if run["faults"]:
         faults = ", ".join(clean(fault) for fault in run["faults"])
-        found.append(f"Faults were seeded in the simulated device: {faults}.")
+        found.append(f"Faults were seeded in the simulated bench: {faults}.")
     if run["partial"]:
         found.append(f"The scope is partial: {clean(run['partial'])}.")
     if not conclusion.complete:

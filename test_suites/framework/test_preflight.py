@@ -6,9 +6,11 @@ from datetime import date
 
 import pytest
 
+from hil import proof
 from hil.conclusion import Flight, conclude
 from hil.errors import Abort, BenchError, UsageError
 from hil.exact import Exact
+from hil.proof import Pair, Reading
 from hil.verdict import ExitCode, Verdict
 from hil_fixtures import plan
 from hil_fixtures.config import read_bench, read_device
@@ -332,6 +334,50 @@ def test_a_wish_to_end_on_the_way_through_stage_a_lets_nothing_close(rig, monkey
         after = [body.get("command") for _, body in rig.journal[slept[interrupted - 1] :]]
         assert not {"cut-off close", "bench source on", "bench source joined"} & {*after}, after
         assert rig.idle
+
+
+LOAD = DESCRIPTION.loads["2k"]
+SHORTED = replace(LOAD, series=Exact.parse("1 ohm"))
+
+
+def seen(ohm):
+    """Readings of a resistance beside which the voltmeter's own does not count."""
+    volts = 1e-3 / (1 / ohm + 1 / 10e6)
+    return Pair(Reading(1e-3, 1e-6), Reading(volts, 1e-3 * volts))
+
+
+JUDGED = {
+    "source": lambda value: proof.source(2.0, value),
+    "ammeter": lambda value: proof.ammeter(1e-3, Reading(value, 50e-6)),
+    "voltmeter": lambda value: proof.voltmeter(2.0, Reading(value, 0.0)),
+    "shunt": lambda value: proof.shunt(100.0, seen(value + 1), SHORTED, 0.001),
+    "position": lambda value: proof.position(LOAD, 100.0, seen(value + 100), 0.001),
+    "oscilloscope": lambda value: proof.oscilloscope(0.1, Reading(value, 0.01)),
+}
+
+
+@pytest.mark.parametrize("check", JUDGED)
+def test_what_a_check_prints_as_expected_is_what_it_judges_by(check):
+    judge = JUDGED[check]
+    told = judge(0.0).expected
+    if " to " in told:
+        least, most = (float(Exact.parse(each).base) for each in told.split(" to "))
+    else:
+        middle, within = told.split(" within ")
+        middle = float(Exact.parse(middle).base)
+        share = within.endswith("%")
+        width = middle * float(within[:-1]) / 100 if share else float(Exact.parse(within).base)
+        least, most = middle - width, middle + width
+    inside = 2e-3 * (most - least)
+    for edge, inwards in ((least, inside), (most, -inside)):
+        assert judge(edge + inwards).passed, f"{edge} is allowed: {told}"
+        assert not judge(edge - inwards).passed, f"{edge} is the end: {told}"
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+def test_an_overloaded_ammeter_is_no_proof(value):
+    """Its limit of error is a share of what it reads, and held any overload to be allowed."""
+    assert not proof.ammeter(1e-3, Reading(value, value)).passed
 
 
 @pytest.mark.parametrize("step", ["bench source joined", "cut-off close"])

@@ -43,7 +43,7 @@ def test_plain_lines_carry_no_escape_codes_and_do_not_wrap(plain, tmp_path):
     said = text.getvalue()
     assert "\x1b" not in said
     assert "SIMULATED" in said
-    assert "faults seeded in the simulated device: F23" in said
+    assert "faults seeded in the simulated bench: F23" in said
     assert "partial scope: only the suites polarity were asked for" in said
     assert f"evidence: {tmp_path}" in said
     assert "  POL-SIGN FAIL: outside by 1 mA [bold]" + "x" * 80 in said.splitlines()

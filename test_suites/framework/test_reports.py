@@ -402,7 +402,7 @@ def test_seeded_faults_and_a_partial_scope_stand_on_page_one(tmp_path):
     folder = good_run(tmp_path / "run", faults=["overcurrent-5"], partial="--suite current")
     conclusion = write_report(folder)
     page = pdf_text(folder, 0)
-    assert "Faults seeded in the simulated device: overcurrent-5" in page
+    assert "Faults seeded in the simulated bench: overcurrent-5" in page
     assert "Partial scope: --suite current" in page
     assert "cannot say whether" in page
     assert "all that was asked for is PASS, but the scope is partial" in " ".join(page.split())
