@@ -44,6 +44,13 @@ _ORDER = list(Verdict)
 _WORDS = {verdict.value for verdict in Verdict}
 _OUTCOMES = ["error", "failed", "interrupted", "skipped", "passed"]
 _UNENDED: TestEndBody = {"test": "", "outcome": "", "detail": "", "seconds": 0.0, "judgements": 0}
+WHAT_TO_DO = (
+    "What to do now: switch the device's supply off by hand, open the path to its load by hand, "
+    "and touch nothing connected until a meter shows off. Then start `hil run` anew: its "
+    "pre-flight looks at the wiring and the cut-off before it arms."
+)
+"""Last words wherever off is unconfirmed."""
+_NO_REASON = "no reason was given"
 _TOLERATED = {Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.NOT_EVALUATED}
 
 
@@ -101,6 +108,22 @@ class Flight:
 
 
 @dataclass(frozen=True, slots=True)
+class Off:
+    """A place of the journal that should show off."""
+
+    by: str
+    """Who proved it: runner, sentinel, or nobody."""
+    confirmed: bool
+    """Whether both proofs stand."""
+    reason: str
+    """What is missing from the proof, or else went wrong; of a trip also its cause."""
+    device_off: str = ""
+    """First proof in words; empty where the sentinel's own record has it, or nobody."""
+    path_open: str = ""
+    """Second proof, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
 class Conclusion:
     """All that the reports say."""
 
@@ -129,8 +152,8 @@ class Conclusion:
     """Hash of the last record."""
     records: tuple[Mapping[str, Any], ...]
     """Bodies of kind `record`."""
-    safe_states: tuple[Mapping[str, Any], ...]
-    """Bodies of kind `safe_state`."""
+    offs: tuple[Off, ...]
+    """Every place of the journal that should show off, the sentinel's trips among them."""
     documents: tuple[DocumentBody, ...]
     """Device, bench and catalogues of the plan, then those of kind `document`."""
     plugins: tuple[str, ...]
@@ -160,6 +183,13 @@ class Conclusion:
         if build := self.run["firmware"]:
             return f"{build['name']} {build['sha256'][:12]}"
         return next((i["firmware"] for i in self.instruments if i["role"] == "stimulator"), "")
+
+    @property
+    def safe_state(self) -> str:
+        """Worst of all places that should show off: confirmed, UNCONFIRMED, none if none had to."""
+        if not self.offs:
+            return "none"
+        return "confirmed" if all(off.confirmed for off in self.offs) else "UNCONFIRMED"
 
     @property
     def complies(self) -> bool:
@@ -211,7 +241,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         seconds=ends[-1]["seconds"] if ends else 0.0,
         head=records[-1].hash,
         records=tuple(_bodies(records, "record")),
-        safe_states=tuple(_bodies(records, "safe_state")),
+        offs=tuple(_offs(records)),
         documents=(
             plan["device"],
             plan["bench"],
@@ -605,33 +635,53 @@ def _causes(records: list[Record]) -> list[str]:
     return [*unsafe, *(f"aborted: {body['cause']}" for body in _bodies(records, "abort"))]
 
 
-def _unconfirmed(records: list[Record]) -> list[str]:
-    """Why off is not proven: at any end, or because an arming has none."""
-    why = []
+def _offs(records: list[Record]) -> list[Off]:
+    """Every place of the journal that should show off; an arming without one counts as well."""
+    found = []
     armed = False
     for record in records:
         body = record.body
         if record.kind == "armed":
+            if armed:
+                found.append(_lost("the bench was armed again before off was proven"))
             armed = True
         elif record.kind == "safe_state":
             armed = False
-            if not body["confirmed"]:
-                why.append(body["reason"] or "no reason was given")
+            found.append(
+                Off(
+                    "runner",
+                    confirmed=body["confirmed"],
+                    reason=body["reason"] or ("" if body["confirmed"] else _NO_REASON),
+                    device_off=body["device_off"],
+                    path_open=body["path_open"],
+                )
+            )
         elif record.kind == "sentinel":
             trips = _trips([record])
             armed = armed and not trips
-            why += [
-                f"the sentinel tripped ({trip['cause']}): {trip['reason'] or 'no reason was given'}"
-                for trip in trips
-                if not trip["confirmed"]
-            ]
+            found += [_of_trip(trip) for trip in trips]
         elif record.kind == "abort":
             armed = armed and not body["off_confirmed"]
             if body["energised"] and not body["off_confirmed"]:
-                why.append(f"aborted: {body['cause']}")
+                found.append(_lost(f"aborted: {body['cause']}"))
     if armed:
-        why.append("the bench was armed and off was never proven: the runner was lost")
-    return why
+        found.append(_lost("the bench was armed and off was never proven: the runner was lost"))
+    return found
+
+
+def _of_trip(trip: TripBody) -> Off:
+    why = trip["reason"] or ("" if trip["confirmed"] else _NO_REASON)
+    said = f"the sentinel tripped ({trip['cause']})"
+    return Off("sentinel", confirmed=trip["confirmed"], reason=f"{said}: {why}" if why else said)
+
+
+def _lost(reason: str) -> Off:
+    return Off("nobody", confirmed=False, reason=reason)
+
+
+def _unconfirmed(records: list[Record]) -> list[str]:
+    """Why off is not proven: at any end, or because an arming has none."""
+    return [off.reason for off in _offs(records) if not off.confirmed]
 
 
 def _unwatched(records: Iterable[Record]) -> list[str]:

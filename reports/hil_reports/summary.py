@@ -34,7 +34,8 @@ def summary_of(conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED) -> 
     return {
         "schema": SCHEMA,
         "run_id": run["run_id"],
-        "code": int(conclusion.exit_code),
+        "exit_code": int(conclusion.exit_code),
+        "safe_state": conclusion.safe_state,
         "verdict": conclusion.verdict.value,
         "complies": conclusion.complies,
         "complete": conclusion.complete,

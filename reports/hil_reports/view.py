@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from hil.bodies import JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
-from hil.conclusion import Conclusion, RequirementRow, TestRow
+from hil.conclusion import WHAT_TO_DO, Conclusion, Off, RequirementRow, TestRow
 from hil.errors import UsageError
 from hil.proof import PROBE
 from hil.provenance import PREFIX
@@ -428,25 +428,33 @@ def _test(row: TestRow) -> View:
 
 
 def _safe_states(conclusion: Conclusion) -> View:
-    found = conclusion.safe_states
-    bad = [body for body in found if not body["confirmed"]]
+    found = conclusion.offs
+    bad = [off for off in found if not off.confirmed]
     if not found:
         text = "No safe state was recorded: the run ended before the bench was armed."
         if any(conclusion.records):
             text = "No safe state was recorded although treatments were: off was not shown."
     elif bad:
-        text = f"Off was NOT confirmed in {len(bad)} of {len(found)} safe states."
+        text = f"UNCONFIRMED: off was not shown in {len(bad)} of {len(found)} places that should."
     else:
-        text = f"Off was confirmed at every safe state that was recorded ({len(found)})."
-    shown = [*bad, *[body for body in found[-1:] if body["confirmed"]]][:10]
+        text = f"Off was confirmed in each of the {len(found)} places that should show it."
+    shown = [*bad, *[off for off in found[-1:] if off.confirmed]][:10]
     return {
         "text": text,
-        "confirmed": bool(found) and not bad,
-        "rows": [
-            {key: clean(body[key], 400) for key in ("device_off", "path_open", "reason")}
-            | {"confirmed": "confirmed" if body["confirmed"] else "NOT CONFIRMED"}
-            for body in shown
-        ],
+        "confirmed": conclusion.safe_state == "confirmed",
+        "unsafe": bool(bad),
+        "what_to_do": WHAT_TO_DO if bad else "",
+        "rows": [_off(off) for off in shown],
+    }
+
+
+def _off(off: Off) -> View:
+    return {
+        "by": off.by,
+        "confirmed": "confirmed" if off.confirmed else "NOT CONFIRMED",
+        "device_off": clean(off.device_off or DASH, 400),
+        "path_open": clean(off.path_open or DASH, 400),
+        "reason": clean(off.reason, 700),
     }
 
 

@@ -229,7 +229,7 @@ def agreed(folder: Path, found: Conclusion) -> list[str]:
     """How summary, JUnit and Allure differ from the journal."""
     summary = json.loads((folder / "report" / "summary.json").read_text())
     problems = []
-    if summary["code"] != int(found.exit_code) or summary["head"] != found.head:
+    if summary["exit_code"] != int(found.exit_code) or summary["head"] != found.head:
         problems.append("summary.json is of another state of the journal")
     suite = next(ET.parse(folder / PATHS["junit"]).iter("testsuite"))
     cases = {f"{c.get('classname')}:{c.get('name')}": c for c in suite.iter("testcase")}

@@ -774,7 +774,7 @@ def test_head_and_times_are_those_of_the_journal() -> None:
     assert found.head == journal[-1].hash
     assert found.seconds == 1.0
     assert (found.begun, found.ended) == (journal[0].utc, journal[-1].utc)
-    assert len(found.safe_states) == 1
+    assert len(found.offs) == 1
 
 
 # --- whatever is lost, repeated or out of order never helps --------------------------------------

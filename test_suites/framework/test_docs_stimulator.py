@@ -79,7 +79,7 @@ def test_both_devices_come_to_a_true_verdict(tmp_path: Path, make: str, fault: s
     if not fault:
         ran = [row for row in found.tests if re.search(r"rises_slowly|stop_ramps", row.test)]
         assert [row.verdict for row in ran] == [Verdict.PASS] * 4
-    assert all(state["confirmed"] for state in found.safe_states)
+    assert all(off.confirmed for off in found.offs)
     (device,) = (body for body in found.instruments if body["role"] == "stimulator")
     driver = {"gx2": "scpi-stimulator", "d1": "dermalux-d1 (dermalux-stimproof 1.0)"}
     assert device["driver"] == driver[make]

@@ -212,7 +212,7 @@ ELEMENT = {
 def assert_agreed(left):
     """Journal, summary, JUnit and Allure say the same of the run and of every test."""
     found = conclude(read_journal(left.folder).records)
-    assert summary(left)["code"] == int(found.exit_code)
+    assert summary(left)["exit_code"] == int(found.exit_code)
     told = {name: row["verdict"] for name, row in summary(left)["requirements"].items()}
     assert told == {row.requirement["id"]: row.verdict.value for row in found.requirements}
     suite, statuses = junit(left), allure(left)

@@ -707,7 +707,7 @@ def test_a_whole_arming_on_such_a_stand_comes_out_as_hardware(stand, tmp_path, m
     assert record.waveforms
     concluded = campaign.close(0, 1.0)
     assert (concluded.provenance.word, concluded.provenance.unearned) == (HARDWARE, {})
-    assert concluded.safe_states[-1]["confirmed"]
+    assert concluded.offs[-1].confirmed
     kinds = [entry.kind for entry in read_journal(evidence.folder).records]
     assert kinds.index("attestation") < kinds.index("stimulus") < kinds.index("armed")
 

@@ -824,7 +824,11 @@ def test_where_hardware_is_required_a_simulated_run_never_complies(tmp_path):
     assert done.returncode == 10
     (folder,) = runs_in(tmp_path / "runs")
     summary = json.loads((folder / "report" / "summary.json").read_text())
-    assert (summary["code"], summary["complies"], summary["required"]) == (10, False, "HARDWARE")
+    assert (summary["exit_code"], summary["complies"], summary["required"]) == (
+        10,
+        False,
+        "HARDWARE",
+    )
     assert summary["verdict"] == "PASS"
     assert summary["reasons"][0].startswith("HARDWARE was required, this run is SIMULATED: ")
     assert "HARDWARE was required" in done.stdout

@@ -18,7 +18,7 @@ from pypdf import PdfReader
 
 from hil.bodies import judgement_body, requirement_body
 from hil.capture import Accuracy, Capture, Source
-from hil.conclusion import conclude
+from hil.conclusion import WHAT_TO_DO, conclude
 from hil.decision import judge
 from hil.exact import Dimension, Exact
 from hil.measurement import Calibration, Component, Measurement
@@ -320,7 +320,7 @@ def test_each_verdict_is_the_same_in_allure_and_junit(every, name):
 
 @pytest.mark.parametrize("name", WANTED)
 def test_the_clause_table_shows_each_verdict_in_words_or_letters(every, name):
-    table = pdf_text(every, 1)
+    (table,) = [page for page in pdf_pages(every) if "Requirements and verdicts" in page]
     row = table[table.index(f"R-{name} title") :].split(" 201.12.4.104 ")[0]
     assert f" {WANTED[name][2]}" in row
 
@@ -490,7 +490,7 @@ def test_the_summary_keeps_to_its_published_schema(every, good):
     schema = json.loads((Path(__file__).parents[2] / "docs/summary.schema.json").read_text())
     for folder in (every, good):
         _conforms(json.loads((folder / "report" / "summary.json").read_text()), schema, schema)
-    wrong = json.loads((good / "report" / "summary.json").read_text()) | {"code": 1}
+    wrong = json.loads((good / "report" / "summary.json").read_text()) | {"exit_code": 1}
     with pytest.raises(AssertionError):
         _conforms(wrong, schema, schema)
 
@@ -517,7 +517,9 @@ def _conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> None:
 
 
 def test_the_exit_code_of_the_summary_is_that_of_the_conclusion(every, good):
-    codes = [json.loads((f / "report" / "summary.json").read_text())["code"] for f in (every, good)]
+    codes = [
+        json.loads((f / "report" / "summary.json").read_text())["exit_code"] for f in (every, good)
+    ]
     assert codes == [10, 0]
 
 
@@ -587,6 +589,71 @@ def test_an_unconfirmed_safe_state_overrides_all(tmp_path):
     assert "complies" not in pdf_text(run.folder, 0).replace("say “complies”", "").replace(
         "whether the simulated device complies", ""
     )
+
+
+def _tripped(run: Run, *, confirmed: bool) -> None:
+    """Write what a sentinel that tripped leaves in the journal of a run."""
+    trip = {
+        "cause": "no progress",
+        "opened_after": 0.1,
+        "confirmed": confirmed,
+        "reason": "" if confirmed else "contacts CLOSED",
+    }
+    body = {"file": "sentinel.jsonl", "sha256": "0" * 64, "records": 3, "head": "0" * 64}
+    run.evidence.append("sentinel", body | {"ended": True, "broken": "", "trips": [trip]})
+
+
+def _armed_twice(folder: Path) -> Run:
+    """Two armings, of which the first ends with a confirmed off."""
+    run = Run(folder, [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.evidence.append("armed", {"test": "m:test_a"})
+    run.off()
+    run.evidence.append("armed", {"test": "m:test_a"})
+    return run
+
+
+def _tell(run: Run) -> tuple[str, str, dict[str, Any]]:
+    """End a run; return text of PDF and HTML page, and the summary."""
+    write_report(run.end())
+    summary = json.loads((run.folder / "report" / "summary.json").read_text())
+    return pdf_text(run.folder), html(run.folder).replace("&#39;", "'"), summary
+
+
+@pytest.mark.parametrize("proof", ["sentinel", "nobody", "armed again"])
+def test_every_view_says_the_same_of_an_off_that_only_one_place_lacks(tmp_path, proof):
+    """The runner's own record of off is confirmed; the sentinel's is not, or there is none."""
+    run = _armed_twice(tmp_path / "run")
+    if proof == "sentinel":
+        _tripped(run, confirmed=False)
+    if proof == "armed again":
+        run.evidence.append("armed", {"test": "m:test_a"})
+        run.off()
+    *pages, summary = _tell(run)
+    assert (summary["exit_code"], summary["safe_state"]) == (20, "UNCONFIRMED")
+    places = 3 if proof == "armed again" else 2
+    for text in (*pages, pdf_text(run.folder, 0)):
+        assert f"UNCONFIRMED: off was not shown in 1 of {places} places" in text
+        assert "Off was confirmed" not in text
+        assert WHAT_TO_DO in text
+
+
+def test_a_trip_that_was_proven_off_is_a_safe_state(tmp_path):
+    run = _armed_twice(tmp_path / "run")
+    _tripped(run, confirmed=True)
+    *pages, summary = _tell(run)
+    assert (summary["exit_code"], summary["safe_state"]) == (13, "confirmed")
+    for text in (*pages, pdf_text(run.folder, 0)):
+        assert "Off was confirmed in each of the 2 places" in text
+        assert WHAT_TO_DO not in text
+        assert "SAFE STATE UNCONFIRMED" not in text
+
+
+def test_a_run_that_armed_nothing_has_no_safe_state(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    *_, summary = _tell(run)
+    assert (summary["exit_code"], summary["safe_state"]) == (10, "none")
 
 
 def _allure_result(folder: Path, uuid: str, **changes: Any) -> None:

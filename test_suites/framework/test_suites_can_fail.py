@@ -70,8 +70,8 @@ def test_the_healthy_device_passes_everything(tmp_path):
     assert (code, found.exit_code) == (0, ExitCode.COMPLIES)
     assert "the depth is smoke" in found.run["partial"]  # fewer points than a whole scope has
     assert "pytest was given" in found.run["partial"]  # whoever picks may leave out
-    assert all(state["confirmed"] for state in found.safe_states)
-    assert len(found.safe_states) >= len(found.records) > 15
+    assert all(off.confirmed for off in found.offs)
+    assert len(found.offs) >= len(found.records) > 15
 
 
 def test_each_subject_has_two_faults_that_are_caught(tmp_path):

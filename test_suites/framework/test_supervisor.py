@@ -93,7 +93,7 @@ class Running:
         return json.loads((self.folder / "report" / "summary.json").read_text())
 
     def assert_reported(self, code):
-        assert self.summary["code"] == code
+        assert self.summary["exit_code"] == code
         for name in ("compliance.pdf", "index.html", "junit.xml"):
             assert (self.folder / "report" / name).stat().st_size > 100
         assert verify(self.folder).problems == ()
