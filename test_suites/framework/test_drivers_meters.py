@@ -58,6 +58,23 @@ def ammeter_of(model, resource=None):
         station.close()
 
 
+@pytest.mark.parametrize("fault", ["I01", "I05", "I06"])
+@pytest.mark.parametrize("model", ["34465A", "DMM6500"])
+def test_a_fault_that_sets_in_while_it_records_takes_no_sample_twice(model, fault):
+    """It sets in as the bench is brought up to the clock, in the middle of gathering samples."""
+    spec = f"{fault}:role=ammeter,onset=after:4s"
+    station = open_station(PROFILE, bench_of(model), faults=(spec,), today=date(2026, 6, 1))
+    try:
+        station.clock.sleep(3.0 - station.clock.now())
+        station.ammeter.start_recording(Dimension.CURRENT, 4e-3, 2000.0)
+        station.clock.sleep(2.0)
+        capture = station.ammeter.stop_recording()
+    finally:
+        station.close()
+    assert len(capture.samples) == pytest.approx(4000, abs=20)
+    assert capture.gaps == ()
+
+
 @contextmanager
 def linked(model):
     """The ammeter, what its replies pass through, and the bench."""

@@ -103,6 +103,8 @@ class Dmm6500Trigger(Dmm6500Input):
 
     def _gather(self) -> None:
         """Do what the steps had to do by now; of a flood only the newest readings."""
+        if self._burst is not None or self._steps:
+            self._meter.terminals.catch_up()
         while True:
             if self._burst is not None and not self._advance(self._burst):
                 return

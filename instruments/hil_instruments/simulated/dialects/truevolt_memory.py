@@ -152,6 +152,9 @@ class TruevoltMemory(TruevoltTrigger):
         if burst is None:
             return
         done = burst.completed(self.clock.time)
+        if done <= self._made:
+            return
+        self._meter.terminals.catch_up()
         fresh = done - self._made
         if fresh <= 0:
             return
