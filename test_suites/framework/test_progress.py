@@ -10,6 +10,7 @@ import time
 import pytest
 from rich.console import Console
 
+from hil.proof import PROBE
 from hil.verdict import Verdict
 from hil_fixtures import plan
 from hil_fixtures.plan import Options
@@ -89,6 +90,41 @@ def test_a_terminal_shows_a_table_of_requirements(tmp_path):
     for part in ("polarity", "POL-SIGN FAIL", "1 of 2 tests", "1 FAIL", "sealing"):
         assert part in said
     assert "\x1b[" in said
+
+
+FLIGHT = (
+    ("test_begin", {"test": "m:test_a"}, "0 of 2 tests"),
+    ("instrument", {"role": "ammeter"}, "pre-flight, stage A"),
+    ("preflight", {"checks": []}, "0 of 2 tests"),
+    ("armed", {"test": PROBE}, "pre-flight, stage B"),
+    ("safe_state", {"confirmed": True}, "pre-flight, stage B"),
+    ("preflight", {"checks": [], "probe": {}}, "0 of 2 tests"),
+    ("armed", {"test": "m:test_a"}, "0 of 2 tests"),
+)
+
+
+def test_a_terminal_shows_the_stages_of_the_pre_flight_in_place_of_a_test(tmp_path):
+    text = io.StringIO()
+    progress = Progress(Console(file=text, force_terminal=True, width=100, height=30))
+    progress.begin(PLAN, tmp_path)
+    progress.record("collected", {"items": [1, 2]})
+    screen = Console(file=io.StringIO(), width=100)
+    for kind, body, shown in FLIGHT:
+        progress.record(kind, body)
+        with screen.capture() as seen:
+            screen.print(progress._table())  # noqa: SLF001  # what the live table shows now
+        said = seen.get()
+        assert shown in said, kind
+        assert ("0 of 2 tests" in said) is ("m:test_a" in said) is ("pre-flight" not in said), kind
+    progress._live.stop()  # noqa: SLF001  # what `end` does, without a conclusion to print
+
+
+def test_plain_lines_tell_each_stage_once(plain):
+    progress, text = plain
+    for kind, body, _ in FLIGHT[:2] + FLIGHT[1:]:
+        progress.record(kind, body)
+    assert text.getvalue().count("pre-flight, stage A") == 1
+    assert text.getvalue().count("pre-flight, stage B") == 1
 
 
 def test_the_follower_passes_on_whole_lines_alone(tmp_path):
