@@ -78,7 +78,7 @@ def answered(before: Pair, joined: Pair, stands: float, allowed: float) -> Answe
         f"{_amperes(amperes)}"
     )
     if not path:
-        text += f": more than {_amperes(allowed)} passes the open cut-off"
+        text += f": more than {_amperes(allowed)} passes the open cut-off: it may be welded"
     elif not voltmeter:
         text += ": look at the ammeter's fuse, the leads of both, and the source's channel"
     elif not ammeter:

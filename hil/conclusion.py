@@ -44,6 +44,7 @@ _ORDER = list(Verdict)
 _WORDS = {verdict.value for verdict in Verdict}
 _OUTCOMES = ["error", "failed", "interrupted", "skipped", "passed"]
 _UNENDED: TestEndBody = {"test": "", "outcome": "", "detail": "", "seconds": 0.0, "judgements": 0}
+UNCONFIRMED = "UNCONFIRMED"
 WHAT_TO_DO = (
     "What to do now: switch the device's supply off by hand, open the path to its load by hand, "
     "and touch nothing connected until a meter shows off. Then start `hil run` anew: its "
@@ -189,7 +190,7 @@ class Conclusion:
         """Worst of all places that should show off: confirmed, UNCONFIRMED, none if none had to."""
         if not self.offs:
             return "none"
-        return "confirmed" if all(off.confirmed for off in self.offs) else "UNCONFIRMED"
+        return "confirmed" if all(off.confirmed for off in self.offs) else UNCONFIRMED
 
     @property
     def complies(self) -> bool:

@@ -103,8 +103,11 @@ WRONG = {
     "fuse blown": (["I05:role=ammeter"], "the ammeter's fuse"),
     "voltmeter lead off": (["I05:role=voltmeter"], "the leads of both"),
     "ammeter frozen": (["I01:role=ammeter,onset=after:1s"], "not shown alive"),
-    "voltmeter frozen": (["I01:role=voltmeter,onset=after:1s"], "does not answer"),
-    "welded, and it says that it opened": (["I12"], "10.0 uA passes the open cut-off"),
+    "voltmeter frozen": (["I01:role=voltmeter,onset=after:1s"], "did not follow the source"),
+    "welded, and it says that it opened": (
+        ["I12"],
+        "10.0 uA passes the open cut-off: it may be welded",
+    ),
     "source dead": (["I14"], "source stands at 0"),
     "read-back of the supply dead": (["I15"], "source stands at 0 V of 20 V"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from pypdf import PdfReader
+from rich.console import Console
 
 from hil.bodies import judgement_body, requirement_body
 from hil.capture import Accuracy, Capture, Source
@@ -24,6 +26,7 @@ from hil.exact import Dimension, Exact
 from hil.measurement import Calibration, Component, Measurement
 from hil.requirement import Kind, Knowledge, Limit, Requirement
 from hil.rule import METHOD_6, SIMPLE, Rule
+from hil_fixtures.progress import Progress
 from hil_reports import pdf
 from hil_reports.evidence import Evidence, capture_loader, read_journal, seal, verify
 from hil_reports.plot import Marks, draw, envelope
@@ -611,6 +614,15 @@ def _armed_twice(folder: Path) -> Run:
     run.off()
     run.evidence.append("armed", {"test": "m:test_a"})
     return run
+
+
+@pytest.mark.parametrize("confirmed", [True, False])
+def test_the_terminal_ends_with_what_to_do_where_off_is_unconfirmed(tmp_path, confirmed):
+    run = _armed_twice(tmp_path / "run")
+    run.off(confirmed=confirmed)
+    said = io.StringIO()
+    Progress(Console(file=said, width=60)).end(tmp_path, conclude(read_journal(run.end()).records))
+    assert (said.getvalue().splitlines()[-1] == WHAT_TO_DO) is not confirmed
 
 
 def _tell(run: Run) -> tuple[str, str, dict[str, Any]]:

@@ -165,8 +165,8 @@ def overload(rig, monkeypatch):
 
 
 BROKEN = {
-    weld: "contacts CLOSED",
-    lie_about_contacts: "contacts CLOSED",
+    weld: "contacts CLOSED, so they may be welded",
+    lie_about_contacts: "contacts CLOSED, so they may be welded",
     lose_cutoff: "contacts not read",
     live_terminals: "device not off: terminals .*3 V after the cut-off opened",
     lose_voltmeter: "device not off: .*not read after",
@@ -453,7 +453,10 @@ def freeze(rig, monkeypatch, role):
     monkeypatch.setattr(meter, "stop_recording", stop_then_freeze)
 
 
-STILL = {"ammeter": "the ammeter by 0.* not shown alive", "voltmeter": "voltmeter does not answer"}
+STILL = {
+    "ammeter": "the ammeter by 0.* not shown alive",
+    "voltmeter": "voltmeter did not follow the source",
+}
 
 
 @pytest.mark.parametrize("role", STILL)
@@ -502,12 +505,18 @@ SEEDED = {
     "ammeter frozen at its end": (["I01:role=ammeter,onset=after:55s"], "not shown alive"),
     "voltmeter frozen at nothing": (["I01:role=voltmeter,onset=start"], DEAD),
     "voltmeter frozen at a voltage": (["I01:role=voltmeter"], "device not off"),
-    "voltmeter frozen at its end": (["I01:role=voltmeter,onset=after:55s"], "does not answer"),
+    "voltmeter frozen at its end": (
+        ["I01:role=voltmeter,onset=after:55s"],
+        "did not follow the source",
+    ),
     "ammeter leads reversed": (["I11:role=ammeter"], "the ammeter by -1.9"),
     "voltmeter leads reversed": (["I11:role=voltmeter"], "the voltmeter rose by -19"),
     "leads of both reversed": (["I11:role=ammeter", "I11:role=voltmeter"], "rose by -19"),
-    "cut-off welded": (["I08"], "contacts CLOSED"),
-    "cut-off welded, and it says that it opened": (["I12"], "10.0 uA passes the open cut-off"),
+    "cut-off welded": (["I08"], "contacts CLOSED, so they may be welded"),
+    "cut-off welded, and it says that it opened": (
+        ["I12"],
+        "10.0 uA passes the open cut-off: it may be welded",
+    ),
     "cut-off that never closes and says that it did": (["I10"], DEAD),
     "source dead": (["I14"], r"source stands at 0(\.01)? V of 20 V"),
     "read-back of the supply dead": (["I15"], "supply is not shown to be gone"),
@@ -533,9 +542,12 @@ UNSTARTED = {
     "fuse blown later": (f"{FUSE},onset=after:7s", SILENT),
     "voltmeter lead off": (LEAD, SILENT),
     "ammeter frozen": ("I01:role=ammeter,onset=after:1s", "not shown alive"),
-    "voltmeter frozen": ("I01:role=voltmeter,onset=after:1s", "does not answer"),
-    "cut-off welded": ("I08", "contacts CLOSED"),
-    "cut-off welded, and it says that it opened": ("I12", "10.0 uA passes the open cut-off"),
+    "voltmeter frozen": ("I01:role=voltmeter,onset=after:1s", "did not follow the source"),
+    "cut-off welded": ("I08", "contacts CLOSED, so they may be welded"),
+    "cut-off welded, and it says that it opened": (
+        "I12",
+        "10.0 uA passes the open cut-off: it may be welded",
+    ),
     "source dead": ("I14", r"source stands at 0(\.01)? V of 20 V"),
     "read-back of the supply dead": ("I15", "supply is not shown to be gone"),
 }
@@ -593,7 +605,7 @@ SOURCELESS = {
     "and the device does not notice": ([f"{FUSE},onset=after:42s", "F28"], "went away"),
     "fuse blown during the ramp down": ([f"{FUSE},onset=after:49s"], "device reported a fault"),
     "voltmeter lead off": ([LEAD], DEAD),
-    "cut-off welded": (["I08"], "contacts CLOSED"),
+    "cut-off welded": (["I08"], "contacts CLOSED, so they may be welded"),
     "read-back of the supply dead": (["I15"], "never live"),
 }
 

@@ -129,7 +129,7 @@ def test_a_voltmeter_that_shows_nothing_proves_nothing(tmp_path):
     fault = "--hil-fault=I02:severity=0.1%,role=voltmeter,onset=after:40s"
     _, found = judged(tmp_path, fault, "--hil-suite=fault-shutdown")
     assert found.exit_code is ExitCode.UNSAFE
-    assert "the voltmeter does not answer" in found.reasons[0]
+    assert "the voltmeter did not follow the source" in found.reasons[0]
 
 
 @pytest.mark.parametrize("fault", ["", "F02"])
