@@ -41,8 +41,8 @@ CHECKS = {
     "mypy": ["mypy"],
     "lint-imports": ["lint-imports", "--no-logo"],
     # A file's tests stay together; what measures wall time has the machine for itself afterwards.
-    "pytest": ["pytest", "-n", "2", "--dist", "loadfile", "-m", "not alone"],
-    "pytest alone": ["pytest", "-m", "alone"],
+    "pytest": ["pytest", "-n", "2", "--dist", "loadfile", "-m", "not alone", "--durations=15"],
+    "pytest alone": ["pytest", "-m", "alone", "--durations=15"],
 }
 
 
