@@ -328,6 +328,7 @@ class FlightBody(TypedDict):
     monitor: str  # smallest excursion that the monitor was shown and saw; empty if none was
     passed: bool  # whether the bench may be believed; a device that breaks a requirement is no bar
     probe: NotRequired[ProbeBody]  # of stage B; absent in stage A and in a post-flight
+    interrupted: NotRequired[str]  # signal that ended it before its end
 
 
 class BudgetBody(TypedDict):

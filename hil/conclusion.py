@@ -563,11 +563,15 @@ def _outcome(
     refused = [body["cause"] for body in _bodies(records, "refused")]
     if refused:
         return ExitCode.USAGE, refused
-    causes = [f"aborted: {body['cause']}" for body in _bodies(records, "abort")]
+    causes = [_aborted(body["cause"]) for body in _bodies(records, "abort")]
     causes += [f"aborted: the sentinel tripped: {trip['cause']}" for trip in _trips(records)]
     if causes:
         causes += [_reason(row) for row in rows if row.verdict is Verdict.FAIL]
-        return ExitCode.ABORTED_OFF if _energised(records) else ExitCode.BENCH_BEFORE_OUTPUT, causes
+        armed = any(record.kind == "armed" for record in records)
+        causes += _interrupted_flights(records)
+        causes.append("off was confirmed" if armed else "the device's output was not energised")
+        aborted = _energised(records) or bool(_interrupted_flights(records))
+        return ExitCode.ABORTED_OFF if aborted else ExitCode.BENCH_BEFORE_OUTPUT, causes
     code = exit_code(
         {row.requirement["id"]: row.verdict for row in rows},
         {r.requirement["id"]: r.requirement["subject"] for r in rows if r.requirement["mandatory"]},
@@ -586,6 +590,21 @@ def _outcome(
     if code is not ExitCode.COMPLIES and not reasons:
         reasons = ["no mandatory requirement was shown"]
     return code, [] if code is ExitCode.COMPLIES else reasons
+
+
+def _aborted(cause: str) -> str:
+    """Words for why a run ended early: a signal is somebody's wish."""
+    who = cause.removeprefix("signal ")
+    return f"aborted: {cause}" if who == cause else f"aborted by {who}"
+
+
+def _interrupted_flights(records: list[Record]) -> list[str]:
+    names = {"preflight": "pre-flight", "postflight": "post-flight"}
+    return [
+        f"{names[record.kind]} interrupted"
+        for record in records
+        if record.kind in names and record.body.get("interrupted")
+    ]
 
 
 def _energised(records: list[Record]) -> bool:
@@ -633,7 +652,7 @@ def _lack(test: TestRow) -> str:
 def _causes(records: list[Record]) -> list[str]:
     """Why tests were not run to their end: the first unconfirmed off, or what aborted the run."""
     unsafe = [f"SAFE STATE UNCONFIRMED: {why}" for why in _unconfirmed(records)]
-    return [*unsafe, *(f"aborted: {body['cause']}" for body in _bodies(records, "abort"))]
+    return [*unsafe, *(_aborted(body["cause"]) for body in _bodies(records, "abort"))]
 
 
 def _offs(records: list[Record]) -> list[Off]:

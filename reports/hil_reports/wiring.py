@@ -72,6 +72,10 @@ def attested(found: tuple[str, AttestationBody] | None) -> str:
 def _line(flights: Sequence[Flight]) -> str:
     if not flights:
         return "As declared by the bench file: no pre-flight was done."
+    broken = [flight for flight in flights if flight.body.get("interrupted")]
+    if broken:
+        why = broken[0].body["interrupted"].removeprefix("signal ")
+        return clean(f"Not proven: {_title(broken[0])}, was interrupted by {why}.", 700)
     failed = [flight for flight in flights if not flight.body["passed"]]
     if failed:
         remarks = [check["remark"] for check in failed[0].body["checks"] if check["remark"]]

@@ -202,7 +202,8 @@ def sentinel(*proofs: bool) -> Entry:
 def test_13_a_lost_runner_and_a_sentinel_that_proved_off() -> None:
     found = one(begin("t"), ARMED, sentinel(True))
     assert found.exit_code == 13
-    assert found.reasons == ("aborted: the sentinel tripped: the runner ended",)
+    why = "aborted: the sentinel tripped: the runner ended"
+    assert found.reasons == (why, "off was confirmed")
 
 
 def test_13_a_trip_counts_whatever_was_judged_before() -> None:

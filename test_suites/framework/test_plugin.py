@@ -679,7 +679,7 @@ def test_a(bench, judge, monkeypatch, request):
     kinds = [kind for kind, _ in done.kinds]  # the chain is whole, or it could not be read
     assert kinds.count("safe_state") == kinds.count("armed") == 2
     assert all(state["confirmed"] for state in done.of("safe_state"))
-    assert done.of("abort")[0]["cause"] == "signal SIGINT"
+    assert done.of("abort")[0]["cause"] == "signal SIGINT (Ctrl-C)"
     assert done.found.exit_code is ExitCode.ABORTED_OFF
     assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT
 
@@ -707,7 +707,7 @@ def test_a(bench, judge, monkeypatch):
     )
     assert done.test("test_a").outcome == "interrupted"
     assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]
-    assert done.of("abort")[0]["cause"] == "signal SIGINT"
+    assert done.of("abort")[0]["cause"] == "signal SIGINT (Ctrl-C)"
     assert len(done.of("safe_state")) == 1
     assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT
     assert done.found.exit_code in {ExitCode.ABORTED_OFF, ExitCode.UNSAFE}

@@ -16,7 +16,13 @@ from hil_fixtures import plan
 from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.notes import Notes
-from hil_fixtures.preflight import LIFE, NO_POLES, NO_SOURCE, Preflight, wiring_hash
+from hil_fixtures.preflight import (
+    LIFE,
+    NO_POLES,
+    NO_SOURCE,
+    Preflight,
+    wiring_hash,
+)
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
 from hil_instruments.simulated.dialects.contacts import ContactFault
@@ -495,6 +501,37 @@ def test_a_wrong_wire_ends_the_run_before_anything_is_energised(run):
     assert found.exit_code is ExitCode.BENCH_BEFORE_OUTPUT
     assert "armed" not in [record.kind for record in records]
     assert "the ammeter reads" in found.reasons[0]
+
+
+def interrupted_at(step):
+    """The test, with Ctrl-C as this step of the pre-flight begins."""
+    return f"""
+import signal
+from hil_fixtures.preflight import Preflight
+real = Preflight.{step}
+def interrupted(flight):
+    signal.raise_signal(signal.SIGINT)
+    return real(flight)
+Preflight.{step} = interrupted
+{TEST}"""
+
+
+def test_an_interrupted_pre_flight_is_an_abort_and_page_one_says_so(run):
+    found, records = run(interrupted_at("prove"))
+    assert found.exit_code is ExitCode.ABORTED_OFF
+    told = ("aborted by SIGINT (Ctrl-C)", "pre-flight interrupted")
+    assert found.reasons == (*told, "the device's output was not energised")
+    assert "armed" not in [record.kind for record in records]
+    line = wiring_view(found.flights, found.plan["wiring"])["line"]
+    assert line == "Not proven: Pre-flight, stage A, was interrupted by SIGINT (Ctrl-C)."
+
+
+def test_an_interrupted_post_flight_closes_the_run_as_ever(run):
+    found, records = run(interrupted_at("repeat"))
+    assert found.exit_code is ExitCode.ABORTED_OFF
+    told = ("aborted by SIGINT (Ctrl-C)", "post-flight interrupted", "off was confirmed")
+    assert found.reasons == told
+    assert records[-2].kind == "end" or records[-1].kind == "end"
 
 
 def test_a_pass_before_a_failed_post_flight_is_inconclusive(run):

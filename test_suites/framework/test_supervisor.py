@@ -147,9 +147,23 @@ def test_a_terminal_that_interrupts_both_is_one_interruption(tmp_path):
     for _ in range(5):  # held
         time.sleep(0.02)
         running.process.send_signal(signal.SIGINT)
-    code, _, complained = running.end()
+    code, said, complained = running.end()
     assert (code, complained) == (13, "")
     running.assert_reported(13)
+    assert "aborted by SIGINT (Ctrl-C)" in said
+    assert "off was confirmed" in said
+
+
+def test_ctrl_c_at_the_supervisor_alone_is_told_as_what_it_is(tmp_path):
+    """On a served bench the runner is in a group of its own: the terminal does not reach it."""
+    running = armed_for_ever(tmp_path)
+    running.process.send_signal(signal.SIGINT)
+    code, said, complained = running.end()
+    assert (code, complained) == (13, "")
+    running.assert_reported(13)
+    assert [body["cause"] for body in running.records("abort")] == ["signal SIGINT (Ctrl-C)"]
+    assert running.summary["reasons"] == ["aborted by SIGINT (Ctrl-C)", "off was confirmed"]
+    assert "  aborted by SIGINT (Ctrl-C)\n  off was confirmed\n" in said
 
 
 def test_a_closed_pipe_does_not_end_a_run(tmp_path):
