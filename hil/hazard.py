@@ -2,6 +2,7 @@
 
 Counted is what was commanded, never what the device claims: a setting counts in full from its
 command on, ramps included, until its end was commanded and the declared time of that end is over.
+What meters show to have flowed counts instead, where it is more.
 Time is an argument; sums and products are exact.
 """
 
@@ -241,6 +242,30 @@ class Ledger:
                 )
         if foreseen:
             self.account = then
+
+    def measured(self, now: Decimal, charge: Decimal, energy: Decimal) -> str:
+        """Take note of what has flowed since the begin, whoever commanded it.
+
+        Args:
+            now: up to when, in s.
+            charge: at least so much, in C.
+            energy: at least so much, in J.
+
+        Returns:
+            What of it lies beyond the envelope, in words; empty if nothing does.
+        """
+        account = self.account.at(now)
+        self.account = replace(
+            account, charge=max(account.charge, charge), energy=max(account.energy, energy)
+        )
+        for name, value, bound in (
+            ("charge", charge, self.envelope.max_charge),
+            ("energy", energy, self.envelope.max_energy),
+        ):
+            if value > bound.base:
+                shown = readable(value, bound.dimension)
+                return f"a {name} of at least {shown} was measured; the envelope ends at {bound}"
+        return ""
 
     def cooling(self, now: Decimal) -> Decimal:
         """Time in s until the output may be energised again; 0 if it may be now."""

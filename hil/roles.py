@@ -131,6 +131,10 @@ class Multimeter(Identified, Protocol):
         """Fetch what was sampled so far, before the memory is full; return its count."""
         ...
 
+    def latest(self) -> Capture:
+        """What the last drain brought, at its place in time; lost stretches as gaps."""
+        ...
+
     def stop_recording(self) -> Capture:
         """End sampling, fetch the rest, return all since the start, with lost stretches as gaps."""
         ...

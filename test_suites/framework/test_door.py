@@ -22,10 +22,15 @@ MA = quantity(1.0, mA)
 class Rig:
     """A bench on the in-process twin, with all that reached the device and the journal."""
 
-    def __init__(self):
+    def __init__(self, *faults):
         self.sent, self.journal = [], []
         self.station = open_station(
-            PROFILE, DESCRIPTION, seed=1, today=date(2026, 1, 1), transcript=self._hear
+            PROFILE,
+            DESCRIPTION,
+            faults=faults,
+            seed=1,
+            today=date(2026, 1, 1),
+            transcript=self._hear,
         )
         self.interruption = Interruption()
         self.bench = Bench(
@@ -143,6 +148,53 @@ def test_the_limit_monitor_sees_what_was_started_by_hand(rig):
 
     with pytest.raises(Abort, match="bench ceiling of 1 mA exceeded"):
         inside(rig, body)
+
+
+OVERSPENT = {  # 4 mA into 2 kohm, after a ramp of 30 s: spent 30 and 35 s after the start
+    "charge": ("60 mC", 30, r"charge of at least 6\d\.\d+ mC was measured; .* ends at 60 mC"),
+    "energy": ("480 mJ", 35, r"energy of at least (4[89]|5\d)\d.* mJ was measured; .* at 480 mJ"),
+}
+
+
+@pytest.mark.parametrize("what", OVERSPENT)
+def test_what_flows_beyond_the_envelope_ends_the_run_in_the_midst_of_a_wait(what):
+    """A dose that the device does not keep: its counter wraps before."""
+    (bound, due, told), lasted = OVERSPENT[what], []
+    rig = Rig("F49:severity=20mC")
+
+    def body(run):
+        begin = run.start(4 * mA, dose=50 * mC).time
+        try:
+            run.wait(120 * s)
+        finally:
+            lasted.append(run.now - begin)
+
+    try:
+        with pytest.raises(Abort, match=f"mine:test_a: a {told}"):
+            inside(rig, body, **{f"max_{what}": Exact.parse(bound)})
+    finally:
+        rig.station.close()
+    assert due - 1 < lasted[0] < due + 1.5
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+def test_what_nobody_commanded_is_on_the_account():
+    rig, spent = Rig("F69"), []
+
+    def body(run):
+        for _ in range(2):
+            run.wait(40 * s)
+            spent.append(rig.station.door.account)
+
+    try:
+        with pytest.raises(Abort, match=r"charge of at least 5\d\.\d+ mC was measured"):
+            inside(rig, body, max_charge=50 * mC)
+    finally:
+        rig.station.close()
+    (account,) = spent
+    assert 20e-3 < account.charge < 50e-3
+    assert account.energy > 20e-3
+    assert account.energisations == 0
 
 
 def test_an_interruption_ends_what_is_commanded_by_hand_too(rig):

@@ -438,10 +438,15 @@ def test_a_full_memory_is_a_gap_of_the_right_length_and_place(rig):
     before = rig.ammeter.drain()
     rig.wait(60)
     assert rig.ammeter.drain() == 50_000
+    latest = rig.ammeter.latest()
     rig.stimulator.stop()
     rig.wait(4)
     capture = rig.ammeter.stop_recording()
     ((first, count),) = capture.gaps
+    assert latest.gaps == ((0, count),)  # it begins where the drain before it ended
+    assert latest.start == pytest.approx(capture.start + before * capture.interval)
+    same = capture.samples[before : before + count + 50_000]
+    assert np.array_equal(latest.samples, same, equal_nan=True)
     assert first == before
     assert count == pytest.approx(10_000, abs=20)
     assert np.all(np.isnan(capture.samples[first : first + count]))

@@ -57,6 +57,8 @@ class Recording:
     pieces: list[Samples] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     total: int = 0
+    drained: tuple[int, int] = (0, 0)
+    """Pieces and samples that were there before the last drain."""
 
     def add(self, samples: Samples) -> None:
         """Put samples behind those that are there."""
@@ -101,7 +103,26 @@ class Meter(Instrument):
             InstrumentError: what came does not fit what was asked for.
         """
         recording = self._running()
+        recording.drained = len(recording.pieces), recording.total
         return self._fetch(recording, self._ready(recording))
+
+    def latest(self) -> Capture:
+        """Return what the last drain brought, with lost stretches as gaps; nothing is asked.
+
+        Raises:
+            UsageError: no recording is running.
+        """
+        recording = self._running()
+        pieces, total = recording.drained
+        return Capture(
+            np.concatenate([np.empty(0), *recording.pieces[pieces:]]),
+            recording.start + total * recording.interval,
+            recording.interval,
+            recording.start_u,
+            recording.dimension,
+            self._source(recording.accuracy),
+            tuple((first - total, lost) for first, lost in recording.gaps if first >= total),
+        )
 
     def stop_recording(self) -> Capture:
         """End sampling, fetch the rest, return all since the start, with lost stretches as gaps.
