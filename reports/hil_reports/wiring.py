@@ -19,10 +19,9 @@ BY_SOFTWARE = (
 
 
 def wiring_view(flights: Sequence[Flight], declared: Mapping[str, str]) -> dict[str, Any]:
-    """Line for page 1, and each check with its figures; one that is not there is no proof."""
-    independent = not too_weak(declared)
+    """Lines for page 1, and each check with its figures; one that is not there is no proof."""
     return {
-        "line": _line(flights) if independent else f"{_line(flights)} {BY_SOFTWARE}",
+        "lines": _lines(flights, declared),
         "passed": bool(flights) and all(flight.body["passed"] for flight in flights),
         "flights": [
             {
@@ -69,26 +68,39 @@ def attested(found: tuple[str, AttestationBody] | None) -> str:
     return f"{clean(body['name'], 200)}, {moment(utc)}: {clean(body['statement'], 400)}"
 
 
-def _line(flights: Sequence[Flight]) -> str:
+def _lines(flights: Sequence[Flight], declared: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Page 1: what each stage showed, apart from what none can."""
+    before = [flight for flight in flights if flight.kind == "preflight"]
+    stage_a = [flight for flight in before if "probe" not in flight.body]
+    stage_b = [flight for flight in before if "probe" in flight.body]
+    after = [flight for flight in flights if flight.kind == "postflight"]
+    unproven = list(dict.fromkeys(text for flight in flights for text in flight.body["missing"]))
+    unproven += [BY_SOFTWARE.removesuffix(".")] if too_weak(declared) else []
+    told = [
+        _told("stage A", stage_a, "as declared by the bench file: no pre-flight was done"),
+        _told("stage B", stage_b, "the device was not seen at its smallest setting first"),
+        _told("post-flight", after, "none was done"),
+    ]
     if not flights:
-        return "As declared by the bench file: no pre-flight was done."
-    broken = [flight for flight in flights if flight.body.get("interrupted")]
+        told = told[:1]
+    if unproven:
+        told.insert(2, {"name": "not proven", "text": clean(f"{'; '.join(unproven)}.", 1200)})
+    return told
+
+
+def _told(name: str, flights: Sequence[Flight], none: str) -> dict[str, Any]:
+    """One stage in a line: its first failure, else what the last of its flights showed."""
+    if not flights:
+        return {"name": name, "text": f"{none}."}
+    broken = next((flight for flight in flights if flight.body.get("interrupted")), None)
     if broken:
-        why = broken[0].body["interrupted"].removeprefix("signal ")
-        return clean(f"Not proven: {_title(broken[0])}, was interrupted by {why}.", 700)
-    failed = [flight for flight in flights if not flight.body["passed"]]
+        why = broken.body["interrupted"].removeprefix("signal ")
+        return {"name": name, "text": clean(f"Not proven: interrupted by {why}.", 700)}
+    failed = next((flight for flight in flights if not flight.body["passed"]), None)
     if failed:
-        remarks = [check["remark"] for check in failed[0].body["checks"] if check["remark"]]
-        return clean(f"NOT as declared. {_title(failed[0])}: {'; '.join(remarks)}.", 700)
-    last, first = flights[-1], flights[0].body
-    after = (
-        f"and {len(last.body['checks'])} after it" if last.kind == "postflight" else "not after it"
-    )
-    told = [f"{len(first['checks'])} checks passed before the run, {after}"]
-    told += [f"missing: {text}" for text in first["missing"]]
-    told += [text for text in [first["monitor"]] if text]
-    probes = [flight.body["probe"] for flight in flights if "probe" in flight.body]
-    told += [f"device at its smallest setting: {_note(probe)[:-1]}" for probe in probes[:1]]
-    if not probes:
-        told.append("the device was not seen at its smallest setting first")
-    return clean("; ".join(told) + ".", 1200)
+        remarks = [check["remark"] for check in failed.body["checks"] if check["remark"]]
+        return {"name": name, "text": clean(f"NOT as declared: {'; '.join(remarks)}.", 700)}
+    body = flights[-1].body
+    parts = [f"{len(body['checks'])} checks passed", body["monitor"]]
+    parts.append(_note(body.get("probe")).removesuffix("."))
+    return {"name": name, "text": clean("; ".join(filter(None, parts)) + ".", 1200)}

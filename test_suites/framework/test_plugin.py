@@ -692,10 +692,10 @@ def test_errors_of_the_safe_state_never_stand_in_the_place_of_an_abort(run):
 def test_a(bench, judge, monkeypatch):
     import signal
     def broken(*_): raise ExceptionGroup("mine", [ValueError("one"), KeyError("two")])
-    monkeypatch.setattr(bench.station.stimulator, "fault", broken)
-    monkeypatch.setattr(bench.station.ammeter, "stop_recording", broken)
     try:
-        with bench.armed() as run:
+        with bench.armed() as run:  # the probe arm is over
+            monkeypatch.setattr(bench.station.stimulator, "fault", broken)
+            monkeypatch.setattr(bench.station.ammeter, "stop_recording", broken)
             run.start(1 * mA)
             signal.raise_signal(signal.SIGINT)
             run.wait(1 * s)
@@ -708,7 +708,7 @@ def test_a(bench, judge, monkeypatch):
     assert done.test("test_a").outcome == "interrupted"
     assert [body["test"] for body in done.of("test_begin")] == ["test_mine:test_a"]
     assert done.of("abort")[0]["cause"] == "signal SIGINT (Ctrl-C)"
-    assert len(done.of("safe_state")) == 1
+    assert len(done.of("safe_state")) == 2, "the first is the probe arm's"
     assert done.verdict("LIM-CEIL") is Verdict.NO_VERDICT
     assert done.found.exit_code in {ExitCode.ABORTED_OFF, ExitCode.UNSAFE}
 
@@ -776,9 +776,9 @@ def test_an_arming_of_a_fixture_ends_in_off_with_its_test(run, deed, end, first,
     done = run(IN_FIXTURE.format(deed=deed, end=end) + GOOD)
     assert done.verdict("LIM-ACC") is (Verdict.ERROR if went_on else Verdict.NO_VERDICT)
     assert done.found.exit_code is (ExitCode.OTHER_VERDICT if went_on else ExitCode.ABORTED_OFF)
-    assert [state["confirmed"] for state in done.of("safe_state")] == [True] * (1 + went_on)
+    assert [state["confirmed"] for state in done.of("safe_state")] == [True] * (2 + went_on)
     told = [body["command"] for body in done.of("stimulus") if body["command"] in {"stop", "abort"}]
-    assert told[0] == first
+    assert told[:2] == ["abort", first], "the probe arm's comes first"
     assert done.verdict("LIM-CEIL") is (Verdict.PASS if went_on else Verdict.NO_VERDICT)
 
 

@@ -482,18 +482,27 @@ def test_an_attestation_needs_a_name(name):
 
 def test_page_one_tells_what_is_missing_and_what_failed():
     check = {"check": "ammeter", "expected": "a", "measured": "b", "passed": True, "remark": ""}
-    good = {"wiring": "", "checks": [check], "missing": [NO_SOURCE], "monitor": "", "passed": True}
+    good = {"wiring": "", "checks": [check], "missing": [NO_SOURCE], "passed": True}
+    good["monitor"] = "saw 200 uA"
     bad = {**good, "checks": [{**check, "passed": False, "remark": "swap"}], "passed": False}
     first, last = Flight("preflight", "2026-01-01T00:00:00Z", good), "2026-01-01T01:00:00Z"
-    assert NO_SOURCE in wiring_view([first], OWN)["line"]
-    assert "not after it" in wiring_view([first], OWN)["line"]
-    found = wiring_view([first, Flight("postflight", last, bad)], OWN)
-    assert found["line"] == "NOT as declared. Post-flight: swap."
-    assert not found["passed"]
+    found = _lines([first])
+    assert found["not proven"] == f"{NO_SOURCE}."
+    assert found["stage A"] == "1 checks passed; saw 200 uA."
+    assert found["post-flight"] == "none was done."
+    failed = [first, Flight("postflight", last, bad)]
+    assert _lines(failed)["post-flight"] == "NOT as declared: swap."
+    assert _lines(failed)["stage A"] == found["stage A"]
+    assert not wiring_view(failed, OWN)["passed"]
     assert not wiring_view([], OWN)["passed"]
-    assert "by software" not in wiring_view([first], OWN)["line"]
+    assert "by software" not in found["not proven"]
     for other in ({"cutoff_kind": "software"}, {}):
-        assert "by software" in wiring_view([first], other)["line"]
+        assert "by software" in _lines([first], other)["not proven"]
+
+
+def _lines(flights, declared=OWN):
+    """Text of each line of page 1 by its name."""
+    return {each["name"]: each["text"] for each in wiring_view(flights, declared)["lines"]}
 
 
 def test_a_wrong_wire_ends_the_run_before_anything_is_energised(run):
@@ -522,8 +531,9 @@ def test_an_interrupted_pre_flight_is_an_abort_and_page_one_says_so(run):
     told = ("aborted by SIGINT (Ctrl-C)", "pre-flight interrupted")
     assert found.reasons == (*told, "the device's output was not energised")
     assert "armed" not in [record.kind for record in records]
-    line = wiring_view(found.flights, found.plan["wiring"])["line"]
-    assert line == "Not proven: Pre-flight, stage A, was interrupted by SIGINT (Ctrl-C)."
+    lines = wiring_view(found.flights, found.plan["wiring"])["lines"]
+    told = [{"name": "stage A", "text": "Not proven: interrupted by SIGINT (Ctrl-C)."}]
+    assert lines[:1] == told
 
 
 def test_an_interrupted_post_flight_closes_the_run_as_ever(run):

@@ -459,7 +459,8 @@ def test_a_wrong_sign_fails_a_run_that_has_no_polarity_suite(chain, tmp_path):
     assert made.now.exit_code is ExitCode.OTHER_VERDICT
     told = wiring_view(found.flights, found.plan["wiring"])
     assert told["passed"]
-    assert "2.58 uA at 100 uA" in told["line"]
+    (line,) = [each["text"] for each in told["lines"] if each["name"] == "stage B"]
+    assert "2.58 uA at 100 uA" in line
     assert any(row["remark"].startswith("FAIL of POL-SIGN: ") for row in told["flights"][1]["rows"])
     assert [each["test"] for each in found.records].count(PROBE) == 1
 
@@ -510,8 +511,8 @@ def test_two_paths_that_part_after_stage_a_end_the_run_before_any_test_energises
     armed = [record.body for record in records if record.kind == "armed"]
     assert [body["test"] for body in armed] == [PROBE]
     assert {row.verdict for row in found.requirements} <= {Verdict.ERROR, Verdict.NO_VERDICT}
-    told = wiring_view(found.flights, found.plan["wiring"])["line"]
-    assert "NOT as declared. Pre-flight, stage B" in told
+    told = wiring_view(found.flights, found.plan["wiring"])["lines"]
+    assert [each["name"] for each in told if "NOT as declared" in each["text"]] == ["stage B"]
 
 
 def test_an_interruption_of_the_probe_arm_is_no_refusal(chain):
