@@ -474,7 +474,7 @@ def test_a_device_that_falls_silent_while_it_is_on_is_an_abort_and_no_refusal(ch
     rows = {row.requirement["id"]: row for row in found.requirements}
     ceiling = [row.verdict for name, row in rows.items() if name == "LIM-CEIL"]
     assert ceiling == [Verdict.FAIL] * failed  # out of scope otherwise
-    assert ["LIM-CEIL FAIL" in reason for reason in found.reasons[1:]] == [True] * failed
+    assert any("LIM-CEIL FAIL" in reason for reason in found.reasons[1:]) is failed
     assert rows["DOSE-TRUE"].verdict in {Verdict.ERROR, Verdict.NO_VERDICT}
     if failed:
         assert rows["LIM-CEIL"].decisive["measured"]["captures"]

@@ -195,7 +195,7 @@ def test_nothing_in_the_folder_or_environment_drops_a_test(tmp_path):
     env = {
         "PYTEST_ADDOPTS": "-k nothing",
         "PYTEST_PLUGINS": "nothing_of_that_name",
-        "PYTHONPATH": os.pathsep.join((str(installed), os.environ.get("PYTHONPATH", ""))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(installed), os.environ.get("PYTHONPATH")))),
     }
     running = Running.__new__(Running)
     running.out = tmp_path / "runs"
