@@ -276,8 +276,8 @@ class Course:
         for pid in {self.top, *self.pids.values()}:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        while not self.has_ended():
-            time.sleep(_GLANCE)
+        if not self._wait(lambda: not self.has_ended(), _GONE):
+            raise RuntimeError(f"process {self.top} was killed and has not ended in {_GONE:g} s")
 
     def _wait(self, alive: Callable[[], bool], seconds: float) -> bool:
         deadline = time.monotonic() + seconds

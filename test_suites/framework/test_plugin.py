@@ -786,7 +786,7 @@ def test_a_timeout_ends_a_test_between_two_operations_and_the_next_one_runs(run)
     done = run(
         """
 @requirement("LIM-ACC")
-@pytest.mark.timeout(8)
+@pytest.mark.timeout(0.3)
 def test_a(bench, judge):
     with bench.armed() as run:
         run.start(1 * mA)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import termios
 import threading
 import time
@@ -55,6 +56,10 @@ class Device:
     def settings(self) -> list[Any]:
         """Settings of the line, as the operating system has them."""
         return termios.tcgetattr(self._slave)
+
+    def unread(self, seconds: float) -> bool:
+        """Whether something that it sent waits to be read, or comes in time."""
+        return bool(select.select([self._slave], [], [], seconds)[0])
 
     def stop(self) -> None:
         os.write(self._slave, b"\x04")
@@ -127,7 +132,7 @@ def test_what_comes_unasked_over_a_serial_line_poisons_it(manager, device) -> No
     session = opened(manager, device, CR)
     device.answer = lambda text: [(0, f"<{text}>\rmore\r")]
     assert session.query("A?") == "<A?>"
-    time.sleep(0.02)
+    assert device.unread(5), "the second line has not come"
     with pytest.raises(InstrumentError, match="came unasked"):
         session.query("B?")
     session.close()
