@@ -397,8 +397,24 @@ PATHS = (
         ceiling=CEILING,
     ),
     # Signals.
-    Path("SIGTERM", "signals", RUNNER, Bound(bench=1.0), 13, act=_signal(signal.SIGTERM)),
-    Path("SIGHUP", "signals", RUNNER, Bound(bench=1.0), 13, act=_signal(signal.SIGHUP)),
+    Path(
+        "SIGTERM",
+        "signals",
+        RUNNER,
+        Bound(bench=1.0),
+        13,
+        act=_signal(signal.SIGTERM),
+        tells="aborted by SIGTERM",
+    ),
+    Path(
+        "SIGHUP",
+        "signals",
+        RUNNER,
+        Bound(bench=1.0),
+        13,
+        act=_signal(signal.SIGHUP),
+        tells="aborted by SIGHUP",
+    ),
     Path(
         "Ctrl-C once",
         "signals",
@@ -406,7 +422,7 @@ PATHS = (
         Bound(bench=1.0),
         13,
         act=_press(b"\x03"),
-        tells="signal",
+        tells="aborted by SIGINT (Ctrl-C)",
         terminal=True,
     ),
     Path(
@@ -446,7 +462,7 @@ PATHS = (
         Bound(bench=1.0),
         13,
         act=_press(b"\x1c"),
-        tells="signal",
+        tells="aborted by SIGQUIT",
         terminal=True,
     ),
     Path(
@@ -456,7 +472,7 @@ PATHS = (
         Bound(bench=1.0),
         13,
         act=_close,
-        tells="signal",
+        tells="aborted by SIGHUP",
         terminal=True,
     ),
     # The runner.
