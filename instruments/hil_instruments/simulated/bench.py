@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable
 from typing import cast
 
+from threadpoolctl import threadpool_limits
+
 from hil.bench import BenchDescription
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError, UsageError
@@ -48,6 +50,8 @@ class SimulatedBench:
 
     A bench begins without power: supply off, so the stimulator is mute; load and cut-off open.
     What the bench file does not fill is wired: supply nominal, cut-off closed, the only load.
+    Linear algebra in this process is on one core from then on: the circuit's matrices have a few
+    rows, and a pool of threads that waits for the next one by spinning took a core for itself.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class SimulatedBench:
             UsageError: a fault is unknown, or the seed is negative.
         """
         _need_seed(seed)
+        threadpool_limits(1, user_api="blas")
         self.profile, self.description = profile, bench
         self.faults = _specs(faults)
         """What is seeded: it is there, or waits for its onset."""
