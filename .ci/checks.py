@@ -68,6 +68,7 @@ def main() -> int:
     parser.add_argument("--strict", action="store_true", help="a missing tool is a failure")
     strict = parser.parse_args().strict
     os.environ.pop("PYTEST_ADDOPTS", None)  # nothing from outside may drop a test
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # some hundred processes compile us once
     if strict:
         os.environ["STIMPROOF_STRICT"] = "1"  # then a test whose tool is missing fails
 

@@ -53,7 +53,7 @@ def judged(out: Path, *options: str) -> tuple[int, Conclusion]:
 
 @pytest.mark.parametrize(("fault", "suite", "test", "requirement"), CAUGHT)
 def test_a_fault_is_caught_by_its_test(tmp_path, fault, suite, test, requirement):
-    code, found = judged(tmp_path, f"--hil-fault={fault}", f"--hil-suite={suite}")
+    code, found = judged(tmp_path, f"--hil-fault={fault}", f"--hil-suite={suite}", "-k", test)
     verdicts = {row.test.partition(":")[2]: row.by_requirement for row in found.tests}
     assert verdicts[test][requirement] is Verdict.FAIL
     assert code != 0
