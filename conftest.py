@@ -1,5 +1,6 @@
 """Our own tests: what needs a tool is skipped without it, and fails under STIMPROOF_STRICT=1."""
 
+import gc
 import os
 import shutil
 import tempfile
@@ -13,6 +14,15 @@ def pytest_configure(config: pytest.Config) -> None:
     memory = tempfile.TemporaryDirectory(prefix="stimproof-state-")
     config.add_cleanup(memory.cleanup)
     os.environ["STIMPROOF_STATE"] = memory.name
+
+
+def pytest_collection_finish() -> None:
+    """Let no later collection of garbage look at what was imported, which stays to the end.
+
+    A pytest within a test collects five times when it ends, through all that this process holds.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
