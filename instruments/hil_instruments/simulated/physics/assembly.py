@@ -50,6 +50,7 @@ class Assembly:
         self._networks: dict[tuple[Wiring, float | None], Network] = {}
         self.network = self._wire()
         self.modes = self.network.modes({})
+        self._saturation: float | None = None  # until the wiring changes
 
     @property
     def ohm(self) -> float:
@@ -110,8 +111,10 @@ class Assembly:
 
     def saturation(self) -> float:
         """Steady current in A that each volt of boost drives through a saturated stage."""
-        gains = self._wire(saturated=True).gains
-        return gains[Node.SENSE.value][0] / self._stage.drop
+        if self._saturation is None:
+            gains = self._wire(saturated=True).gains
+            self._saturation = gains[Node.SENSE.value][0] / self._stage.drop
+        return self._saturation
 
     def plan(self, levels: Sequence[float], tolerance: float) -> Yield:
         """Return how yielding skin enters the next stretch; it may change the network.
@@ -136,7 +139,7 @@ class Assembly:
         return self.load.plan(now, later, tolerance)
 
     def _enter(self, held: dict[str, float]) -> None:
-        self.network = self._wire(saturated=self._saturated)
+        self.network, self._saturation = self._wire(saturated=self._saturated), None
         self.modes = self.network.modes(held)
 
     def _wire(self, *, saturated: bool = False) -> Network:
