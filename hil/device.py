@@ -279,6 +279,9 @@ IONTOPHORESIS = DeviceClass(
         "protection.reconnect_time": _bound(
             "0.1 s", "60 s", "time to keep off after a reconnection"
         ),
+        "power.hold_up": _bound(
+            "10 ms", "60 s", "time for which the output may outlast the supply"
+        ),
         "dose.maximum": _bound("1 mA*min", "200 mA*min", "largest dose that can be set"),
         "dose.accuracy": _bound("0.1 %", "20 %", "error of the claimed dose, share of the dose"),
         "dose.accuracy_absolute": _bound("0.001 mA*min", "1 mA*min", "whichever is larger"),

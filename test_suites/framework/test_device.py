@@ -51,6 +51,7 @@ FIGURES = {
     "protection.off_current": "10 uA",
     "protection.off_time": "1 s",
     "protection.reconnect_time": "2 s",
+    "power.hold_up": "2 s",
     "dose.maximum": "80 mA*min",
     "dose.accuracy": "5 %",
     "dose.accuracy_absolute": "0.1 mA*min",

@@ -49,6 +49,7 @@ protection.stop_time = 100 ms
 protection.off_current = 10 uA
 protection.off_time = 1 s
 protection.reconnect_time = 2 s
+power.hold_up = 2 s
 dose.maximum = 80 mA*min
 dose.accuracy = 5 %
 dose.accuracy_absolute = 0.05 mA*min

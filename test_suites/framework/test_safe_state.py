@@ -1,5 +1,6 @@
 """Off is proven on both sides of the cut-off, and anything less is UNCONFIRMED."""
 
+import contextlib
 import re
 from dataclasses import replace
 from datetime import date
@@ -26,11 +27,11 @@ TREATMENT = Scenario.treatment(1 * mA, hold=1 * s)
 class Rig:
     """A bench whose parts a test breaks."""
 
-    def __init__(self, *faults, source=True):
+    def __init__(self, *faults, source=True, profile=PROFILE):
         RIGS.append(self)
         self.journal, self.sent = [], []
         self.station = open_station(
-            PROFILE,
+            profile,
             DESCRIPTION if source else replace(DESCRIPTION, source=None),
             faults=faults,
             seed=1,
@@ -39,7 +40,7 @@ class Rig:
         )
         self.bench = Bench(
             self.station,
-            PROFILE,
+            profile,
             Interruption(),
             lambda kind, body: self.journal.append((kind, body)),
             lambda record: None,
@@ -195,6 +196,37 @@ def test_a_broken_proof_is_unconfirmed_and_ends_the_use_of_the_bench(rig, monkey
     with pytest.raises(SafeStateUnconfirmed):
         rig.bench.provoke("HELLO")
     assert rig.sent == []
+
+
+@pytest.mark.parametrize(
+    ("declared", "lasting", "confirmed"),
+    [("2 s", 1.0, True), ("2 s", 4.0, False), ("8 s", 4.0, True)],
+)
+def test_what_outlasts_the_supply_has_the_hold_up_that_its_profile_declares(
+    monkeypatch, declared, lasting, confirmed
+):
+    hold_up = replace(PROFILE.figures["power.hold_up"], value=Exact.parse(declared))
+    figures = {**PROFILE.figures, "power.hold_up": hold_up}
+    rig = Rig(profile=replace(PROFILE, figures=figures))
+    now, off, read = rig.station.clock.now, rig.station.supply.off, rig.station.voltmeter.read
+    accuracy = read(Dimension.VOLTAGE, 80.0)[1]
+    gone = []
+    monkeypatch.setattr(rig.station.supply, "off", lambda: (off(), gone.append(now()))[0])
+
+    def stored(*given):
+        held = bool(stopped) and not (gone and now() > gone[-1] + lasting)
+        return (3.0 * V, accuracy) if held else read(*given)
+
+    collect, stopped = rig.station.voltmeter.stop_recording, []
+    monkeypatch.setattr(
+        rig.station.voltmeter,
+        "stop_recording",
+        lambda: stopped.append(1) or collect(),
+    )
+    monkeypatch.setattr(rig.station.voltmeter, "read", stored)
+    with contextlib.suppress(SafeStateUnconfirmed):
+        rig.bench.record(TREATMENT)
+    assert rig.state["confirmed"] is confirmed
 
 
 @pytest.mark.parametrize("breakage", BROKEN)
