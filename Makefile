@@ -7,9 +7,10 @@
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
 # make chaos ARGS="..."   kills 1 000 runners on a served bench, then strikes 200 real runs at random
 #                         (ROUNDS="...": of the second part; an hour)
-# make paths ARGS="..."   every way a run can stop, driven on a served bench; rewrites the table of docs/sentinel.md
+# make paths ARGS="..."   every way a run can stop, driven five times on a served bench; with
+#                         ARGS="--write docs/sentinel.md" the table there is made anew
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
-# make nightly            qualify, crash, tamper, chaos, peers, fuzz and bench
+# make nightly            qualify, crash, tamper, chaos, paths, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
 PYTHON ?= python3
 STRICT ?= 0
@@ -44,7 +45,7 @@ chaos: .venv/installed
 	@$(BIN)/python -m chaos.rounds $(ROUNDS)
 
 paths: .venv/installed
-	@$(BIN)/python -m chaos.paths --write docs/sentinel.md $(ARGS)
+	@$(BIN)/python -m chaos.paths $(ARGS)
 
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \
@@ -62,7 +63,7 @@ $(FUZZ)/locked: test_suites/fuzz/requirements.lock .venv/locked
 	@$(PIP) --no-deps --require-hashes --target $(FUZZ)/packages --requirement $<
 	@touch $@
 
-nightly: qualify crash tamper chaos peers fuzz bench
+nightly: qualify crash tamper chaos paths peers fuzz bench
 
 # The project is not installed there: its packages lie on the path, beside those of the peers, whose
 # own warnings are no failures of ours.
