@@ -470,7 +470,7 @@ def test_a_library_that_is_missing_is_named(tmp_path):
 @pytest.fixture
 def through_visa(monkeypatch, manager, peer):
     """A byte stream through the VISA calls, as with a library whose socket cannot be reached."""
-    monkeypatch.setattr(transport, "_raw_socket", lambda _: None)
+    monkeypatch.setattr(transport.address, "raw_socket", lambda _: None)
     made = transport.open_session(manager, peer.resource, WallClock(), timeout=SHORT)
     yield made
     made.close()
