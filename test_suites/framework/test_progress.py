@@ -13,14 +13,21 @@ from rich.console import Console
 from hil.proof import PROBE
 from hil.verdict import Verdict
 from hil_fixtures import plan
+from hil_fixtures.closing import STYLES
 from hil_fixtures.plan import Options
-from hil_fixtures.progress import STYLES, Follower, Progress
+from hil_fixtures.progress import Follower, Progress
 
 PLAN = plan.make(Options(suites=("polarity",), faults=("F23",)))
 
 
 def judgement(verdict, requirement="POL-SIGN", reason="because [1]"):
-    return {"test": "m:test_a", "requirement": requirement, "verdict": verdict, "reason": reason}
+    return {
+        "test": "m:test_a",
+        "requirement": requirement,
+        "verdict": verdict,
+        "reason": reason,
+        "measured": None,
+    }
 
 
 def end(outcome="passed", detail=""):

@@ -2,14 +2,17 @@
 
 import contextlib
 import io
+import re
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from hil.conclusion import Conclusion, conclude
 from hil.verdict import ExitCode, Verdict
-from hil_fixtures import config
+from hil_fixtures import closing, config
 from hil_fixtures.plan import slug
+from hil_fixtures.progress import Progress
 from hil_reports.evidence import read_journal
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -72,6 +75,11 @@ def test_the_healthy_device_passes_everything(tmp_path):
     assert "pytest was given" in found.run["partial"]  # whoever picks may leave out
     assert all(off.confirmed for off in found.offs)
     assert len(found.offs) >= len(found.records) > 15
+    told = Console(file=io.StringIO(), width=100)
+    with told.capture() as table:
+        told.print(closing.table(found))
+    assert len(re.findall(r"^  [A-Z-]+ +PASS +\S", table.get(), re.MULTILINE)) == 24
+    assert re.search(r"^  RAMP-DOWN +PASS +[\d.]+ ± [\d.]+ .A/s; limit", table.get(), re.MULTILINE)
 
 
 def test_each_subject_has_two_faults_that_are_caught(tmp_path):
@@ -148,3 +156,18 @@ def test_digitising_meters_lead_to_the_same_verdicts(tmp_path, fault):
     assert {body["model"] for body in found.instruments if "meter" in body["role"]} == {
         "MODEL DMM6500"
     }
+
+
+def test_the_end_of_a_run_tells_each_requirement_with_its_figures(tmp_path):
+    code, found = judged(tmp_path, "--hil-fault=F02", "--hil-suite=ramping", "-k", "rises_slowly")
+    assert code != 0
+    (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    text = io.StringIO()
+    Progress(Console(file=text, width=100)).end(folder, found)
+    said = text.getvalue()
+    (failed,) = re.findall(r"^  RAMP-UP +FAIL .*\n.*$", said, re.MULTILINE)
+    assert re.search(r"[\d.]+ ± [\d.]+ mA/s; limit ≤ 0.2 mA/s; margin .[\d.]+ mA/s", failed)
+    assert "test_ramping:test_current_rises_slowly[4mA-" in failed
+    assert re.search(r"^  RAMP-RESUME +NO_VERDICT +\S", said, re.MULTILINE)
+    assert said.count("RAMP-UP") == 1  # what the table says, no line below it repeats
+    assert "2 FAIL" in said
