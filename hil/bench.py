@@ -40,6 +40,48 @@ class InstrumentEntry:
     """Day after which the calibration has expired."""
 
 
+AIDS = ("operator", "thermometer", "indicator", "earth", "terminal_source", "loader")
+"""Roles that a bench may fill or leave out."""
+PATIENCE = 60.0
+"""Bench time in s that an answer of an operator may take unless the file says otherwise."""
+CLAIM = "claim"
+"""Stands for a role where it is the device's own account of what it delivers, read from it."""
+BY_HAND = "manual-stimulator"
+"""Driver of a device that has nothing but a front panel; a person works it."""
+FRONT_PANEL = "OPERATOR::PANEL"
+"""Its resource name: it leads to the person, not to a line."""
+OPERATOR_LINK = "OPERATOR"
+"""Its interface; nobody but the person has seen what stands there, so it earns no HARDWARE."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedAnswer:
+    """What a script says to prompts about one thing."""
+
+    to: str
+    """What the prompt is about, as `start`."""
+    says: str
+    """The answer; empty is none at all."""
+    after: float = 0.0
+    """Bench time in s from prompt to answer."""
+    times: int = 0
+    """How often it is given before the next one is; 0 for ever."""
+
+
+@dataclass(frozen=True, slots=True)
+class AidEntry:
+    """An optional role of the bench file."""
+
+    role: str
+    """One of AIDS."""
+    by: str
+    """Who fills it: `simulated`, `script`, or an operator at a `terminal`."""
+    patience: float = PATIENCE
+    """Bench time in s that an answer may take."""
+    answers: tuple[ScriptedAnswer, ...] = ()
+    """The script, in its order."""
+
+
 @dataclass(frozen=True, slots=True)
 class LoadEntry:
     """One position of the switched load."""
@@ -130,6 +172,8 @@ class BenchDescription:
     """Load position that discharges the output."""
     clock_scale: float = 1.0
     """Bench seconds per wall second of a served simulated bench; 1 on hardware."""
+    aids: Mapping[str, AidEntry] = field(default_factory=dict)
+    """Optional role to what fills it."""
     firmware: FirmwareEntry | None = None
     """Build that runs in the device of a served simulated bench; None is the reference firmware."""
     text: str = field(default="", repr=False)
@@ -138,7 +182,13 @@ class BenchDescription:
     @property
     def roles(self) -> frozenset[str]:
         """Roles that the bench fills."""
-        return frozenset(self.instruments)
+        return frozenset({*self.instruments, *self.aids})
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether a person works the device, at its front panel."""
+        device = self.instruments.get("stimulator")
+        return device is not None and device.driver == BY_HAND
 
 
 def check(bench: BenchDescription, profile: DeviceProfile) -> None:
@@ -190,6 +240,8 @@ def out_of_reach(bench: BenchDescription, requirement: Requirement) -> str:
     Requirement <= ceiling < damage limit: else the bench would trip, or break, before the device
     could be seen to fail. Empty if it can be tested.
     """
+    if why := _lacking(bench, requirement):
+        return why
     most = {
         Dimension.CURRENT: ("limits.ceiling", bench.ceiling),
         Dimension.VOLTAGE: ("limits.damage_voltage", bench.damage_voltage),
@@ -205,6 +257,22 @@ def out_of_reach(bench: BenchDescription, requirement: Requirement) -> str:
         f"{requirement.id}: its limit of {beyond[0]} lies above {name} = {end} of the bench file; "
         "what lies above it is never let happen, so the device could not be seen to fail"
     )
+
+
+def _lacking(bench: BenchDescription, requirement: Requirement) -> str:
+    """Say which optional role, or whose account, a requirement needs that there is not."""
+    absent = [role for role in requirement.roles if role in AIDS and role not in bench.aids]
+    if absent:
+        return (
+            f"{requirement.id}: needs {', '.join(absent)}, which the bench file does not have: add "
+            f"[aids.{absent[0]}]"
+        )
+    if bench.by_hand and CLAIM in requirement.roles:
+        return (
+            f"{requirement.id}: rests on what the device claims to deliver, and a device that is "
+            "worked by hand is read by no line"
+        )
+    return ""
 
 
 def _identity_problems(bench: BenchDescription, profile: DeviceProfile) -> list[tuple[str, str]]:

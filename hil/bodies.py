@@ -280,6 +280,27 @@ class ReadingBody(TypedDict):
     transcript: int  # byte of the transcript at which its exchange begins
 
 
+class PromptBody(TypedDict):
+    """Kind `prompt`: what an operator was asked, once it was answered or taken away."""
+
+    to: str  # what it was about
+    text: str
+    asked: float  # bench time in s
+    answered: float  # bench time in s, or when it was taken away
+    answer: str  # empty if none came
+    ended: str  # why it was taken away; empty if it was answered
+
+
+class AmbientBody(TypedDict):
+    """Kind `ambient`: temperature of the air at the bench, at begin or end of a run."""
+
+    when: str  # begin or end
+    celsius: str  # decimal text; empty if it was not recorded
+    limits: str  # of the error, +/- K; empty likewise
+    by: str  # who read it; empty likewise
+    reason: str  # why it was not recorded; empty if it was
+
+
 class RefusalBody(TypedDict):
     """Kind `refusal`: a command or a wait that the envelope did not hold; nothing was sent."""
 

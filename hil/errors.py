@@ -29,6 +29,10 @@ class Unavailable(BenchError):
     """This bench lacks what a test needs; its requirements are NOT_EVALUATED, with this reason."""
 
 
+class Unanswered(BenchError):
+    """No operator answered a prompt in its time; what it asked for counts as not done."""
+
+
 class InstrumentError(BenchError):
     """An instrument answered with an error, or with something that cannot be read."""
 

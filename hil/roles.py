@@ -10,7 +10,8 @@ from typing import Protocol
 
 from hil.capture import Accuracy, Capture, Sampling
 from hil.device import Polarity, State
-from hil.exact import Dimension
+from hil.exact import Dimension, Exact
+from hil.prompt import Prompt
 from hil.units import Quantity
 
 
@@ -248,4 +249,108 @@ class Cutoff(Identified, Protocol):
 
     def is_closed(self) -> bool:
         """State of the contacts, read back."""
+        ...
+
+
+# The roles below are optional: a bench file may leave each of them out.
+
+
+class Operator(Protocol):
+    """A person at the bench, or what stands for one. Nothing here waits for an answer."""
+
+    def show(self, prompt: Prompt, patience: float) -> None:
+        """Put a prompt in place of the one before; it is taken away after `patience` bench s."""
+        ...
+
+    def poll(self) -> str | None:
+        """The answer as it was given, once; None while there is none."""
+        ...
+
+    def withdraw(self) -> None:
+        """Take the prompt away."""
+        ...
+
+
+class Dialogue(Protocol):
+    """Prompts one after another, journaled, with a patience; the bench goes on meanwhile."""
+
+    def ask(self, prompt: Prompt) -> str:
+        """Ask and wait for the answer, while the bench is watched; raises Unanswered."""
+        ...
+
+    def post(self, prompt: Prompt) -> None:
+        """Ask and wait for nothing: `heard` tells the answer, until something else is asked."""
+        ...
+
+    def heard(self) -> str | None:
+        """What was answered to the posted prompt, once; None while nothing was."""
+        ...
+
+
+class IndicatorSensor(Protocol):
+    """Sees or hears a lamp or buzzer of the device."""
+
+    def is_on(self) -> bool:
+        """Whether the indicator is lit, or sounds, now."""
+        ...
+
+
+class Thermometer(Protocol):
+    """Air at the bench."""
+
+    def ambient(self) -> Exact:
+        """Temperature in degC, as read."""
+        ...
+
+    @property
+    def limits(self) -> Exact:
+        """Limits of the error of a reading, +/-, in degC."""
+        ...
+
+
+class EarthPath(Protocol):
+    """Switch between a pole of the bench's circuit and protective earth; rests open."""
+
+    def join(self) -> None:
+        """Earth the dispersive lead; refused while the output may be energised."""
+        ...
+
+    def part(self) -> None:
+        """Let it float; always passes."""
+        ...
+
+    def is_joined(self) -> bool:
+        """State of the contact, read back."""
+        ...
+
+
+class TerminalSource(Protocol):
+    """Source on the terminals of a device that is off: what comes back into it is seen."""
+
+    def apply(self, voltage: Quantity, limit: Quantity) -> None:
+        """Put a signed voltage on the terminals, at most at a current."""
+        ...
+
+    def drawn(self) -> Quantity:
+        """Current that it drives into the device, in A."""
+        ...
+
+    def off(self) -> None:
+        """Take it off the terminals; always passes."""
+        ...
+
+
+class FirmwareLoader(Protocol):
+    """Puts firmware into the device."""
+
+    def images(self) -> tuple[str, ...]:
+        """Names of what can be flashed."""
+        ...
+
+    def flash(self, name: str) -> None:
+        """Flash an image; raises BenchError unless version and hash read back as its own."""
+        ...
+
+    def installed(self) -> tuple[str, str]:
+        """Version and SHA-256 of what the device runs, read back from it."""
         ...

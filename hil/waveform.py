@@ -15,6 +15,9 @@ from hil.exact import Dimension, Exact
 from hil.measurement import COVERAGE, Component, Measurement
 from hil.units import Quantity
 
+COMMAND_U = 2e-3
+"""Standard uncertainty in s of a command's moment: exchange latency and relay operate time."""
+
 
 @argument("instant")
 @dataclass(frozen=True, slots=True)
@@ -28,11 +31,24 @@ class Instant:
     name: str = ""
     """What happened, as `open`."""
 
+    @property
+    def doubt(self) -> float:
+        """How far in s the moment may lie from `time`, beyond a command's: a person gave it."""
+        return max(self.u - COMMAND_U, 0.0)
+
     def later(self, time: Quantity | Exact) -> Instant:
-        """The moment that lies `time` after this one; a negative time lies before it."""
+        """The moment that lies `time` after this one; a negative time lies before it.
+
+        Of a moment that is in doubt, the latest one, or for a negative time the earliest: what is
+        to be steady by then is not looked at too early.
+        """
         exact = time if isinstance(time, Exact) else Exact.of(time)
         seconds = float(exact.require(Dimension.TIME).base)
-        return Instant(self.time + seconds, self.u, self.name)
+        if not self.doubt:
+            return Instant(self.time + seconds, self.u, self.name)
+        return Instant(
+            self.time + math.copysign(self.doubt, seconds) + seconds, COMMAND_U, self.name
+        )
 
 
 @dataclass(frozen=True)
@@ -64,9 +80,12 @@ class Waveform:
         return self.capture.start - margin <= begin and end <= self.capture.end + margin
 
     def window(self, after: Instant | None, until: Instant | None) -> Samples:
-        """Samples from `after` to `until`; none if the record does not hold all of them."""
-        begin = after.time if after else self.capture.start
-        end = until.time if until else self.capture.end
+        """Samples from `after` to `until`; none if the record does not hold all of them.
+
+        Of a moment that is in doubt, the earliest one: nothing that it set off lies before.
+        """
+        begin = after.time - after.doubt if after else self.capture.start
+        end = until.time - until.doubt if until else self.capture.end
         return self.between(begin, end) if self.holds(begin, end) else np.empty(0)
 
     def phase(self, name: str) -> tuple[tuple[float, float], ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from hil.bench import InstrumentEntry
+from hil.bench import BY_HAND, InstrumentEntry
 from hil.cutoff import Make
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
@@ -175,7 +175,7 @@ def manner(entry: InstrumentEntry, profile: DeviceProfile) -> Manner:
     Raises:
         ConfigurationError: the driver of another package is broken.
     """
-    if entry.role != "stimulator":
+    if entry.role != "stimulator" or entry.driver == BY_HAND:
         return MANNERS.get(entry.driver, SCPI)
     asked = getattr(_stimulator(entry), "manner", None)
     found = plugins.called(entry.driver, asked, profile) if callable(asked) else SCPI
@@ -189,12 +189,12 @@ def manner(entry: InstrumentEntry, profile: DeviceProfile) -> Manner:
 
 def stimulator_names() -> tuple[str, ...]:
     """Names of the drivers of stimulators: ours, and those of installed packages."""
-    return (*STIMULATORS, *plugins.names())
+    return (*STIMULATORS, BY_HAND, *plugins.names())
 
 
 def brought_by(entry: InstrumentEntry) -> str:
     """Distribution and version of the driver of an entry; empty if it is one of ours."""
-    foreign = entry.role == "stimulator" and entry.driver not in STIMULATORS
+    foreign = entry.role == "stimulator" and entry.driver not in {*STIMULATORS, BY_HAND}
     return plugins.origin(entry.driver) if foreign else ""
 
 
@@ -203,6 +203,11 @@ def _stimulator(
 ) -> Callable[[Session, Clock, InstrumentEntry, Calibration, DeviceProfile], Stimulator]:
     if entry.driver in STIMULATORS:
         return STIMULATORS[entry.driver]
+    if entry.driver == BY_HAND:
+        raise ConfigurationError(
+            f"instruments.{entry.role}: driver = {entry.driver!r} is worked by an operator, over "
+            "no session; open it with the station of a bench that has [aids.operator]"
+        )
     if entry.driver not in plugins.names():
         raise ConfigurationError(
             f"instruments.{entry.role}: driver = {entry.driver!r}; allowed: "

@@ -8,7 +8,7 @@ from typing import cast
 
 from threadpoolctl import threadpool_limits
 
-from hil.bench import BenchDescription
+from hil.bench import FRONT_PANEL, BenchDescription
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError, UsageError
 from hil_instruments.simulated.clock import VirtualClock
@@ -83,6 +83,8 @@ class SimulatedBench:
         self.roles: dict[str, str] = {}
         """Resource name to role."""
         for role, entry in bench.instruments.items():
+            if entry.resource == FRONT_PANEL:
+                continue
             other = self.roles.setdefault(entry.resource, role)
             if other != role:
                 raise ConfigurationError(
