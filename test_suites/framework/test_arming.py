@@ -600,6 +600,7 @@ def test_a_wait_on_a_bench_of_the_wall_heeds_a_signal_within_10_ms_of_the_wall(s
         description=SimpleNamespace(clock_scale=scale, ceiling=DESCRIPTION.ceiling),
         door=SimpleNamespace(wait=lambda seconds: None),
         lease=2.0,
+        patience=0.0,
         progress=lambda: None,
     )
     run = Run(station, PROFILE, None, interruption, None, None)

@@ -251,7 +251,8 @@ def test_who_leaves_while_the_device_delivers_waits_for_nobody(rigs):
         run.wait(5 * s)
     assert [body["to"] for body in rig.of("prompt")][-1] == "watch"
     assert [body["command"] for body in rig.of("stimulus")].count("abort") == 1
-    assert rig.of("safe_state")[0]["confirmed"]
+    (off,) = rig.of("safe_state")
+    assert (off["confirmed"], off["reason"]) == (True, "")
 
 
 def test_what_is_steady_lies_inside_of_every_moment_that_is_in_doubt():
