@@ -155,6 +155,10 @@ SCPI_ERRORS = ErrorWords()
 """Those of SCPI."""
 
 
+ENERGISED = 0.5
+"""Seconds for a reply while the output may be energised, of a device that declares none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """How the device is spoken to; data, so that a new SCPI-like stimulator needs no code."""
@@ -189,6 +193,8 @@ class Wire:
     """Settings, if it is on a serial line."""
     patience: float = 2.0
     """Seconds within which it answers."""
+    energised: float = ENERGISED
+    """The same while its output may be energised."""
     settle: float = 0.0
     """Seconds after a command before it hears the next message; a stop never waits."""
     self_test: float = 2.0

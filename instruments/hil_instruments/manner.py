@@ -35,6 +35,9 @@ class Manner:
     """Whether it repeats each message before it answers."""
     patience: float = 2.0
     """Seconds that one exchange may take."""
+    energised: float = 0.5
+    """The same while the output may be energised: at least what it needs for its longest answer of
+    then, and no more than half the lease of 2 s, which ends a runner that is stuck."""
     serial: SerialLine = SERIAL
     """Settings, if it is on a serial line."""
     identity: Callable[[Ask], Identity] = scpi_identity

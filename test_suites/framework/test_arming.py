@@ -25,6 +25,7 @@ from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
+from hil_instruments.simulated.faults.link import LinkFault
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
 
@@ -608,3 +609,68 @@ def test_a_wait_on_a_bench_of_the_wall_heeds_a_signal_within_10_ms_of_the_wall(s
         run.wait(TURN * s)
     assert len(clock.slept) == 3
     assert max(clock.slept) <= 0.0101
+
+
+def test_every_session_is_watched_while_the_cut_off_is_closed_and_not_longer(rig):
+    sessions = rig.bench.station.sessions
+
+    def watched():
+        return {role for role, session in sessions.items() if session.watched}
+
+    with rig.bench.armed() as run:
+        assert watched() == {*sessions}
+        run.start(2 * mA)
+        run.wait(1 * s)
+    assert watched() == set()
+
+
+def test_the_device_is_stopped_while_an_instrument_keeps_its_answer_back(rig):
+    """The in-process bench keeps nothing back, so its part is played here."""
+    seen = []
+
+    def body(run):
+        run.start(2 * mA)
+        run.wait(1 * s)
+        ammeter = rig.bench.station.sessions["ammeter"]
+        ammeter.heed()
+        seen.append(rig.told("abort"))
+        rig.interruption.set("signal SIGINT")
+        ammeter.heed()
+        ammeter.heed()
+        seen.append(rig.told("abort"))
+        run.wait(1 * s)
+
+    with pytest.raises(Abort, match="signal"):
+        inside(rig, body)
+    assert seen == [0, 1]
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+def late_once(rig, role, delay):
+    """Treat while one reply of a role comes late, by so many seconds."""
+    fault = LinkFault(kind="late", extent=delay, every=0)
+
+    def body(run):
+        run.start(2 * mA)
+        run.wait(1 * s)
+        rig.bench.station.twin.link(role).set([fault])
+        run.wait(6 * s)
+        assert rig.bench.station.twin.link(role).replies
+
+    return inside(rig, body)
+
+
+def test_a_device_that_answers_too_late_while_energised_ends_in_a_proven_off(rig):
+    with pytest.raises(ReplyTimeout, match=r"stimulator.*0\.5 s, which is all"):
+        late_once(rig, "stimulator", 0.7)
+    assert rig.told("abort") == 1
+    assert rig.of("safe_state")[0]["confirmed"]
+
+
+@pytest.mark.parametrize(
+    ("role", "delay"),
+    [("stimulator", 0.3), ("ammeter", 0.7), ("voltmeter", 0.7), ("oscilloscope", 0.7)],
+)
+def test_an_instrument_that_takes_the_time_it_is_known_to_need_is_not_accused(rig, role, delay):
+    late_once(rig, role, delay)
+    assert rig.of("safe_state")[0]["confirmed"]

@@ -19,7 +19,10 @@ from hil.errors import (
     UsageError,
     WrongIdentity,
 )
-from hil_instruments import transport
+from hil_fixtures.config import read_device
+from hil_fixtures.station import LEASE
+from hil_instruments import drivers, transport
+from hil_instruments.manner import Manner
 
 IDENTITY = "Maker,Model,SIM-1,1.0"
 SHORT = 0.15
@@ -343,13 +346,17 @@ def test_stop_takes_a_second_session_when_the_first_is_lost(session, peer):
 def test_stop_is_not_glued_to_a_message_that_was_cut_off(session, peer, monkeypatch):
     raw = session._line._socket  # noqa: SLF001 - only way to cut a message
 
+    sent = []
+
     class HalfSocket:
         def __getattr__(self, name):
             return getattr(raw, name)
 
-        def sendall(self, data):
-            raw.sendall(data[: len(data) // 2])
-            raise TimeoutError
+        def send(self, data):
+            if len(sent) == 1:
+                raise TimeoutError
+            sent.append(raw.send(data[: len(data) // 2]))
+            return sent[0]
 
     with monkeypatch.context() as patch:
         patch.setattr(session._line, "_socket", HalfSocket())  # noqa: SLF001 - as above
@@ -502,3 +509,90 @@ def test_a_silent_instrument_is_one_line_that_says_what_to_check(manager):
     with pytest.raises(BenchError, match=r"ammeter at TCPIP.* does not say who it is.*check power"):
         transport.connect(manager, entry(resource), WallClock(), timeout=SHORT)
     deaf.close()
+
+
+QUICK = Manner(energised=SHORT)
+
+
+@pytest.fixture
+def watched(manager, peer):
+    """Of a patience of 5 s, of which SHORT is left while it is watched."""
+    made = transport.open_session(manager, peer.resource, WallClock(), timeout=5, manner=QUICK)
+    yield made
+    made.close()
+
+
+def test_while_energised_an_exchange_is_given_up_soon_and_otherwise_not(watched):
+    assert watched.query("LATE? 0.3 patient") == "patient"
+    watched.watch(lambda: None)
+    begin = time.monotonic()
+    with pytest.raises(ReplyTimeout, match=r"within 0.15 s, which is all that it has while"):
+        watched.query("LATE? 2 slow")
+    assert time.monotonic() - begin < 1
+    watched.recover()
+    watched.watch(None)
+    assert watched.query("LATE? 0.3 patient") == "patient"
+
+
+def test_a_session_that_was_opened_anew_is_still_watched(watched):
+    watched.identify()
+    looks = []
+    watched.watch(lambda: looks.append(1))
+    with pytest.raises(ReplyTimeout):
+        watched.query("SILENT?")
+    watched.recover()
+    looks.clear()
+    assert watched.query("LATE? 0.1 slow") == "slow"
+    assert looks
+
+
+def test_what_stops_goes_out_while_an_answer_is_awaited_and_the_answer_is_taken(watched, manager):
+    device = Peer()
+    stimulator = transport.open_session(manager, device.resource, WallClock())
+    heard = []
+
+    def heed():
+        if not heard:
+            stimulator.stop_write("TREAT:ABOR")
+            heard.append(device.wait_for("TREAT:ABOR"))
+
+    watched.watch(heed)
+    assert watched.query("LATE? 0.12 slow") == "slow"
+    assert heard == [True]
+    assert not watched.poisoned
+    stimulator.close()
+    device.stop()
+
+
+def test_a_stop_over_the_session_that_waits_keeps_its_answer(watched, peer):
+    sent = []
+
+    def heed():
+        if not sent:
+            sent.append(watched.stop_write("TREAT:ABOR"))
+
+    watched.watch(heed)
+    assert watched.query("LATE? 0.1 slow") == "slow"
+    assert watched.query("ECHO? next") == "next"
+    assert peer.wait_for("TREAT:ABOR")
+
+
+def test_what_is_raised_while_an_answer_is_awaited_poisons(watched):
+    class Interrupt(BaseException):
+        pass
+
+    def heed():
+        raise Interrupt
+
+    watched.watch(heed)
+    with pytest.raises(Interrupt):
+        watched.query("LATE? 0.12 stale")
+    with pytest.raises(SessionPoisoned, match="Interrupt"):
+        watched.query("ECHO? x")
+
+
+@pytest.mark.parametrize("driver", sorted(drivers.MODELS))
+def test_no_driver_takes_more_than_half_a_lease_for_an_answer_while_energised(driver):
+    role = next((role for role, names in drivers.NAMES.items() if driver in names), "supply")
+    manner = drivers.manner(entry("unused", role=role, driver=driver), read_device(None))
+    assert 0.05 <= manner.energised <= min(manner.patience, LEASE / 2)

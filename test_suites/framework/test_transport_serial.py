@@ -179,3 +179,21 @@ def test_an_echo_is_read_and_must_be_what_was_sent(manager, device) -> None:
     with pytest.raises(InstrumentError, match="'S0T 1' came as the echo of 'SET 1'"):
         session.write("SET 1")
     session.close()
+
+
+def test_while_energised_a_serial_line_is_given_up_soon_and_heeds_meanwhile(
+    manager: pyvisa.ResourceManager, device: Device
+) -> None:
+    quick = Manner(send_end="\r", reply_end="\r", identity=named, energised=0.2)
+    session = transport.open_session(manager, device.resource, Clock(), manner=quick)
+    looks: list[int] = []
+    session.watch(lambda: looks.append(1))
+    device.answer = lambda text: [(0.12, f"<{text}>\r")]
+    assert session.query("A") == "<A>"
+    assert looks
+    device.answer = lambda text: []
+    begin = time.monotonic()
+    with pytest.raises(ReplyTimeout, match="while energised"):
+        session.query("B")
+    assert time.monotonic() - begin < 1
+    session.close()

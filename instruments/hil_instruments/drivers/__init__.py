@@ -144,7 +144,10 @@ MODELS: Mapping[str, str] = {
 """Driver to the models that it speaks to, a pattern; that of a stimulator takes its words from the
 device file."""
 
-MANNERS: Mapping[str, Manner] = {"relay-module": RelayModule.MANNER}
+MANNERS: Mapping[str, Manner] = {
+    "relay-module": RelayModule.MANNER,
+    **dict.fromkeys((*MULTIMETERS, *OSCILLOSCOPES), Manner(energised=1.0)),
+}
 """Driver to how its instrument is spoken to, where that is not SCPI."""
 
 

@@ -60,7 +60,13 @@ class ScpiStimulator(Instrument):
             )
 
         return Manner(
-            wire.send_end, wire.reply_end, wire.echo, wire.patience, wire.serial, identity
+            wire.send_end,
+            wire.reply_end,
+            wire.echo,
+            wire.patience,
+            wire.energised,
+            wire.serial,
+            identity,
         )
 
     def configure(self, current: Quantity, polarity: Polarity, dose: Quantity | None) -> None:

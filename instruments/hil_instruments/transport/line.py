@@ -14,6 +14,8 @@ from hil_instruments import encoding
 
 QUIET = 0.05
 """Seconds without a byte after which `discard` takes a line for quiet."""
+SLICE = 0.05
+"""Seconds for which a wait goes on without a look at what the bench wants."""
 CHUNK = 2**16
 """Bytes asked of a VISA library at once."""
 
@@ -47,9 +49,15 @@ class Block:
         return encoding.block_length(read(encoding.block_digits(head)))
 
 
+def deaf() -> None:
+    """Heed nothing: what a line does while nobody is to be heeded."""
+
+
 class Line(Protocol):
     """What carries messages: their framing, and the library's errors turned into two of ours."""
 
+    heed: Callable[[], None]
+    """Called every SLICE s while a reply is awaited; whatever it raises ends the wait."""
     stream: bool
     """Whether nothing but bytes of its own marks the end of a message."""
 

@@ -20,7 +20,7 @@ from hil.errors import (
 from hil.roles import Clock
 from hil_instruments.encoding import Identity
 from hil_instruments.transport.address import Address, opened
-from hil_instruments.transport.line import QUIET, Block, Gone, Silence
+from hil_instruments.transport.line import QUIET, Block, Gone, Silence, deaf
 from hil_instruments.transport.socket_line import SocketLine
 from hil_instruments.transport.stop_lane import STOP_PATIENCE, StopLane
 from hil_instruments.transport.visa_line import VisaLine
@@ -64,6 +64,7 @@ class Session:
         self._lock = threading.RLock()
         self._stop_lane = StopLane(address, self._name)
         self._fault: HilError | None = None
+        self._heed: Callable[[], None] | None = None
         self._identity: Identity | None = None
         self.recoveries = 0
         """How often it was opened anew or cleared."""
@@ -93,6 +94,29 @@ class Session:
     def poisoned(self) -> bool:
         """Whether `recover` must come before the next exchange."""
         return self._fault is not None
+
+    def watch(self, heed: Callable[[], None] | None) -> None:
+        """From now on the output may be energised, so that no exchange may take long; None ends it.
+
+        An exchange is then given up after the `energised` of the instrument's manner. Over a raw
+        socket or a serial line a wait goes on in slices of 50 ms; over any other resource it is one
+        call of the VISA library, of that length.
+
+        Args:
+            heed: called between two slices, in the midst of the exchange: it may send what stops,
+                also over this session. What it raises ends the exchange and poisons the session.
+        """
+        self._heed = heed
+        self._line.heed = heed or deaf
+
+    @property
+    def watched(self) -> bool:
+        """Whether no exchange may take long."""
+        return self._heed is not None
+
+    def heed(self) -> None:
+        """Do what is done every 50 ms while an answer is awaited; nothing if it is not watched."""
+        self._line.heed()
 
     def write(self, text: str, *, timeout: float | None = None) -> None:
         """Send one message; the end that its manner has is added.
@@ -252,6 +276,8 @@ class Session:
     ) -> _Result:
         """Hold the lock; whatever ends the exchange other than cleanly poisons the session."""
         seconds = self._timeout if timeout is None else timeout
+        if self.watched:
+            seconds = min(seconds, self._manner.energised)
         self._acquire(text, seconds)
         try:
             if self._fault is not None:
@@ -270,8 +296,9 @@ class Session:
         except Silence as err:
             raise self._failed(
                 ReplyTimeout(
-                    f"{self._name}: {text!r} got no complete reply within {seconds} s; the "
-                    f"session is poisoned until recover() has cleared and identified it"
+                    f"{self._name}: {text!r} got no complete reply within {seconds} s"
+                    f"{self._while_energised}; the session is poisoned until recover() has "
+                    f"cleared and identified it"
                 )
             ) from err
         except Gone as err:
@@ -285,6 +312,10 @@ class Session:
                 SessionPoisoned(f"{self._name}: {text!r} was interrupted by {type(err).__name__}")
             )
             raise
+
+    @property
+    def _while_energised(self) -> str:
+        return ", which is all that it has while energised" if self.watched else ""
 
     def _failed(self, error: BenchError) -> BenchError:
         self._fault = error
@@ -389,5 +420,6 @@ class Session:
                 return
         line.close()
         self._line = opened(self._address, self._name)
+        self._line.heed = self._heed or deaf
         if isinstance(self._line, VisaLine) and self._line.serial:
             self._line.quieten(SERIAL_QUIET)

@@ -6,16 +6,19 @@ import contextlib
 import select
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 from pyvisa.resources import MessageBasedResource
 
 from hil.errors import InstrumentError
-from hil_instruments.transport.line import CHUNK, QUIET, Block, Gone, Silence
+from hil_instruments.transport.line import CHUNK, QUIET, SLICE, Block, Gone, Silence, deaf
 
 LONGEST_LINE = 2**20
 """A line that is longer than this never ends."""
 
+_Result = TypeVar("_Result")
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -29,6 +32,7 @@ class SocketLine:
         self._socket = raw
         self._end = end
         self._buffer = bytearray()
+        self.heed = deaf
         self._timeout = -1.0
         raw.setsockopt(*_NO_DELAY)
         refused = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -37,25 +41,23 @@ class SocketLine:
 
     def send(self, data: bytes, timeout: float) -> None:
         """Send a whole message; raises Silence if it is not taken in `timeout` s, Gone."""
-        try:
-            self._set_timeout(timeout)
-            self._socket.sendall(data)
-        except TimeoutError as err:
-            raise Silence from err
-        except OSError as err:
-            raise Gone(str(err)) from err
+        deadline = time.monotonic() + timeout
+        rest = memoryview(data)
+        while rest:
+            sent = self._within(deadline, partial(self._socket.send, rest))
+            rest = rest[sent:]
 
     def receive_line(self, timeout: float) -> bytes:
         """Read one message of text, its end included, within `timeout` s; raises Silence, Gone."""
         deadline = time.monotonic() + timeout
         if not self._buffer:
-            self._fill(timeout)
+            self._fill(deadline)
         searched = 0
         while (end := self._buffer.find(self._end, searched)) < 0:
             searched = max(len(self._buffer) - len(self._end) + 1, 0)
             if searched > LONGEST_LINE:
                 raise InstrumentError(f"{searched} bytes came without a line end")
-            self._fill(deadline - time.monotonic())
+            self._fill(deadline)
         return self._take(end + len(self._end))
 
     def receive_block(self, timeout: float, form: Block) -> bytes:
@@ -82,7 +84,7 @@ class SocketLine:
         with contextlib.suppress(Silence):
             while True:
                 self._buffer.clear()
-                self._fill(QUIET)
+                self._fill(time.monotonic() + QUIET)
 
     def close(self) -> None:
         """Close; sends nothing."""
@@ -90,7 +92,7 @@ class SocketLine:
 
     def _exactly(self, count: int, deadline: float) -> bytes:
         while len(self._buffer) < count:
-            self._fill(deadline - time.monotonic())
+            self._fill(deadline)
         return self._take(count)
 
     def _take(self, count: int) -> bytes:
@@ -98,16 +100,20 @@ class SocketLine:
         del self._buffer[:count]
         return taken
 
-    def _fill(self, timeout: float) -> None:
-        if timeout <= 0:
-            raise Silence
-        try:
-            self._set_timeout(timeout)
-            self._append(self._socket.recv(CHUNK))
-        except TimeoutError as err:
-            raise Silence from err
-        except OSError as err:
-            raise Gone(str(err)) from err
+    def _fill(self, deadline: float) -> None:
+        self._append(self._within(deadline, partial(self._socket.recv, CHUNK)))
+
+    def _within(self, deadline: float, call: Callable[[], _Result]) -> _Result:
+        """Call until it is done, in slices; raises Silence at the deadline, Gone."""
+        while (left := deadline - time.monotonic()) > 0:
+            try:
+                self._set_timeout(min(left, SLICE))
+                return call()
+            except TimeoutError:
+                self.heed()
+            except OSError as err:
+                raise Gone(str(err)) from err
+        raise Silence
 
     def _append(self, data: bytes) -> None:
         if not data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
 import pyvisa
 from pyvisa import constants
@@ -11,8 +12,10 @@ from pyvisa.resources import MessageBasedResource, SerialInstrument
 from hil.errors import BenchError, InstrumentError
 from hil_instruments import encoding
 from hil_instruments.manner import SerialLine
-from hil_instruments.transport.line import CHUNK, QUIET, Block, Gone, Silence
+from hil_instruments.transport.line import CHUNK, QUIET, SLICE, Block, Gone, Silence, deaf
 
+LOOK = 1e-3
+"""Seconds between two looks at a serial line; a character takes as long at 9600 baud."""
 _MAV = 16  # message available: bit 4 of the status byte (IEEE 488.2, 11.2.1.2)
 _MORE = constants.StatusCode.success_max_count_read
 _GONE = {
@@ -35,6 +38,7 @@ class VisaLine:
         self._end = end[-1:].decode("latin-1")
         self._visalib = resource.visalib
         self._session = resource.session
+        self.heed = deaf
         self._timeout = -1.0
         kind = resource.interface_type
         self.serial = kind == constants.InterfaceType.asrl
@@ -58,6 +62,7 @@ class VisaLine:
 
     def receive_line(self, timeout: float) -> bytes:
         """Read one message of text, its end included, within `timeout` s; raises Silence, Gone."""
+        self._await(timeout)
         self._set_timeout(timeout)
         try:
             data, status = self._visalib.read(self._session, CHUNK)
@@ -78,6 +83,7 @@ class VisaLine:
             return encoding.block(message, form.length)
         self._resource.read_termination = None
         try:
+            self._await(timeout)
             length = form.announced(lambda count: self._exactly(count, timeout))
             payload = self._exactly(length, timeout)
         finally:
@@ -89,14 +95,7 @@ class VisaLine:
 
     def unexpected(self) -> bytes:
         """Bytes that wait although nothing was asked; empty if none, or if it cannot be known."""
-        if not self.serial:
-            return b""
-        try:
-            waiting = self._resource.get_visa_attribute(
-                constants.ResourceAttribute.asrl_avalaible_number
-            )
-        except Exception as err:
-            raise translated(err) from err
+        waiting = self._waiting() if self.serial else 0
         return self._exactly(waiting, QUIET) if waiting else b""
 
     def discard(self) -> None:
@@ -134,6 +133,32 @@ class VisaLine:
         except Exception as err:
             raise translated(err) from err
         return bytes(parts)
+
+    def _await(self, timeout: float) -> None:
+        """On a serial line: wait in slices for the first byte; a read that times out loses some.
+
+        Any other resource waits inside of one call of the library.
+        """
+        if not self.serial:
+            return
+        begin = heeded = time.monotonic()
+        while not self._waiting():
+            now = time.monotonic()
+            if now - begin >= timeout:
+                raise Silence
+            if now - heeded >= SLICE:
+                heeded = now
+                self.heed()
+            time.sleep(LOOK)
+
+    def _waiting(self) -> int:
+        """Bytes that have come over a serial line and were not read."""
+        try:
+            return int(
+                self._resource.get_visa_attribute(constants.ResourceAttribute.asrl_avalaible_number)
+            )
+        except Exception as err:
+            raise translated(err) from err
 
     def _message_available(self) -> bool:
         try:
