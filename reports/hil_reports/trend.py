@@ -96,7 +96,10 @@ def remarks(run: RunRow) -> list[str]:
     said = [f"faults {run.faults}"] if run.faults else []
     said += ["partial scope"] if run.partial else []
     said += [] if run.complete else ["did not end by itself"]
-    said += [] if run.code in _JUDGED else [f"exit code {run.code}"]
+    if run.code == ExitCode.UNSAFE:
+        said.append("SAFE STATE UNCONFIRMED")
+    elif run.code not in _JUDGED:
+        said.append(f"exit code {run.code}")
     said += [] if run.sealed else ["not sealed"]
     return said
 

@@ -608,7 +608,7 @@ def test_a_trend_says_what_to_know_of_a_run(hil, tmp_path):
         (seeded, "faults F06"),
         (partial, "partial scope"),
         (killed, "did not end by itself"),
-        (unsafe, "exit code 20"),
+        (unsafe, "SAFE STATE UNCONFIRMED"),
     ):
         line = next(line for line in said.splitlines() if folder.name in line)
         assert note in line
