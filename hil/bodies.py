@@ -14,7 +14,7 @@ from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.mask import Mask
 from hil.measurement import Calibration, Component, Measurement
-from hil.requirement import Kind, Knowledge, Limit, Requirement
+from hil.requirement import Kind, Knowledge, Limit, Measurand, Requirement
 from hil.rule import Rule
 
 SCHEMA = 2
@@ -106,6 +106,7 @@ class RequirementBody(TypedDict):
     hazard: str
     control: str
     roles: list[str]
+    measures: NotRequired[str]  # what is taken of a record; absent where its usual one is
 
 
 class DocumentBody(TypedDict):
@@ -114,6 +115,26 @@ class DocumentBody(TypedDict):
     name: str
     sha256: str
     text: str
+
+
+class FeasibilityBody(TypedDict):
+    """A row of the feasibility table: one requirement by one signal path in one range."""
+
+    requirement: str
+    measurand: str
+    role: str  # of the instrument; empty where no path shows it, or none is needed
+    instrument: str
+    range: str
+    judges: bool  # whether the suites judge by this row
+    at: str  # value to which the limit relates; empty if it relates to none
+    unit: str  # of u and room, SI
+    u: float | None  # expanded uncertainty at the limit, k = 2; null where it is not foreseen
+    room: float | None  # what U must not exceed: from what a healthy device may show to the limit
+    bandwidth: float | None  # Hz
+    excursion: float | None  # shortest one in s that is seen whole; null where none is looked for
+    decidable: bool | None  # null where it shows only once the instrument answers
+    cause: str  # why not: path, uncertainty, in part (at some settings), rate; empty if it is
+    reason: str  # in words, with what would decide it
 
 
 class PlanBody(TypedDict):
@@ -131,6 +152,7 @@ class PlanBody(TypedDict):
     requirements: list[RequirementBody]
     standing: NotRequired[list[RequirementBody]]  # out of scope; counted where a pre-flight sees a
     # breach of it
+    feasibility: NotRequired[list[FeasibilityBody]]  # absent where no bench was asked
 
 
 class EarlierBody(TypedDict):
@@ -381,6 +403,9 @@ class MeasuredBody(TypedDict):
     captures: list[str]
     raw: str | None
     censored: bool
+    excursion: NotRequired[
+        float
+    ]  # shortest one in s that shows whole; absent of what is no extreme
     note: str
     derivation: dict[str, Any] | None  # see hil.derivation; None for what is no raw data
 
@@ -467,7 +492,7 @@ class EndBody(TypedDict):
 
 def requirement_body(requirement: Requirement) -> RequirementBody:
     """Write a requirement in full, so that a report never needs the catalogue."""
-    return {
+    body: RequirementBody = {
         "id": requirement.id,
         "subject": requirement.subject,
         "title": requirement.title,
@@ -486,6 +511,9 @@ def requirement_body(requirement: Requirement) -> RequirementBody:
         "control": requirement.control,
         "roles": list(requirement.roles),
     }
+    if requirement.measures is not None:
+        body["measures"] = requirement.measures.value
+    return body
 
 
 def _limit_body(limit: Limit) -> LimitBody:
@@ -521,6 +549,7 @@ def requirement_of(body: RequirementBody) -> Requirement:
             hazard=body["hazard"],
             control=body["control"],
             roles=tuple(body["roles"]),
+            measures=Measurand(body["measures"]) if "measures" in body else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as err:
         why = f"{type(err).__name__}: {err}"
@@ -579,7 +608,7 @@ def judgement_body(test: str, judgement: Judgement, record: str = "") -> Judgeme
 
 def measured_body(measured: Measurement) -> MeasuredBody:
     """Write a measurement with its budget."""
-    return {
+    body: MeasuredBody = {
         "value": str(measured.value),
         "unit": measured.dimension.value,
         "expanded": str(measured.expanded),
@@ -600,6 +629,9 @@ def measured_body(measured: Measurement) -> MeasuredBody:
         "note": measured.note,
         "derivation": measured.derivation,
     }
+    if measured.excursion is not None:
+        body["excursion"] = measured.excursion
+    return body
 
 
 def measured_of(body: MeasuredBody) -> Measurement:
@@ -626,6 +658,7 @@ def measured_of(body: MeasuredBody) -> Measurement:
             captures=tuple(body["captures"]),
             raw=None if body["raw"] is None else Decimal(body["raw"]),
             censored=body["censored"],
+            excursion=_figure(body["excursion"]) if "excursion" in body else None,
             note=body["note"],
             derivation=body["derivation"],
         )

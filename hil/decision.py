@@ -237,7 +237,7 @@ def _truth(measured: Measurement) -> tuple[Verdict, str]:
         return Verdict.FAIL, measured.note or "it does not hold"
     if measured.calibration is not Calibration.VALID:
         return Verdict.INCONCLUSIVE, f"holds, but calibration is {measured.calibration.value}"
-    return Verdict.PASS, measured.note or "it holds"
+    return Verdict.PASS, f"{measured.note or 'it holds'}{_seen(measured)}"
 
 
 def _verdict(
@@ -256,4 +256,12 @@ def _verdict(
         return Verdict.INCONCLUSIVE, f"inside by {size}, less than w = {width}"
     if measured.calibration is not Calibration.VALID:
         return Verdict.INCONCLUSIVE, f"inside, but calibration is {measured.calibration.value}"
-    return Verdict.PASS, f"inside by {size}, w = {width}"
+    return Verdict.PASS, f"inside by {size}, w = {width}{_seen(measured)}"
+
+
+def _seen(measured: Measurement) -> str:
+    """What a PASS excludes of what must never happen, to follow its figures."""
+    if measured.excursion is None:
+        return ""
+    shortest = readable(Decimal(repr(measured.excursion)), Dimension.TIME, digits=2)
+    return f"; an excursion of {shortest} or longer shows whole"

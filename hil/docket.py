@@ -6,15 +6,18 @@ Fed with every record in order, while a run goes on and when its journal is read
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from hil.derivation import broken
 from hil.exact import Dimension
+from hil.feasibility import undecidable
 from hil.measurement import Measurement
 from hil.verdict import Verdict
 
 EXACT = {Dimension.COUNT, Dimension.TRUTH}
 """What has no uncertainty: it may be read from the device as well as from a capture."""
+_BY_FIGURES = {Verdict.PASS, Verdict.FAIL, Verdict.INCONCLUSIVE}
 _RECORD = "measure what bench.record() gave with a feature of hil.features, or one of your own"
 
 
@@ -31,6 +34,7 @@ class Docket:
         self._touched = False
         self._short = False
         self._instruments: set[str] = set()
+        self._undecidable: Mapping[str, str] = {}
 
     def note(self, kind: str, body: Mapping[str, Any]) -> None:
         """Take note of a record.
@@ -61,6 +65,8 @@ class Docket:
             self._short = self._short or (body["short"] and body["test"] == self._test)
         elif kind == "instrument":
             self._instruments.add(body["serial"])
+        elif kind == "plan":
+            self._undecidable = undecidable(body.get("feasibility", ()))
 
     def fell_short(self, test: str) -> bool:
         """Whether a test runs whose hazard budget was spent before it had shown enough."""
@@ -114,6 +120,30 @@ class Docket:
         if measured.u <= 0:
             return f"its uncertainties add up to {measured.u}, more than 0 is allowed; {_RECORD}"
         return ""
+
+    def undecided(
+        self,
+        requirement: str,
+        verdict: Verdict,
+        margin: Decimal | None,
+        measured: Measurement | None,
+    ) -> str:
+        """Say why a verdict cannot be had from this bench, as planned; empty if it can.
+
+        An ERROR stays one. A FAIL stays one where the value lies outside by more than U, for that
+        is no noise.
+
+        Args:
+            requirement: id.
+            verdict: that its figures make.
+            margin: distance to the nearer tolerance limit, negative outside; None if none was
+                compared.
+            measured: what it rests on.
+        """
+        if verdict not in _BY_FIGURES or requirement not in self._undecidable:
+            return ""
+        beyond = margin is not None and measured is not None and -margin > measured.expanded
+        return "" if verdict is Verdict.FAIL and beyond else self._undecidable[requirement]
 
     def against(self, test: str, verdict: Verdict, measured: Measurement | None) -> str:
         """Say why a verdict cannot count at this moment; empty if it can, as a FAIL always can.

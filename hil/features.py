@@ -103,6 +103,7 @@ def peak(
             Component(_own("extreme", wave), spread),
         ),
         raw=Decimal(repr(raw)),
+        excursion=wave.shortest,
         note=f"largest magnitude, {_off(raw - value, wave)} taken off for noise",
     )
 
@@ -131,6 +132,7 @@ def slope(
         kind,
         (gain, Component(_own("slope noise", wave), spread)),
         raw=Decimal(repr(raw)),
+        excursion=SLOPE_WINDOW,
         note=f"largest least-squares slope over a sliding {SLOPE_WINDOW:g} s",
     )
 
@@ -163,6 +165,7 @@ def largest_step(
         wave.capture.dimension,
         (gain, Component(_own("step noise", wave), spread)),
         raw=Decimal(repr(raw)),
+        excursion=STEP_TIME + wave.capture.interval,
         note=f"largest change within {STEP_TIME * 1e3:g} ms",
     )
 
@@ -251,6 +254,7 @@ def outside(wave: Waveform, mask: Mask, *, after: Instant) -> Measurement:
             Component(f"recorder start {own}", wave.capture.start_u, sensitivity=drift),
         ),
         raw=Decimal(repr(raw)),
+        excursion=wave.shortest,
         note=f"worst excess {'above' if line.side > 0 else 'below'} the envelope, "
         f"{time:.4g} s after {after.name or 'the event'}, {_off(raw - value, wave)} taken off "
         "for noise",
@@ -375,6 +379,7 @@ def _measurement(
     components: tuple[Component, ...],
     *,
     raw: Decimal | None = None,
+    excursion: float | None = None,
     note: str,
 ) -> Measurement:
     source = wave.capture.source
@@ -386,6 +391,7 @@ def _measurement(
         calibration=source.calibration,
         captures=(wave.capture.sha256,),
         raw=raw,
+        excursion=excursion,
         note=note,
     )
 

@@ -71,6 +71,8 @@ class Measurement:
     """Uncorrected extreme in SI, for an extremum; always printed beside the corrected value."""
     censored: bool = False
     """The true value is at least `value`: the record ended before the event it waits for."""
+    excursion: float | None = None
+    """Shortest excursion in s that it would have shown whole; None of what is no extreme."""
     note: str = ""
     """How the value was obtained, in one line for the report."""
     derivation: Tree | None = field(default=None, compare=False, repr=False)
@@ -127,6 +129,7 @@ class Measurement:
             captures=_union(self.captures, other.captures),
             raw=None,
             censored=self.censored or other.censored,
+            excursion=_longer(self.excursion, other.excursion),
             derivation=total(self.derivation, other.derivation),
         )
 
@@ -155,6 +158,7 @@ def truth(
     captures: Iterable[str] = (),
     instruments: Iterable[str] = (),
     calibration: Calibration = Calibration.VALID,
+    excursion: float | None = None,
 ) -> Measurement:
     """A yes or no read from the device or from a capture, for a boolean requirement.
 
@@ -164,6 +168,7 @@ def truth(
         captures: hashes of the captures that show it.
         instruments: serial numbers of the instruments that show it.
         calibration: state of the poorest of them; VALID is right only where no instrument is.
+        excursion: shortest one in s that would have shown whole, of a statement on all times.
     """
     return Measurement(
         Decimal(int(holds)),
@@ -171,6 +176,7 @@ def truth(
         instruments=tuple(instruments),
         calibration=calibration,
         captures=tuple(captures),
+        excursion=excursion,
         note=note,
     )
 
@@ -208,6 +214,10 @@ def _scaled(components: tuple[Component, ...], factor: float) -> tuple[Component
 
 def _negated(value: Exact) -> Exact:
     return Exact(ARITHMETIC.minus(value.magnitude), value.unit)
+
+
+def _longer(first: float | None, second: float | None) -> float | None:
+    return max((each for each in (first, second) if each is not None), default=None)
 
 
 def _union(first: tuple[str, ...], second: tuple[str, ...]) -> tuple[str, ...]:

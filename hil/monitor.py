@@ -10,6 +10,10 @@ SURE, LASTING = 0.97, 0.8
 """What confirms a trigger of the monitor, as shares of its level: two samples in a row above the
 first; or the end of the look above the second, which leaves room for all errors of an oscilloscope,
 because a current that stays above its level never triggers it again."""
+SPAN = 0.1
+"""Seconds behind its trigger that a look shows."""
+HEADROOM = 1.3
+"""Full scale of a look, in levels."""
 END = 50
 """Samples that count as the end of a look."""
 

@@ -189,6 +189,10 @@ def _judged(
     objection = docket.against(body["test"], judged.verdict, measured) if docket else ""
     if objection:
         judged = Judgement(requirement.id, Verdict.ERROR, objection, measured, judged.at)
+    elif docket and (
+        why := docket.undecided(judged.requirement, judged.verdict, judged.margin, measured)
+    ):
+        judged = replace(judged, verdict=Verdict.NOT_EVALUATED, reason=why)
     made: JudgementBody = plain(judgement_body(body["test"], judged, body.get("record", "")))
     return made
 

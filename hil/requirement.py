@@ -58,6 +58,33 @@ class Kind(Enum):
         return _PARTS.get(self, ("figure", "relative"))
 
 
+class Measurand(Enum):
+    """What is taken of a record to judge a requirement: it says how well a bench can know it."""
+
+    MEAN = "mean"
+    """Mean over a time."""
+    EXTREME = "extreme"
+    """Largest magnitude, or worst excess over an envelope: what must never be exceeded."""
+    DIFFERENCE = "difference"
+    """An extreme less a mean of the same record."""
+    STEP = "step"
+    """Largest change within 5 ms."""
+    SLOPE = "slope"
+    """Largest slope over a sliding second."""
+    CHARGE = "charge"
+    """Integral over a treatment."""
+    DURATION = "duration"
+    """Time from an event until a level is reached for good."""
+    REST = "rest"
+    """Time between currents of opposite sign."""
+    SIGN = "sign"
+    """On which side of zero a signal lies, or stays."""
+    COUNT = "count"
+    """A number of things."""
+    WORD = "word"
+    """What the device says of itself: no instrument measures it."""
+
+
 _TOLERANCES = {Kind.WITHIN, Kind.EXCESS, Kind.DIFFERENCE}
 _TWO_SIDED = {Kind.WITHIN, Kind.DIFFERENCE, Kind.BETWEEN}
 _COUNTED = {Kind.AT_MOST, Kind.AT_LEAST, Kind.BETWEEN}
@@ -69,6 +96,16 @@ _PARTS = {
     Kind.TRUE: (),
 }
 """Parts of the kinds that are no tolerance."""
+_MEASURANDS = {
+    Dimension.TIME: Measurand.DURATION,
+    Dimension.CHARGE: Measurand.CHARGE,
+    Dimension.CURRENT_SLOPE: Measurand.SLOPE,
+    Dimension.COUNT: Measurand.COUNT,
+}
+"""Usual measurand of what is no signal itself."""
+_OF_SIGNALS = {Kind.WITHIN: Measurand.MEAN, Kind.DIFFERENCE: Measurand.DIFFERENCE}
+"""Usual measurand of a signal by the comparison; of every other one its extreme."""
+_METERS = {"ammeter", "voltmeter", "oscilloscope"}
 _CALLED = {
     "figure": "a figure",
     "lower": "a lower limit",
@@ -187,6 +224,8 @@ class Requirement:
     """Risk control that it verifies."""
     roles: tuple[str, ...] = ("stimulator", "ammeter")
     """Bench roles without which it is NOT_EVALUATED."""
+    measures: Measurand | None = None
+    """What is taken of a record, where a catalogue says so; see `measurand`."""
 
     def __post_init__(self) -> None:
         if (self.limit.kind is Kind.TRUE) != (self.dimension is Dimension.TRUTH):
@@ -223,6 +262,16 @@ class Requirement:
                 f"{self.id}: rule {str(self.rule)!r} weighs an uncertainty; "
                 f"a {self.dimension.name.lower()} has none; leave the rule out"
             )
+
+    @property
+    def measurand(self) -> Measurand:
+        """What is taken of a record: as stated, or what is usual of its dimension and limit."""
+        if self.measures is not None:
+            return self.measures
+        if self.dimension is Dimension.TRUTH:
+            return Measurand.SIGN if _METERS.intersection(self.roles) else Measurand.WORD
+        usual = _OF_SIGNALS.get(self.limit.kind, Measurand.EXTREME)
+        return _MEASURANDS.get(self.dimension, usual)
 
     @property
     def budgeted(self) -> bool:

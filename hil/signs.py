@@ -51,7 +51,7 @@ def keeps_sign(
     side = "against" if worst < 0 else "short of"
     shown = against.lstrip("-")
     note = f"the lowest value is {shown} {side} the {polarity.value} polarity"
-    return _seen(wave, worst >= -bound, note)
+    return _seen(wave, worst >= -bound, note, wave.shortest)
 
 
 @derived
@@ -79,6 +79,7 @@ def rest_between(wave: Waveform, floor: Quantity | Exact) -> Measurement:
         instruments=(source.serial,),
         calibration=source.calibration,
         captures=(wave.capture.sha256,),
+        excursion=wave.shortest,
         note=f"shortest rest between opposite signs, of {changes.size}",
     )
 
@@ -88,7 +89,7 @@ def _si(floor: Quantity | Exact, wave: Waveform) -> float:
     return float(exact.require(wave.capture.dimension).base)
 
 
-def _seen(wave: Waveform, holds: bool, note: str) -> Measurement:
+def _seen(wave: Waveform, holds: bool, note: str, excursion: float | None = None) -> Measurement:
     """A statement that is worth as much as the instrument behind it."""
     source = wave.capture.source
     return truth(
@@ -97,6 +98,7 @@ def _seen(wave: Waveform, holds: bool, note: str) -> Measurement:
         captures=(wave.capture.sha256,),
         instruments=(source.serial,),
         calibration=source.calibration,
+        excursion=excursion,
     )
 
 

@@ -17,6 +17,9 @@ from hil.units import Quantity
 
 COMMAND_U = 2e-3
 """Standard uncertainty in s of a command's moment: exchange latency and relay operate time."""
+WHOLE = 2
+"""Sample intervals that an excursion must last to fill one sample, whatever part of its interval
+that integrates over."""
 
 
 @argument("instant")
@@ -64,6 +67,11 @@ class Waveform:
     def samples(self) -> Samples:
         """All samples in SI."""
         return self.capture.samples
+
+    @property
+    def shortest(self) -> float:
+        """Shortest excursion in s that fills one sample, wherever it begins."""
+        return WHOLE * self.capture.interval
 
     def index(self, time: float) -> int:
         """Index of the first sample at or after a bench time, within 0..len."""
@@ -164,6 +172,7 @@ class Waveform:
             calibration=source.calibration,
             captures=(self.capture.sha256,),
             censored=censored,
+            excursion=self.shortest,
             note=note,
         )
 

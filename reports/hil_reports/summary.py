@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from hil.bodies import EntryBody
-from hil.conclusion import Conclusion
+from hil.conclusion import Conclusion, RequirementRow
+from hil.feasibility import judging
 from hil.verdict import Verdict
 from hil_reports.signatures import NOT_SEALED
 
@@ -68,6 +69,8 @@ def summary_of(conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED) -> 
                 "mandatory": row.requirement["mandatory"],
                 "subject": row.requirement["subject"],
                 "remark": row.remark,
+                "excursion": _excursion(row),
+                "decidable": _decidable(row, conclusion),
             }
             for row in conclusion.requirements
         },
@@ -93,6 +96,21 @@ def _register(entry: EntryBody) -> dict[str, Any]:
         "previous_run": previous["run_id"],
         "previous_head": previous["head"],
     }
+
+
+def _excursion(row: RequirementRow) -> float | None:
+    """Shortest excursion in s that each judgement shows whole; None if none is of an extreme."""
+    measured = [body["measured"] for body in row.judgements if body["measured"]]
+    return max((each["excursion"] for each in measured if "excursion" in each), default=None)
+
+
+def _decidable(row: RequirementRow, conclusion: Conclusion) -> bool | None:
+    """What was foreseen: whether the bench can decide it at all settings; None if unknown."""
+    rows = judging(conclusion.plan.get("feasibility", []))
+    found = [each["decidable"] for each in rows if each["requirement"] == row.requirement["id"]]
+    if False in found:
+        return False
+    return None if None in found or not found else True
 
 
 def _counts(verdicts: list[Verdict]) -> dict[str, int]:

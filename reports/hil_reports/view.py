@@ -19,6 +19,7 @@ from hil.provenance import PREFIX
 from hil.verdict import ExitCode, Verdict
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
+from hil_reports.feasible import feasibility_view
 from hil_reports.plot import Envelope, Marks, draw, envelope
 from hil_reports.signatures import NOT_SEALED
 from hil_reports.text import (
@@ -149,6 +150,7 @@ def view_of(
         "figures": [
             {key: clean(value) for key, value in figure.items()} for figure in plan["figures"]
         ],
+        "feasibility": feasibility_view(plan),
         "safe_states": _safe_states(conclusion),
         "wiring": wiring_view(conclusion.flights, plan["wiring"]),
         "attestation": attested(conclusion.attestation),

@@ -503,8 +503,10 @@ def _conforms(value: Any, schema: dict[str, Any], root: dict[str, Any]) -> None:
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rpartition("/")[2]]
     kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int}
-    if schema.get("type") in kinds:
-        assert isinstance(value, kinds[schema["type"]]), (value, schema)
+    kinds |= {"number": (int, float), "null": type(None)}
+    if named := schema.get("type"):
+        allowed = [kinds[each] for each in ([named] if isinstance(named, str) else named)]
+        assert any(isinstance(value, each) for each in allowed), (value, schema)
     assert value in schema.get("enum", [value]), value
     assert value == schema.get("const", value)
     if isinstance(value, dict):

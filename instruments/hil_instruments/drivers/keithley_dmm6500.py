@@ -65,6 +65,11 @@ class KeithleyDMM6500(Meter):
     Manual, DMM6500-905-01 Rev. A, page 2-4)."""
 
     @property
+    def recording_ranges(self) -> Ranges:
+        """Those of its digitiser."""
+        return DIGITIZED
+
+    @property
     def sampling(self) -> Sampling:
         """Rates that it offers, and what its memory holds."""
         return Sampling(SLOWEST, FASTEST, KEPT)

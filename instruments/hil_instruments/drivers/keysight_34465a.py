@@ -56,6 +56,11 @@ class Keysight34465A(Meter):
         return RANGES
 
     @property
+    def recording_ranges(self) -> Ranges:
+        """Those of its readings."""
+        return self._ranges
+
+    @property
     def sampling(self) -> Sampling:
         """Rates that it offers, and what its memory holds."""
         return Sampling(1.0, FASTEST, MEMORY)

@@ -93,6 +93,16 @@ class Meter(Instrument):
         """Rates that it offers, and what its memory holds."""
         raise UsageError(f"{self.name} records nothing")
 
+    @property
+    def recording_ranges(self) -> Ranges:
+        """Ranges of a recording, whose limits of error may be wider than those of a reading."""
+        raise UsageError(f"{self.name} records nothing")
+
+    def limits_of_error(self, dimension: Dimension) -> list[tuple[Range, Accuracy]]:
+        """Ranges of a recording, rising, each with its limits of error; nothing is asked."""
+        ranges = self.recording_ranges.get(dimension, ())
+        return [(each, self._accuracy(each)) for each in ranges]
+
     def drain(self) -> int:
         """Fetch what was sampled since the last call; return how many samples came.
 

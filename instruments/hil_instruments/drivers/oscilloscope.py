@@ -32,6 +32,8 @@ ARMING = 1.0
 """Seconds of bench time in which the trigger must become ready."""
 POLL = 0.01
 """Bench time in s between two looks at the trigger while it becomes ready."""
+BEFORE = 2
+"""Divisions before the trigger, at most."""
 SLOPES = ("NEG", "POS", "RFAL")
 SCREEN = 1_200
 """Points of an acquisition whose caller asks for no more: those of a screen."""
@@ -116,6 +118,8 @@ class SingleShot(Instrument):
     """Limit of error: share of full scale, divisions, volts."""
     source: ClassVar[str]
     """Where these figures come from."""
+    steps: ClassVar[float] = 25.0
+    """Steps of the converter in a division."""
 
     def __init__(
         self, session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
@@ -161,6 +165,23 @@ class SingleShot(Instrument):
         self._start()
         self._await_ready(armed)
         self._armed = armed
+
+    def limits_of_error(self, full_scale: float) -> tuple[float, float, Accuracy]:
+        """Volts per division that hold a full scale in V, step of the converter in V, limits.
+
+        Nothing is asked.
+
+        Raises:
+            UsageError: no setting holds it.
+        """
+        scale = self._step("full_scale", full_scale / (DIVISIONS_UP / 2), self.scales)
+        step = scale / self.steps
+        return scale, step, self._accuracy(scale, step)
+
+    def interval(self, span: float, points: int = SCREEN) -> float:
+        """Seconds from sample to sample, at most, where `span` s fit behind the trigger."""
+        time_scale = self._step("span", span / self.behind, self.time_scales)
+        return time_scale * (self.behind + BEFORE) / points
 
     def force(self) -> None:
         """Trigger now, whatever the level: the next `fetch` shows what flows.

@@ -1,0 +1,59 @@
+"""What the reports show of the feasibility table: what the bench could decide, before the results.
+
+Read from the plan in the journal alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from hil.bodies import FeasibilityBody, PlanBody
+from hil.feasibility import judging, shown
+from hil_reports.text import DASH, clean
+
+View: TypeAlias = dict[str, Any]
+
+_WORDS = {True: ("yes", "pass"), False: ("no", "open"), None: ("not foreseen", "doubt")}
+_IN_PART = ("in part", "doubt")
+
+
+def feasibility_view(plan: PlanBody) -> View:
+    """Lay out the rows by which the requirements of a plan are judged."""
+    scope = {requirement["id"] for requirement in plan["requirements"]}
+    found = [row for row in plan.get("feasibility", []) if row["requirement"] in scope]
+    rows = judging(found)
+    whole: dict[str, bool] = {}
+    for row in rows:
+        name = row["requirement"]
+        whole[name] = whole.get(name, True) and row["decidable"] is True
+    return {
+        "rows": [_row(row) for row in rows],
+        "line": f"{sum(whole.values())} of {len(whole)} requirements can be decided on this bench",
+        "decided": all(whole.values()),
+        "others": len(found) - len(rows),
+    }
+
+
+def _row(row: FeasibilityBody) -> View:
+    word, tone = _WORDS[row["decidable"]]
+    if row["cause"] == "in part":
+        word, tone = _IN_PART
+    by = " ".join(filter(None, [row["role"], row["range"]]))
+    band = row["bandwidth"]
+    return {
+        "requirement": clean(row["requirement"], 120),
+        "by": clean(by or "the device's word", 200),
+        "instrument": clean(row["instrument"], 200) or DASH,
+        "at": clean(row["at"], 80) or DASH,
+        "u": _figure(row["u"], row["unit"]),
+        "room": _figure(row["room"], row["unit"]),
+        "bandwidth": _figure(band, "Hz"),
+        "excursion": _figure(row["excursion"], "s"),
+        "word": word,
+        "tone": tone,
+        "reason": clean(row["reason"], 700) if row["decidable"] is not True else "",
+    }
+
+
+def _figure(value: float | None, unit: str) -> str:
+    return DASH if value is None else shown(value, unit)

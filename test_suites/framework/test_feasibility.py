@@ -1,0 +1,434 @@
+"""What a bench can decide is foreseen, and what it cannot decide ends as NOT_EVALUATED."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from hil.bodies import judgement_body, measured_body, measured_of, requirement_body, requirement_of
+from hil.capture import Accuracy
+from hil.conclusion import Conclusion, conclude
+from hil.decision import judge as decide
+from hil.docket import Docket
+from hil.exact import Dimension, Exact, readable
+from hil.feasibility import Path as SignalPath
+from hil.feasibility import assess, decided, expanded, judging, signals, table, undecidable
+from hil.measurement import Calibration, Component, Measurement
+from hil.requirement import Kind, Knowledge, Limit, Measurand, Requirement
+from hil.verdict import ExitCode, Verdict
+from hil.waveform import WHOLE
+from hil_fixtures import config, foresight, plan
+from hil_fixtures import rejudging as replaying
+from hil_fixtures.cli.feasibility import feasibility as shown_by_command
+from hil_fixtures.judging import Judge, NotPassed
+from hil_instruments.drivers import keysight_34465a
+from hil_instruments.drivers.keysight_34465a import RANGES
+from hil_instruments.drivers.meter import Range
+from hil_reports.evidence import read_journal, seal
+from hil_reports.report import write_report
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PROFILE = config.read_device(None)
+FACTOR = 5.0
+"""How much larger a foreseen U may be than a judged one; see docs/feasibility.md."""
+SCOPE = SignalPath(
+    "ammeter",
+    "eight bits",
+    "1 V/div on 1000 ohm",
+    Dimension.CURRENT,
+    # 3 % of 8 V full scale, 0.1 div, 2 mV and half a step, across 1 kohm
+    Accuracy("scope", 0.0, (0.24 + 0.1 + 0.002 + 0.0156) / 1000, "DS1000Z"),
+    10_000.0,
+    judges=True,
+    one_error=False,
+    step=8 / 256 / 1000,
+)
+METER = SignalPath(
+    "ammeter",
+    "34465A",
+    "10 mA",
+    Dimension.CURRENT,
+    Accuracy("meter", 0.0005, 2e-6, "34465A"),
+    2_000.0,
+    judges=True,
+)
+
+
+def required(kind: Kind, figure: str, measures: Measurand | None = None) -> Requirement:
+    exact = Exact.parse(figure)
+    limit = Limit(kind, exact)
+    return Requirement(
+        "R-1", "subject", "title", "text", limit, exact.dimension, "project", "here",
+        Knowledge.PROJECT, measures=measures,
+    )  # fmt: skip
+
+
+OVERSHOOT = required(Kind.DIFFERENCE, "80 uA")
+OFF = required(Kind.AT_MOST, "10 uA")
+
+
+def planned(bench: Path | None = None) -> plan.Plan:
+    return plan.make(plan.Options(None, bench))
+
+
+def without(role: str, at: Path) -> Path:
+    """The built-in bench file without one role."""
+    head, begin, rest = config.starter("bench").partition(f"[instruments.{role}]")
+    assert begin
+    file = at / f"no-{role}.toml"
+    file.write_text(head + "[instruments." + rest.partition("[instruments.")[2])
+    return file
+
+
+def with_meters(driver: str, model: str, at: Path) -> Path:
+    text = config.starter("bench").replace('"keysight-34465a"', f'"{driver}"')
+    file = at / f"{driver}.toml"
+    file.write_text(text.replace('"34465A"', f'"{model}"'))
+    return file
+
+
+# --- the table -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("requirement", [OVERSHOOT, OFF])
+def test_eight_bits_decide_neither_an_overshoot_nor_off(requirement):
+    """The figures of issue and design: 8 V full scale on 1 kohm is a step of 31 uA."""
+    assert readable(Decimal(repr(SCOPE.step)), Dimension.CURRENT, 2) == "31 uA"
+    row = assess(requirement, SCOPE, PROFILE)
+    assert row["decidable"] is False
+    assert row["cause"] == "uncertainty"
+    assert "one step of its converter is 31.3 uA" in row["reason"]
+    assert assess(requirement, METER, PROFILE)["decidable"] is True
+
+
+def test_an_undecidable_row_names_what_would_decide():
+    rows = table([OFF], [SCOPE, voltage_path()], [METER, replace(SCOPE, judges=False)], PROFILE)
+    (row,) = judging(rows)
+    assert "it would be decided by: 34465A (10 mA range, U = 2.98 uA)" in row["reason"]
+    assert "eight bits (" not in row["reason"]
+    assert undecidable(rows).keys() == {"R-1"}
+    (row,) = judging(table([OFF], [SCOPE, voltage_path()], [], PROFILE))
+    assert "no instrument that has a driver here decides it" in row["reason"]
+
+
+def voltage_path() -> SignalPath:
+    return replace(METER, role="voltmeter", dimension=Dimension.VOLTAGE)
+
+
+def test_the_boundary_lies_where_u_is_all_the_room():
+    limit = 2 * METER.u(0.0)
+    just = replace(METER, accuracy=Accuracy("exact", 0.0, 1e-6, "x"))
+    room = expanded(Measurand.MEAN, just, 0.0, PROFILE)
+    for figure, decidable in ((room * 1.0001, True), (room * 0.9999, False)):
+        requirement = required(Kind.AT_MOST, f"{figure:.12f} A", Measurand.MEAN)
+        assert assess(requirement, just, PROFILE)["decidable"] is decidable
+    assert limit > room
+
+
+def test_a_limit_above_the_largest_setting_leaves_room_from_there_on():
+    """A healthy device reaches 4 mA: with U = 0.5 mA none could keep 4.4 mA and show it."""
+    coarse = replace(METER, accuracy=Accuracy("coarse", 0.0, 0.3e-3, "x"))
+    row = assess(required(Kind.AT_MOST, "4.4 mA"), coarse, PROFILE)
+    assert (row["decidable"], row["room"]) == (False, pytest.approx(0.4e-3))
+    assert "between 4.00 mA, which a healthy device may reach, and its limit" in row["reason"]
+
+
+def test_what_is_decided_at_some_settings_is_judged():
+    """5 uA weigh on 0.4 mA*min by 0.1 mA, and not by 4 mA."""
+    coarse = replace(METER, accuracy=Accuracy("coarse", 0.001, 5e-6, "x"))
+    rows = table([planned().known["DOSE-TRUE"]], [coarse, voltage_path()], [], PROFILE)
+    (row,) = judging(rows)
+    assert (row["decidable"], row["cause"]) == (False, "in part")
+    assert row["at"] == "0.4 mA*min by 0.1 mA"
+    assert undecidable(rows) == {}
+    assert not decided(rows)
+
+
+def test_a_level_that_the_meter_cannot_tell_cannot_be_timed():
+    row = assess(required(Kind.AT_MOST, "1 s"), SCOPE, PROFILE)
+    assert (row["decidable"], row["unit"]) == (False, "A")
+    assert "10.0 uA of the level by which it is timed" in row["reason"]
+
+
+def test_unknown_limits_of_error_are_left_to_what_comes():
+    rows = table([OFF], [replace(METER, accuracy=None), voltage_path()], [], PROFILE)
+    assert [row["decidable"] for row in rows] == [None]
+    assert undecidable(rows) == {}
+    assert not decided(rows)
+
+
+def test_the_built_in_bench_decides_all_that_ships():
+    rows = planned().feasibility
+    assert {row["requirement"] for row in judging(rows)} == set(planned().requirements)
+    assert decided(rows)
+    oscilloscope = [row for row in rows if row["role"] == "oscilloscope"]
+    assert {row["decidable"] for row in oscilloscope} == {False}
+    shown = {row["requirement"]: row for row in judging(rows)}
+    assert shown["LIM-CEIL"]["excursion"] == 1e-3
+    assert shown["LIM-CEIL"]["bandwidth"] == pytest.approx(886)
+    assert shown["LIM-ACC"]["excursion"] is None
+    assert shown["STOP-TELL"]["role"] == ""
+
+
+@pytest.mark.parametrize("name", ["bench-dmm6500", "bench-keysight"])
+def test_the_benches_of_the_documentation_can_judge_everything(name):
+    rows = planned(DOCS / f"{name}.toml").feasibility
+    assert undecidable(rows) == {}
+    partly = {row["requirement"] for row in judging(rows) if row["decidable"] is False}
+    assert partly == ({"DOSE-TRUE", "DOSE-END"} if name == "bench-dmm6500" else set())
+
+
+def test_a_meter_that_records_too_slowly_is_told_by_its_rate(tmp_path):
+    rows = planned(with_meters("keysight-34461a", "34461A", tmp_path)).feasibility
+    measured = [row for row in judging(rows) if row["role"]]
+    assert {row["cause"] for row in measured} == {"rate"}
+    assert "records 50 to 250 samples per second, and suites record 2000" in measured[0]["reason"]
+    assert "34465A (10 mA range" in measured[0]["reason"]
+    assert undecidable(rows) == {}  # a test that records slowly may be judged
+
+
+def test_what_is_measured_is_as_the_catalogue_says_and_journaled():
+    known = planned().known
+    assert known["LIM-OFF"].measurand is Measurand.MEAN
+    assert known["LIM-OVER"].measurand is Measurand.DIFFERENCE
+    assert known["STOP-TELL"].measurand is Measurand.WORD
+    assert known["POL-LOCK"].measurand is Measurand.SIGN
+    for requirement in known.values():
+        assert requirement_of(requirement_body(requirement)) == requirement
+
+
+# --- what becomes of it --------------------------------------------------------------------------
+
+
+def measured(value: str, u: float) -> Measurement:
+    return Measurement(
+        Decimal(value), Dimension.CURRENT, (Component("a", u),), calibration=Calibration.VALID
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [
+        ("0.000001", Verdict.NOT_EVALUATED),  # inside, and could be noise
+        ("0.00001", Verdict.NOT_EVALUATED),
+        ("0.00031", Verdict.NOT_EVALUATED),  # outside, and could be noise
+        ("0.000310001", Verdict.NOT_EVALUATED),
+        ("0.0003100011", Verdict.NOT_EVALUATED),
+        ("0.00032", Verdict.FAIL),  # outside by more than U: no noise
+        ("NaN", Verdict.ERROR),
+    ],
+)
+def test_what_cannot_be_decided_never_passes_and_never_fails_by_noise(value, verdict):
+    """U = 0.30001 mA about a limit of 10 uA."""
+    judge, docket = judged_by(OFF)
+    found = judge("R-1", measured(value, 0.000150005))
+    assert found.verdict is verdict
+    body = judgement_body("t", found)
+    again = decide(OFF, measured(value, 0.000150005))
+    weighed = docket.undecided("R-1", again.verdict, again.margin, again.measured)
+    assert bool(weighed) is (verdict is Verdict.NOT_EVALUATED)
+    if verdict is Verdict.NOT_EVALUATED:
+        assert "34465A" in body["reason"]
+
+
+def judged_by(*requirements: Requirement) -> tuple[Judge, Docket]:
+    rows = table(requirements, [SCOPE, voltage_path()], [METER], PROFILE)
+    docket = Docket()
+    docket.note("plan", {"feasibility": rows})
+    known = {each.id: each for each in requirements}
+    return (
+        Judge("t", known, lambda judgement: None, frozenset(known), undecided=docket.undecided),
+        docket,
+    )
+
+
+def test_a_test_passes_by_what_it_could_evaluate():
+    judge, _ = judged_by(OFF, replace(required(Kind.AT_MOST, "100 mA"), id="R-2"))
+    judge("R-1", measured("0", 1e-4))
+    judge("R-2", measured("0", 1e-4))
+    judge.finish()
+    judge("R-2", measured("1", 1e-4))
+    with pytest.raises(NotPassed, match="R-2 FAIL"):
+        judge.finish()
+
+
+def test_each_requirement_is_told_why_it_is_not_evaluated():
+    judge, _ = judged_by(OFF, replace(required(Kind.AT_MOST, "100 mA"), id="R-2"))
+    judge.not_evaluated("no such load")
+    assert [j.verdict for j in judge.judgements] == [Verdict.NOT_EVALUATED] * 2
+    assert "34465A" in judge.judgements[0].reason
+    assert judge.judgements[1].reason == "no such load"
+
+
+# --- the shortest excursion ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("share", [0.02, 0.5, 1.0])
+def test_an_excursion_of_two_intervals_fills_a_sample_wherever_it_begins(share):
+    """Samples integrate over a share of their interval: of 1 s here."""
+
+    def seen(length: float, begin: float) -> float:
+        opens = np.arange(-2.0, 6.0)
+        covered = np.minimum(opens + share, begin + length) - np.maximum(opens, begin)
+        return float(np.max(np.clip(covered, 0.0, share)) / share)
+
+    begins = np.linspace(0.0, 1.0, 101)
+    assert min(seen(WHOLE, begin) for begin in begins) == pytest.approx(1.0)
+    assert min(seen(1.0 + share - 0.05, begin) for begin in begins) < 1.0
+
+
+def test_what_bounds_an_extreme_states_the_excursion_that_it_shows(healthy):
+    shown = {}
+    for record in healthy:
+        if record.kind == "judgement":
+            body = record.body
+            shown[body["requirement"]] = body["measured"].get("excursion")
+            told = "an excursion of " in body["reason"]
+            assert told is (shown[body["requirement"]] is not None)
+            assert measured_body(measured_of(body["measured"])) == body["measured"]
+    assert shown == {
+        "LIM-ACC": None,
+        "LIM-OFF": None,
+        "LIM-OVER": pytest.approx(1e-3),
+        "LIM-CEIL": pytest.approx(1e-3),
+        "RAMP-UP": 1.0,
+        "RAMP-STEP": pytest.approx(5.5e-3),
+    }
+    foreseen = {row["requirement"]: row["excursion"] for row in judging(planned().feasibility)}
+    assert shown == {name: foreseen[name] and pytest.approx(foreseen[name]) for name in shown}
+    (reason,) = {r.body["reason"].partition("; ")[2] for r in healthy
+                 if r.kind == "judgement" and r.body["requirement"] == "LIM-CEIL"}  # fmt: skip
+    assert reason == "an excursion of 1.0 ms or longer shows whole"
+
+
+def test_the_longer_excursion_counts_of_two():
+    short, long = (replace(measured("0", 1e-6), excursion=each) for each in (1e-3, 1.0))
+    assert (short - long).excursion == 1.0
+    assert (short - measured("0", 1e-6)).excursion == 1e-3
+    assert (-abs(long)).excursion == 1.0
+    assert (measured("0", 1e-6) + measured("0", 1e-6)).excursion is None
+
+
+# --- whole runs ----------------------------------------------------------------------------------
+
+
+def run(out: Path, *options: str) -> tuple[Path, Conclusion]:
+    out.mkdir(exist_ok=True)
+    args = ["--pyargs", "hil_suites", "--hil-depth=smoke", f"--hil-out={out}", f"--rootdir={out}"]
+    apart = ["-c", "/dev/null", "-p", "no:cacheprovider", "-p", "no:timeout", "-q"]
+    apart += ["--import-mode=importlib"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        pytest.main([*args, *apart, *options])
+    (folder,) = (path for path in out.iterdir() if path.is_dir())
+    return folder, conclude(read_journal(folder).records)
+
+
+def test_a_bench_without_an_ammeter_energises_nothing_and_says_what_is_missing(tmp_path):
+    """Its oscilloscope is the only current path."""
+    bench = without("ammeter", tmp_path)
+    folder, found = run(tmp_path / "runs", f"--hil-bench={bench}")
+    assert {row.verdict for row in found.requirements} == {Verdict.NOT_EVALUATED}
+    assert found.exit_code is ExitCode.OTHER_VERDICT
+    assert found.complete
+    records = read_journal(folder).records
+    energising = {"armed", "stimulus", "instrument", "preflight", "safe_state"}
+    assert not energising & {record.kind for record in records}
+    remark = {row.requirement["id"]: row.remark for row in found.requirements}
+    assert remark["LIM-OFF"].startswith("the bench has no ammeter: off cannot be proven")
+    assert "oscilloscope does not decide this: U = 856 uA" in remark["LIM-OFF"]
+    assert "34465A (10 mA range, U = 2.31 uA)" in remark["LIM-OFF"]
+    seal(folder)
+    write_report(folder)
+    page = (folder / "report" / "index.html").read_text()
+    assert "0 of 24 requirements can be decided on this bench" in page
+    assert page.index("What this bench can decide") < page.index("<h2>Requirements</h2>")
+    summary = json.loads((folder / "report" / "summary.json").read_text())
+    assert {each["decidable"] for each in summary["requirements"].values()} == {False}
+    assert {each["excursion"] for each in summary["requirements"].values()} == {None}
+    assert replaying.replay(folder).differing == []
+
+
+def test_a_coarse_ammeter_judges_what_it_can_and_nothing_else(tmp_path, monkeypatch):
+    """With 50 uA of additive error it is no judge of 10 uA, and of 4.4 mA it is."""
+    fine = [each for each in RANGES[Dimension.CURRENT] if each.full_scale < 1e-2]
+    coarse = [*fine, Range(1e-2, "10 mA", 0.05, 0.5)]
+    ranges = {**RANGES, Dimension.CURRENT: coarse}
+    monkeypatch.setattr(keysight_34465a, "RANGES", ranges)
+    chosen = "within_its_limits or without_a_treatment"
+    folder, found = run(tmp_path, "--hil-suite=current-limits", "-k", chosen)
+    assert verdicts(found, "LIM-OFF") == {"NOT_EVALUATED"}
+    assert verdicts(found, "LIM-CEIL") == {"PASS"}
+    outcomes = {row.test.partition("[")[0]: row.outcome for row in found.tests if row.outcome}
+    assert outcomes["test_current_limits:test_no_current_without_a_treatment"] == "skipped"
+    assert outcomes["test_current_limits:test_current_stays_within_its_limits"] == "passed"
+    kinds = [record.kind for record in read_journal(folder).records]
+    assert kinds.count("armed") == 2  # stage B, and the treatment: nothing for what is undecidable
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("name", ["", "bench-dmm6500"])
+def test_the_table_fits_its_terminal(monkeypatch, capsys, width, name):
+    monkeypatch.setenv("COLUMNS", str(width))
+    with pytest.raises(typer.Exit) as ended:
+        shown_by_command(DOCS / f"{name}.toml" if name else None, suite=None, every=False)
+    assert ended.value.exit_code == (10 if name else 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert not [line for line in lines if "…" in line]
+    text = " ".join(" ".join(lines).split())
+    assert f"{22 if name else 24} of 24 requirements can be decided on this bench" in text
+    assert ("DOSE-END in part: U = 1.61 mC is larger than" in text) is bool(name)
+    for row in judging(planned().feasibility):
+        assert any(line.startswith(row["requirement"]) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    """Some tests of the built-in bench: records of the run."""
+    chosen = "(within_its_limits or without_a_treatment or rises_slowly) and not negative"
+    folder, _ = run(tmp_path_factory.mktemp("runs"), "-k", chosen)
+    return read_journal(folder).records
+
+
+def test_a_pass_that_was_written_for_what_cannot_be_decided_does_not_count(healthy):
+    """The journal is weighed again: a plan that cannot decide it leaves no PASS."""
+    rows = healthy[1].body["feasibility"]
+    undecided = {"decidable": False, "cause": "uncertainty", "reason": "8 bits"}
+    changed = [row | undecided if row["requirement"] == "LIM-OVER" else row for row in rows]
+    plan_record = replace(healthy[1], body={**healthy[1].body, "feasibility": changed})
+    doubted = conclude([healthy[0], plan_record, *healthy[2:]])
+    assert verdicts(conclude(healthy), "LIM-OVER") == {"PASS"}
+    assert verdicts(doubted, "LIM-OVER") == {"NOT_EVALUATED"}
+    assert verdicts(doubted, "LIM-ACC") == {"PASS"}
+
+
+def verdicts(found: Conclusion, requirement: str) -> set[str]:
+    (row,) = (row for row in found.requirements if row.requirement["id"] == requirement)
+    return {body["verdict"] for body in row.judgements}
+
+
+def test_the_judged_uncertainty_is_within_the_foreseen_one(healthy):
+    """Never larger, and not smaller by more than FACTOR: what is foreseen is an upper bound."""
+    made = planned()
+    paths = [path for path in foresight.paths(made.bench, made.profile) if path.judges]
+    ratios: dict[str, list[float]] = {}
+    for record in healthy:
+        if record.kind != "judgement":
+            continue
+        requirement, measured = made.known[record.body["requirement"]], record.body["measured"]
+        (path,) = (path for path in paths if path.dimension in signals(requirement))
+        value = abs(float(measured["value"]))
+        foreseen = expanded(requirement.measurand, path, value, made.profile)
+        ratios.setdefault(requirement.id, []).append(foreseen / float(measured["expanded"]))
+    assert ratios.keys() == {"LIM-ACC", "LIM-OVER", "LIM-CEIL", "LIM-OFF", "RAMP-UP", "RAMP-STEP"}
+    assert all(1 <= ratio <= FACTOR for each in ratios.values() for ratio in each), ratios
+    rest_on_limits = [*ratios["LIM-ACC"], *ratios["LIM-OFF"], *ratios["LIM-CEIL"]]
+    assert max(rest_on_limits) < 1.5
