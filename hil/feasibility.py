@@ -166,6 +166,14 @@ def decided(rows: Iterable[FeasibilityBody]) -> bool:
     return all(row["decidable"] is True for row in judging(rows))
 
 
+def in_short(rows: Iterable[FeasibilityBody]) -> str:
+    """Say of how many requirements each path that judges it decides it at all settings."""
+    found: dict[str, bool] = {}
+    for row in judging(rows):
+        found[row["requirement"]] = found.get(row["requirement"], True) and row["decidable"] is True
+    return f"{sum(found.values())} of {len(found)} requirements can be decided on this bench"
+
+
 def _rows(
     requirement: Requirement,
     paths: Sequence[Path],

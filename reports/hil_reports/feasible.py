@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from hil.bodies import FeasibilityBody, PlanBody
-from hil.feasibility import judging, shown
+from hil.feasibility import decided, in_short, judging, shown
 from hil_reports.text import DASH, clean
 
 View: TypeAlias = dict[str, Any]
@@ -22,14 +22,10 @@ def feasibility_view(plan: PlanBody) -> View:
     scope = {requirement["id"] for requirement in plan["requirements"]}
     found = [row for row in plan.get("feasibility", []) if row["requirement"] in scope]
     rows = judging(found)
-    whole: dict[str, bool] = {}
-    for row in rows:
-        name = row["requirement"]
-        whole[name] = whole.get(name, True) and row["decidable"] is True
     return {
         "rows": [_row(row) for row in rows],
-        "line": f"{sum(whole.values())} of {len(whole)} requirements can be decided on this bench",
-        "decided": all(whole.values()),
+        "line": in_short(rows),
+        "decided": decided(rows),
         "others": len(found) - len(rows),
     }
 

@@ -195,6 +195,18 @@ def test_a_meter_that_records_too_slowly_is_told_by_its_rate(tmp_path):
     assert undecidable(rows) == {}  # a test that records slowly may be judged
 
 
+def test_an_arming_that_asks_for_too_many_samples_is_refused_with_who_takes_them(tmp_path):
+    bench = with_meters("keysight-34461a", "34461A", tmp_path)
+    folder, found = run(
+        tmp_path / "runs", f"--hil-bench={bench}", "--hil-suite=current-limits", "-k", "without_a"
+    )
+    assert verdicts(found, "LIM-OFF") == {"NOT_EVALUATED"}
+    remark = {row.requirement["id"]: row.remark for row in found.requirements}["LIM-OFF"]
+    assert remark.endswith("2000 were asked for; these do that: 34465A, DMM6500")
+    armed = [r.body["test"] for r in read_journal(folder).records if r.kind == "armed"]
+    assert armed == []
+
+
 def test_what_is_measured_is_as_the_catalogue_says_and_journaled():
     known = planned().known
     assert known["LIM-OFF"].measurand is Measurand.MEAN

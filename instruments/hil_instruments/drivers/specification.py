@@ -110,6 +110,12 @@ def families(role: str) -> Iterator[InstrumentEntry]:
                 yield InstrumentEntry(role, driver, "", "", model)
 
 
+def offering(rate: float) -> list[str]:
+    """Models of multimeters that have a driver and record at a rate in 1/s."""
+    entries = families("ammeter")
+    return [e.model for e in entries if drivers.multimeter(*_parts(e)).sampling.offers(rate)]
+
+
 def _parts(entry: InstrumentEntry) -> tuple[transport.Session, Clock, InstrumentEntry, Calibration]:
     stand_in: Any = _Unopened(entry)
     return cast("transport.Session", stand_in), cast("Clock", stand_in), entry, Calibration.UNKNOWN
