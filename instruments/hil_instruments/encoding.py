@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_EVEN, Context, Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cache
 
 import numpy as np
@@ -25,11 +25,17 @@ VALUE = "value"
 """Field of a reply pattern that is written `{}`."""
 INDEFINITE = b"#0"
 """Header of a block that only the end of its message ends (IEEE 488.2, 8.7.10)."""
+LONGEST_SHOWN = 80
+"""Characters of a reply that a message shows."""
 LARGEST_BLOCK = 256 * 2**20
 """A block that announces more bytes than this is taken for a broken header."""
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z", re.ASCII)
 _ERROR = re.compile(r'([+-]?\d+)\s*,\s*"(.*)"\s*\Z', re.ASCII | re.DOTALL)
+_OVERLOAD, _NOT_A_NUMBER = Decimal("9.9E37"), Decimal("9.91E37")
+_SPACE = " \t\r\n"
+"""White space around a number; what else Python strips is none on a wire (a no-break space)."""
+_STATUS = re.compile(r"(?:0[xX]([0-9a-fA-F]{1,16})|\+?(\d{1,20}))\Z", re.ASCII)
 _DIGITS = 15
 _SENT = Context(prec=_DIGITS, rounding=ROUND_HALF_EVEN)
 
@@ -62,31 +68,67 @@ class Identity:
 
 
 def number(text: str) -> Decimal:
-    """Read one SCPI number exactly.
-
-    Returns:
-        The number; +-Infinity for +-9.9E37, NaN for 9.91E37.
+    """Read one SCPI number exactly, which is finite.
 
     Raises:
-        InstrumentError: the text is no number; nothing is guessed from a part of it.
+        InstrumentError: the text is no number, or stands for an overload or for none; nothing is
+            guessed from a part of it.
     """
-    stripped = text.strip()
+    value = reading(text)
+    if not value.is_finite():
+        meaning = "no number" if value.is_nan() else "an overload"
+        raise InstrumentError(f"{text!r} stands for {meaning}; expected one such as 3.99876E-03")
+    return value
+
+
+def reading(text: str) -> Decimal:
+    """Read what a meter shows: a number, exactly, or that it shows none.
+
+    Returns:
+        The number; +-Infinity for an overload (+-9.9E37 and beyond), NaN for 9.91E37.
+
+    Raises:
+        InstrumentError: the text is none of these.
+    """
+    stripped = text.strip(_SPACE)
     if _NUMBER.match(stripped) is None:
-        raise InstrumentError(f"{text!r} is no number; expected one such as 3.99876E-03")
-    value = Decimal(stripped)
-    if abs(value) < Decimal("9.9E37"):
+        raise InstrumentError(f"{shortened(text)} is no number; expected one such as 3.99876E-03")
+    try:
+        value = Decimal(stripped)
+    except InvalidOperation as err:
+        raise InstrumentError(f"{shortened(text)} has an exponent beyond all measures") from err
+    if -_OVERLOAD < value < _OVERLOAD:
         return value
-    if value == Decimal("9.91E37"):
+    if value == _NOT_A_NUMBER:
         return Decimal("NaN")
     return Decimal("-Infinity") if value < 0 else Decimal("Infinity")
+
+
+def shortened(text: str) -> str:
+    """What came, for a message: its beginning, if it is long."""
+    return repr(text) if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]!r}..."
 
 
 def integer(text: str) -> int:
     """Read one SCPI integer, also written as `+12`; raises InstrumentError for anything else."""
     value = number(text)
-    if not value.is_finite() or value != value.to_integral_value():
+    if value != value.to_integral_value():
         raise InstrumentError(f"{text!r} is no integer")
     return int(value)
+
+
+def status(text: str) -> int:
+    """Read a status word, a whole number from 0: decimal, or hexadecimal as `0x0C`.
+
+    Raises:
+        InstrumentError: it is neither.
+    """
+    found = _STATUS.match(text.strip(_SPACE))
+    if found is None:
+        raise InstrumentError(
+            f"{shortened(text)} is no status; expected a whole number, as 12 or 0x0C"
+        )
+    return int(found[1], 16) if found[1] else int(found[2])
 
 
 def decimal_text(value: Decimal) -> str:
@@ -161,7 +203,7 @@ def pictured_number(text: str, picture: str) -> Decimal:
     Raises:
         InstrumentError: it is no number, or not written so: digits may have been lost.
     """
-    value = number(text)
+    value = reading(text)
     if not picture:
         return value
     whole, _, decimals = picture.partition(".")
@@ -287,7 +329,21 @@ def numbers(payload: bytes) -> Samples:
         InstrumentError: one of them is no number.
     """
     fields = payload.decode("latin-1").split(",")
-    return np.array([float(number(field)) for field in fields], dtype=np.float64)
+    return np.array([float(reading(field)) for field in fields], dtype=np.float64)
+
+
+def listed(text: str, count: int) -> tuple[Decimal, ...]:
+    """Read so many finite numbers with commas between.
+
+    Raises:
+        InstrumentError: another count, or one of them is no finite number.
+    """
+    fields = text.split(",")
+    if len(fields) != count:
+        raise InstrumentError(
+            f"{shortened(text)} holds {len(fields)} values; expected {count}, with commas between"
+        )
+    return tuple(number(field) for field in fields)
 
 
 def channel_list(*channels: int) -> str:

@@ -3,10 +3,11 @@
 import math
 import struct
 from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hil.errors import DimensionError, InstrumentError, UsageError
@@ -24,24 +25,175 @@ from hil_instruments.encoding import Identity
         ("-.5e1\r", "-5"),
         (" 0 ", "0"),
         ("9.8E37", "9.8E37"),
+    ],
+)
+def test_a_number_is_read_exactly(text, value):
+    assert encoding.number(text) == encoding.reading(text) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
         ("9.9E37", "Infinity"),
         ("+9.90000000E+37", "Infinity"),
         ("-9.9E37", "-Infinity"),
         ("1E300", "Infinity"),
+        ("-9.91E37", "-Infinity"),
     ],
 )
-def test_a_number_is_read_exactly_and_overload_is_infinite(text, value):
-    assert encoding.number(text) == Decimal(value)
-
-
-def test_scpi_not_a_number_is_nan():
-    assert encoding.number("9.91E37").is_nan()
-
-
-@pytest.mark.parametrize("text", ["", "1,2", "0x10", "1 A", "nan", "inf", "1.2.3", "1_000", "٣"])
-def test_what_is_no_number_is_refused(text):
-    with pytest.raises(InstrumentError):
+def test_an_overload_is_no_number_and_of_a_meter_infinite(text, value):
+    assert encoding.reading(text) == Decimal(value)
+    with pytest.raises(InstrumentError, match="overload"):
         encoding.number(text)
+
+
+def test_scpi_not_a_number_is_none_and_of_a_meter_nan():
+    assert encoding.reading("9.91E37").is_nan()
+    with pytest.raises(InstrumentError, match="stands for no number"):
+        encoding.number("9.91E37")
+
+
+NONE = [
+    *("", " ", "\t", "\r", "****", "1,2", "0x10", "#H1F", "1 A", "1mA", "nan", "inf", "-Infinity"),
+    *(
+        "1.2.3",
+        "1_0",
+        "1e1_0",
+        "٣",
+        "\uff11",
+        "1\u0660",
+        "1 0",
+        "--1",
+        "+-1",
+        "+",
+        ".",
+        "e5",
+        "1e",
+        "1e+",
+    ),
+    *("1e1.5", "\xa01", "1\x00", "1\n2", "1;2", "NaN", "1E99999999999999999999"),
+]
+
+
+@pytest.mark.parametrize("text", NONE)
+def test_what_is_no_number_is_refused(text):
+    for read in (encoding.number, encoding.reading, encoding.integer):
+        with pytest.raises(InstrumentError):
+            read(text)
+    if "," not in text:
+        with pytest.raises(InstrumentError):
+            encoding.numbers(text.encode("latin-1", "replace"))
+
+
+def oracle(text):
+    """A number as IEEE 488.2 writes one (7.7.2, with its exponent), read letter by letter; or None.
+
+    White space around it is let pass. What is a digit is told by its code.
+    """
+    letters = list(text.strip(" \t\r\n"))
+
+    def sign():
+        return -1 if letters and letters[0] in "+-" and letters.pop(0) == "-" else 1
+
+    def digits():
+        found = []
+        while letters and 48 <= ord(letters[0]) <= 57:
+            found.append(ord(letters.pop(0)) - 48)
+        return found
+
+    negative, whole, parts = sign(), digits(), []
+    if letters and letters[0] == ".":
+        letters.pop(0)
+        parts = digits()
+    if not whole + parts:
+        return None
+    value = Fraction(sum(each * 10**place for place, each in enumerate((whole + parts)[::-1])))
+    exponent = -len(parts)
+    if letters and letters[0] in "eE":
+        letters.pop(0)
+        power, told = sign(), digits()
+        if not told:
+            return None
+        exponent += power * sum(each * 10**place for place, each in enumerate(told[::-1]))
+    assume(abs(exponent) < 500)  # the oracle's own arithmetic is exact, and slow beyond
+    return None if letters else negative * value * Fraction(10) ** exponent
+
+
+NEAR = st.text("0123456789+-.eE ,_xXinfaNH*#\t\r\n٣\uff11\xa0", max_size=9)
+WRITTEN = st.builds(
+    "".join,
+    st.tuples(
+        st.sampled_from(["", "+", "-"]),
+        st.text("0123456789", min_size=1, max_size=12),
+        st.sampled_from(["", ".", ".0", ".123456"]),
+        st.sampled_from(["", "e0", "E+3", "E-12", "E37", "E38", "e-40"]),
+        st.sampled_from(["", "\r", " "]),
+    ),
+)
+
+
+@settings(max_examples=400)
+@given(st.one_of(NEAR, WRITTEN, st.text(max_size=4)))
+def test_a_number_is_one_where_the_oracle_says_so_and_the_same(text):
+    due = oracle(text)
+    try:
+        came = encoding.reading(text)
+    except InstrumentError:
+        assert due is None
+        return
+    assert due is not None
+    if came.is_nan():
+        assert due == Fraction(991, 100) * 10**37
+    elif came.is_infinite():
+        assert abs(due) >= Fraction(99, 10) * 10**37
+        assert (due < 0) is (came < 0)
+    else:
+        assert abs(due) < Fraction(99, 10) * 10**37
+        assert Fraction(came) == due
+
+
+@given(st.lists(WRITTEN, min_size=1, max_size=5), st.integers(0, 5))
+def test_a_list_holds_as_many_as_were_asked_for(texts, count):
+    values = [oracle(text) for text in texts]
+    finite = all(abs(value) < Fraction(99, 10) * 10**37 for value in values)
+    if len(texts) == count and finite:
+        assert [Fraction(each) for each in encoding.listed(",".join(texts), count)] == values
+    else:
+        with pytest.raises(InstrumentError):
+            encoding.listed(",".join(texts), count)
+
+
+@given(st.one_of(st.text("0123456789xXabcdefABCDEF+-_ ٣", max_size=6), st.text(max_size=3)))
+def test_a_status_is_decimal_or_hexadecimal_and_nothing_else(text):
+    bare = text.strip(" \t\r\n")
+    plain = bare.removeprefix("+")
+    hexadecimal = bare[2:] if bare[:2] in {"0x", "0X"} else ""
+    if plain and all(each in "0123456789" for each in plain):
+        due = int(plain)
+    elif hexadecimal and all(each in "0123456789abcdefABCDEF" for each in hexadecimal):
+        due = int(hexadecimal, 16)
+    else:
+        with pytest.raises(InstrumentError):
+            encoding.status(text)
+        return
+    assert encoding.status(text) == due
+
+
+@pytest.mark.parametrize(("text", "word"), [("0x0C", 12), ("012", 12), ("+0", 0), ("255\r", 255)])
+def test_a_status_is_read(text, word):
+    assert encoding.status(text) == word
+
+
+@pytest.mark.parametrize("text", ["", "1_0", "٣", "0b1", "0x", "-1", "0x1_0", "1.0", "x0"])
+def test_what_is_no_status_is_refused(text):
+    with pytest.raises(InstrumentError):
+        encoding.status(text)
+
+
+def test_a_long_reply_is_told_by_its_beginning():
+    with pytest.raises(InstrumentError) as caught:
+        encoding.number("x" * 100_000)
+    assert len(str(caught.value)) < 200
 
 
 @pytest.mark.parametrize("text", ["1.5", "9.9E37", "9.91E37", "one"])

@@ -97,7 +97,7 @@ class KeithleyDMM6500(Meter):
             "SENS:COUN 1",
             "FORM:DATA ASC",
         )
-        value = encoding.number(self._session.query('READ? "defbuffer1"'))
+        value = encoding.reading(self._session.query('READ? "defbuffer1"'))
         return quantity(float(value), UNIT[dimension]), self._accuracy(chosen)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:

@@ -78,7 +78,7 @@ class Keysight34465A(Meter):
         self._need_idle()
         chosen = self._fitting(self._ranges, dimension, full_scale)
         self._set_up(dimension, chosen, self.INTEGRATION, *self._text_format)
-        value = encoding.number(self._session.query("READ?"))
+        value = encoding.reading(self._session.query("READ?"))
         return quantity(float(value), UNIT[dimension]), self._accuracy(chosen)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:

@@ -93,9 +93,7 @@ class Preamble:
     @classmethod
     def parse(cls, text: str) -> Preamble:
         """Read the reply; raises InstrumentError unless it is ten numbers with steps above 0."""
-        fields = [float(encoding.number(field)) for field in text.split(",")]
-        if len(fields) != 10:
-            raise InstrumentError(f"{text!r} came for the preamble; expected ten numbers")
+        fields = [float(value) for value in encoding.listed(text, 10)]
         _, _, points, _, x_increment, x_origin, _, y_increment, y_origin, y_reference = fields
         if not (x_increment > 0 and y_increment > 0):
             raise InstrumentError(f"{text!r}: increments in the preamble must be above 0")

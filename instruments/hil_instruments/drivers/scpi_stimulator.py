@@ -195,12 +195,9 @@ class ScpiStimulator(Instrument):
     def _flagged(self, words: ErrorWords) -> list[str]:
         word = self._read(words.query, self._ask(words.query), words.reply)[encoding.VALUE]
         try:
-            bits = int(word, 0) & words.mask
-        except ValueError as err:
-            raise InstrumentError(
-                f"{self.name}: {words.query!r}: {word!r} is no status; expected a whole number, as "
-                f"12 or 0x0C"
-            ) from err
+            bits = encoding.status(word) & words.mask
+        except InstrumentError as err:
+            raise InstrumentError(f"{self.name}: {words.query!r}: {err}") from err
         return [f'{bits},"status bits of a refusal"'] if bits else []
 
     def _answered(self, words: ErrorWords) -> list[str]:
@@ -369,6 +366,6 @@ class ScpiStimulator(Instrument):
 def _same(code: str, none: str) -> bool:
     """Whether two codes are one, written as numbers (+0 and 0) or as words."""
     try:
-        return int(code) == int(none)
-    except ValueError:
+        return encoding.integer(code) == encoding.integer(none)
+    except InstrumentError:
         return code == none
