@@ -49,7 +49,7 @@ paths: .venv/installed
 
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \
-	    */visa_query.py) PYTHONPATH=.:instruments:fixtures:reports $(PEERS)/bin/python $$each;; \
+	    */visa_query.py|*/served_query.py) PYTHONPATH=.:instruments:fixtures:reports $(PEERS)/bin/python $$each;; \
 	    *) $(BIN)/python $$each;; esac || exit 1; done
 
 fuzz: .venv/installed $(FUZZ)/locked

@@ -5,13 +5,15 @@
 The bench runs in a process of its own, as under `hil serve`; the client is plain pyvisa-py. Prints
 queries and write-and-query pairs a second, best of several rounds taken in turn, and their ratio to
 an echo server of one thread a connection, over a plain socket. SOCKET is measured as pyvisa-py is
-shipped (Nagle's algorithm on) and with TCP_NODELAY set on its socket, as our transport sets it.
+shipped (Nagle's algorithm on) and with TCP_NODELAY set on its socket, as our transport sets it;
+and through PyMeasure, where that is installed (`make bench` runs this where it is).
 Budget: pairs of our transport over SOCKET at least 60 % of a raw socket's rate on the same bench,
 and 300 times those of plain pyvisa-py.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import multiprocessing
 import socket
 import threading
@@ -115,6 +117,27 @@ def visa(
     return {f"{label}: query": query, f"{label}: pair": pair}
 
 
+def measured(name: str) -> dict[str, Callable[[], None]]:
+    """Query and pair over PyMeasure, which drives pyvisa-py; nothing where it is not installed."""
+    if importlib.util.find_spec("pymeasure") is None:
+        return {}
+    from pymeasure.adapters import VISAAdapter
+    from pymeasure.instruments import Instrument
+
+    adapter = VISAAdapter(name, visa_library="@py", read_termination="\n", write_termination="\n")
+    instrument = Instrument(adapter, ROLE, includeSCPI=False)
+
+    def query() -> None:
+        if instrument.ask(QUESTION) != ANSWER:
+            raise ValueError(name)
+
+    def pair() -> None:
+        instrument.write(COMMAND)
+        query()
+
+    return {"PyMeasure, SOCKET: query": query, "PyMeasure, SOCKET: pair": pair}
+
+
 def ours(manager: pyvisa.ResourceManager, name: str) -> dict[str, Callable[[], None]]:
     """Query and pair over our transport."""
     session = transport.open_session(manager, name, WallClock(), role=ROLE)
@@ -141,6 +164,7 @@ def contestants(resources: dict[str, str], port: int) -> dict[str, Callable[[], 
         },
         **visa("SOCKET, as shipped", manager, name),
         **visa("SOCKET, no delay", manager, name, no_delay=True),
+        **measured(name),
         **ours(manager, name),
         **visa("HiSLIP", manager, resources["hislip"]),
         **visa("VXI-11", manager, resources["vxi11"]),

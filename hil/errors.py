@@ -45,6 +45,10 @@ class ConnectionLost(BenchError, OSError):
     """The peer closed the connection; this is known at once and is not a timeout."""
 
 
+class Locked(BenchError):
+    """Another client holds the lock of an instrument; it neither hears nor answers ours."""
+
+
 class ReplyTimeout(BenchError, TimeoutError):
     """No complete reply came in time; the session is poisoned until it has been cleared."""
 

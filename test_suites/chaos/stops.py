@@ -31,8 +31,8 @@ class Bound:
     """Seconds of our own processes."""
     bench: float = 0.0
     """Bench seconds, which a faster pace makes shorter: ramp-down, a meter's turn."""
-    leases: int = 0
-    """How many leases lapse one after the other."""
+    leases: float = 0
+    """How many leases lapse one after the other; by half of one a call that hangs is given up."""
 
     def seconds(self, scale: float) -> float:
         """Wall seconds at so many bench seconds a second."""
@@ -330,9 +330,9 @@ def small_disk(out: File) -> bool:
     return subprocess.run(line, capture_output=True, check=False).returncode == 0
 
 
-_ASKED = Bound(bench=0.5, leases=1)
-"""What is asked at each turn: a call that hangs is given up later than the lease lapses."""
-_FETCHED = Bound(bench=5.5, leases=1)
+_ASKED = Bound(bench=1.0, leases=0.5)
+"""What is asked at each turn, and does not answer: given up before the lease lapses."""
+_FETCHED = Bound(bench=6.0, leases=0.5)
 """The same, of a meter that is fetched from each 5 s."""
 
 PATHS = (
@@ -598,7 +598,7 @@ PATHS = (
         plain=True,
     ),
     # The bench.
-    Path("link to the device lost", "bench", SENTINEL, _ASKED, 13, act=_unplug("stimulator")),
+    Path("link to the device lost", "bench", RUNNER, _ASKED, 10, act=_unplug("stimulator")),
     Path(
         "link to the cut-off lost",
         "bench",
@@ -612,7 +612,7 @@ PATHS = (
     Path(
         "link to a meter lost",
         "bench",
-        SENTINEL,
+        RUNNER,
         _FETCHED,
         20,
         confirmed=False,
@@ -621,7 +621,7 @@ PATHS = (
     Path(
         "instrument without power: ammeter",
         "bench",
-        SENTINEL,
+        RUNNER,
         _FETCHED,
         20,
         confirmed=False,
@@ -630,9 +630,9 @@ PATHS = (
     Path(
         "instrument without power: limit monitor",
         "bench",
-        SENTINEL,
+        RUNNER,
         _ASKED,
-        13,
+        10,
         act=_dark("oscilloscope"),
     ),
     Path(
@@ -649,7 +649,7 @@ PATHS = (
         "bench",
         DEVICE,
         Bound(bench=1.0),
-        13,
+        10,
         act=_device_dark,
     ),
     Path(

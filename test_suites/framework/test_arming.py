@@ -624,6 +624,15 @@ def test_every_session_is_watched_while_the_cut_off_is_closed_and_not_longer(rig
     assert watched() == set()
 
 
+@pytest.mark.parametrize(("scale", "most"), [(1.0, 1.0), (5.0, 1.0), (8.0, 0.625), (20.0, 0.25)])
+def test_what_keeps_its_answer_back_is_found_before_the_lease_lapses(rig, scale, most):
+    station = replace(rig.bench.station, description=replace(DESCRIPTION, clock_scale=scale))
+    given = []
+    station.sessions = {"ammeter": SimpleNamespace(watch=lambda heed, most: given.append(most))}
+    station.watch(None)
+    assert given == [most]
+
+
 def test_the_device_is_stopped_while_an_instrument_keeps_its_answer_back(rig):
     """The in-process bench keeps nothing back, so its part is played here."""
     seen = []

@@ -534,6 +534,12 @@ def test_while_energised_an_exchange_is_given_up_soon_and_otherwise_not(watched)
     assert watched.query("LATE? 0.3 patient") == "patient"
 
 
+def test_no_exchange_exceeds_what_all_of_a_bench_are_given(watched):
+    watched.watch(lambda: None, 0.05)
+    with pytest.raises(ReplyTimeout, match=r"within 0.05 s"):
+        watched.query("LATE? 0.12 slow")
+
+
 def test_a_session_that_was_opened_anew_is_still_watched(watched):
     watched.identify()
     looks = []

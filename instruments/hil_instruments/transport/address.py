@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import pyvisa
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
-from hil.errors import BenchError, ConfigurationError, HilError
+from hil.errors import BenchError, ConfigurationError, HilError, Locked
 from hil_instruments.manner import Manner
 from hil_instruments.transport.socket_line import SocketLine, raw_socket
-from hil_instruments.transport.visa_line import VisaLine, set_serial
+from hil_instruments.transport.visa_line import VisaLine, set_serial, translated
 
 OPENING = 5.0
 """Seconds in which a resource must let itself be opened."""
@@ -72,6 +72,9 @@ def opening(address: Address, name: str) -> Iterator[None]:
     except (HilError, AssertionError):
         raise
     except Exception as err:  # pyvisa-py raises a bare Exception where a host does not answer
+        told = translated(err)
+        if isinstance(told, Locked):
+            raise Locked(f"{name} cannot be opened: {told}") from err
         reason = " ".join(str(err).split())
         raise BenchError(
             f"{name} cannot be opened: {reason}; check power, cable and the resource in the bench "

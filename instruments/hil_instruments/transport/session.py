@@ -33,6 +33,8 @@ block, and the bench time in s at which it went or came."""
 
 TIMEOUT = 2.0
 """Default seconds for one exchange; nothing waits for ever."""
+LONGEST = 3600.0
+"""No exchange takes as long as so many seconds."""
 SERIAL_QUIET = 0.5
 """The same in seconds after a serial line was opened anew: a late reply still comes over it."""
 
@@ -53,8 +55,8 @@ class Session:
         timeout: float,
         role: str,
     ) -> None:
-        if not 0 < timeout < 3600:
-            raise UsageError(f"timeout = {timeout} s; a session takes 0 < timeout < 3600 s")
+        if not 0 < timeout < LONGEST:
+            raise UsageError(f"timeout = {timeout} s; a session takes 0 < timeout < {LONGEST:g} s")
         self._address = address
         self._manner = address.manner
         self._clock = clock
@@ -65,6 +67,7 @@ class Session:
         self._stop_lane = StopLane(address, self._name)
         self._fault: HilError | None = None
         self._heed: Callable[[], None] | None = None
+        self._energised = self._manner.energised
         self._identity: Identity | None = None
         self.recoveries = 0
         """How often it was opened anew or cleared."""
@@ -95,19 +98,21 @@ class Session:
         """Whether `recover` must come before the next exchange."""
         return self._fault is not None
 
-    def watch(self, heed: Callable[[], None] | None) -> None:
+    def watch(self, heed: Callable[[], None] | None, most: float = LONGEST) -> None:
         """From now on the output may be energised, so that no exchange may take long; None ends it.
 
-        An exchange is then given up after the `energised` of the instrument's manner. Over a raw
-        socket or a serial line a wait goes on in slices of 50 ms; over any other resource it is one
-        call of the VISA library, of that length.
+        An exchange is then given up after the `energised` of the instrument's manner, or `most`.
+        Over a raw socket or a serial line a wait goes on in slices of 50 ms; over any other
+        resource it is one call of the VISA library, of that length.
 
         Args:
             heed: called between two slices, in the midst of the exchange: it may send what stops,
                 also over this session. What it raises ends the exchange and poisons the session.
+            most: seconds that no exchange may exceed.
         """
         self._heed = heed
         self._line.heed = heed or deaf
+        self._energised = min(self._manner.energised, most)
 
     @property
     def watched(self) -> bool:
@@ -277,7 +282,7 @@ class Session:
         """Hold the lock; whatever ends the exchange other than cleanly poisons the session."""
         seconds = self._timeout if timeout is None else timeout
         if self.watched:
-            seconds = min(seconds, self._manner.energised)
+            seconds = min(seconds, self._energised)
         self._acquire(text, seconds)
         try:
             if self._fault is not None:

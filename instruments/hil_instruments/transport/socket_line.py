@@ -7,7 +7,6 @@ import select
 import socket
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any, TypeVar
 
 from pyvisa.resources import MessageBasedResource
@@ -18,6 +17,7 @@ from hil_instruments.transport.line import CHUNK, QUIET, SLICE, Block, Gone, Sil
 LONGEST_LINE = 2**20
 """A line that is longer than this never ends."""
 
+_Given = TypeVar("_Given")
 _Result = TypeVar("_Result")
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -42,10 +42,8 @@ class SocketLine:
     def send(self, data: bytes, timeout: float) -> None:
         """Send a whole message; raises Silence if it is not taken in `timeout` s, Gone."""
         deadline = time.monotonic() + timeout
-        rest = memoryview(data)
-        while rest:
-            sent = self._within(deadline, partial(self._socket.send, rest))
-            rest = rest[sent:]
+        while (sent := self._within(deadline, self._socket.send, data)) < len(data):
+            data = data[sent:]
 
     def receive_line(self, timeout: float) -> bytes:
         """Read one message of text, its end included, within `timeout` s; raises Silence, Gone."""
@@ -101,14 +99,14 @@ class SocketLine:
         return taken
 
     def _fill(self, deadline: float) -> None:
-        self._append(self._within(deadline, partial(self._socket.recv, CHUNK)))
+        self._append(self._within(deadline, self._socket.recv, CHUNK))
 
-    def _within(self, deadline: float, call: Callable[[], _Result]) -> _Result:
+    def _within(self, deadline: float, call: Callable[[_Given], _Result], given: _Given) -> _Result:
         """Call until it is done, in slices; raises Silence at the deadline, Gone."""
         while (left := deadline - time.monotonic()) > 0:
             try:
                 self._set_timeout(min(left, SLICE))
-                return call()
+                return call(given)
             except TimeoutError:
                 self.heed()
             except OSError as err:

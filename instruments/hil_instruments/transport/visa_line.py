@@ -9,7 +9,7 @@ import pyvisa
 from pyvisa import constants
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
-from hil.errors import BenchError, InstrumentError
+from hil.errors import BenchError, InstrumentError, Locked
 from hil_instruments import encoding
 from hil_instruments.manner import SerialLine
 from hil_instruments.transport.line import CHUNK, QUIET, SLICE, Block, Gone, Silence, deaf
@@ -177,6 +177,11 @@ def translated(err: Exception) -> Exception:
     if isinstance(err, pyvisa.errors.VisaIOError):
         if err.error_code == constants.StatusCode.error_timeout:
             return Silence()
+        if err.error_code == constants.StatusCode.error_resource_locked:
+            return Locked(
+                "another client holds its lock (VI_ERROR_RSRC_LOCKED), VISA does not tell which; "
+                "end that program, or let it unlock, then recover the session"
+            )
         return Gone(str(err)) if err.error_code in _GONE else BenchError(str(err))
     if isinstance(err, pyvisa.errors.InvalidSession):
         return Gone("the session is closed")
