@@ -60,6 +60,7 @@ class Segment:
         "_modes",
         "_reach",
         "_signals",
+        "_steady",
         "drive",
         "feed",
         "free",
@@ -93,24 +94,27 @@ class Segment:
         self._modes = modes
         self._reach: list[float] | None = None
         self._signals: dict[int, Signal] = {}
-        forced = self._forced(0.0, drive.amplitudes, drive.swing)
+        self._steady = self._driven(0.0)
+        forced = self._stirred(self._steady, drive.amplitudes, drive.swing)
         self.free = [z - f for z, f in zip(modes, forced, strict=True)]
 
-    def _forced(
-        self, age: float, amplitudes: tuple[float, float, float], swing: complex
-    ) -> list[float]:
-        """Modes that the sources alone would give."""
+    def _driven(self, age: float) -> list[float]:
+        """Modes that the constant sources and the ramp alone would give."""
         network, drive = self.network, self.drive
         stage, skin, leak, bench = drive.levels
-        rates = network.rates
-        if skin or leak or bench or drive.slope:
-            slope = drive.slope
-            forced = [
+        slope = drive.slope
+        if skin or leak or bench or slope:
+            return [
                 (a * stage + b * (skin + slope * (age - 1 / r)) + c * leak + d * bench) / r
-                for a, b, c, d, r in zip(*network.inputs, rates, strict=True)
+                for a, b, c, d, r in zip(*network.inputs, network.rates, strict=True)
             ]
-        else:
-            forced = [w * stage for w in network.still]
+        return [w * stage for w in network.still]
+
+    def _stirred(
+        self, forced: list[float], amplitudes: tuple[float, float, float], swing: complex
+    ) -> list[float]:
+        """The same with the exponentials and the sinusoid of the first source."""
+        network = self.network
         for amplitude, response in zip(amplitudes, network.responses, strict=True):
             if amplitude:
                 forced = [f + w * amplitude for f, w in zip(forced, response, strict=True)]
@@ -127,7 +131,8 @@ class Segment:
             for amplitude, rate in zip(drive.amplitudes, network.decays, strict=True)
         ]
         swing = drive.swing * cmath.exp(1j * network.pulse * age) if drive.swing else 0.0
-        forced = self._forced(age, (decayed[0], decayed[1], decayed[2]), swing)
+        steady = self._driven(age) if drive.slope else self._steady
+        forced = self._stirred(steady, (decayed[0], decayed[1], decayed[2]), swing)
         return [
             f + h * math.exp(-rate * age)
             for f, h, rate in zip(forced, self.free, network.rates, strict=True)
@@ -188,8 +193,7 @@ class Segment:
     def _distances(self) -> list[float]:
         """How far each mode can be from where the constant sources bring it."""
         network, drive = self.network, self.drive
-        steady = self._forced(0.0, (0.0, 0.0, 0.0), 0.0)
-        reach = [abs(z - f) for z, f in zip(self._modes, steady, strict=True)]
+        reach = [abs(z - f) for z, f in zip(self._modes, self._steady, strict=True)]
         for amplitude, surge in zip(drive.amplitudes, network.surges, strict=True):
             if amplitude:
                 size = abs(amplitude)
