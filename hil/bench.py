@@ -19,6 +19,38 @@ WELDED = Decimal(10)
 
 
 @dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of a class of PyMeasure, as a bench file writes it."""
+
+    name: str
+    """As `source_current` or `ch_1.voltage`."""
+    unit: str = ""
+    """Unit of its number; empty for a switch."""
+    least: Exact | None = None
+    """Smallest value that may be set or read."""
+    most: Exact | None = None
+    """Largest one."""
+    gain: float = 0.0
+    """Limit of the relative error, a fraction."""
+    offset: Exact | None = None
+    """Limit of the additive error."""
+
+
+@dataclass(frozen=True, slots=True)
+class PyMeasureEntry:
+    """How an instrument of PyMeasure fills a role."""
+
+    path: str
+    """Module and class."""
+    off: str
+    """Message that switches its output off, whatever PyMeasure would do."""
+    attributes: Mapping[str, Attribute]
+    """Meaning in the role to attribute."""
+    source: str = ""
+    """Data sheet and interval of its accuracy."""
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentEntry:
     """One instrument of the bench file."""
 
@@ -38,6 +70,8 @@ class InstrumentEntry:
     """Calibration certificate; empty means none."""
     due: date | None = None
     """Day after which the calibration has expired."""
+    pymeasure: PyMeasureEntry | None = None
+    """How PyMeasure drives it; None for every other driver."""
 
 
 AIDS = ("operator", "thermometer", "indicator", "earth", "terminal_source", "loader")

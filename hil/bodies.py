@@ -318,8 +318,8 @@ class AmbientBody(TypedDict):
 
     when: str  # begin or end
     celsius: str  # decimal text; empty if it was not recorded
-    limits: str  # of the error, +/- K; empty likewise
-    by: str  # who read it; empty likewise
+    limits: str  # of the error, +/-, in K; empty likewise
+    by: str  # simulated, or told by an operator; empty likewise
     reason: str  # why it was not recorded; empty if it was
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from hil.bodies import (
     AbortBody,
+    AmbientBody,
     AttestationBody,
     DocumentBody,
     EndBody,
@@ -172,6 +173,8 @@ class Conclusion:
     """When somebody stated that nobody is connected, and who; None if nobody did."""
     flights: tuple[Flight, ...] = ()
     """Pre-flights and post-flights, as they came."""
+    ambients: tuple[AmbientBody, ...] = ()
+    """Temperatures of the air at the bench, as they were recorded, or why not."""
     remeasured: RemeasuredBody | None = None
     """What came of measuring every judgement again before the seal; None if that was not done."""
 
@@ -256,6 +259,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         aborts=tuple(_bodies(records, "abort")),
         register=next(iter(_bodies(records, "register")), None),
         attestation=_attestation(records),
+        ambients=tuple(_bodies(records, "ambient")),
         remeasured=next(reversed(_bodies(records, "remeasured")), None),
         flights=tuple(
             Flight(record.kind, record.utc, record.body)  # type: ignore[arg-type]  # by its kind

@@ -17,6 +17,7 @@ from hil.errors import UsageError
 from hil.proof import PROBE
 from hil.provenance import PREFIX
 from hil.verdict import ExitCode, Verdict
+from hil_reports.ambient import ambient, ambient_in_brief
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
 from hil_reports.feasible import feasibility_view
@@ -153,6 +154,10 @@ def view_of(
         "feasibility": feasibility_view(plan),
         "safe_states": _safe_states(conclusion),
         "wiring": wiring_view(conclusion.flights, plan["wiring"]),
+        "ambient": {
+            "told": ambient(conclusion.ambients),
+            "brief": ambient_in_brief(conclusion.ambients),
+        },
         "attestation": attested(conclusion.attestation),
         "remeasured": _remeasured(conclusion.remeasured),
         "limitations": _limitations(conclusion, plots),

@@ -362,6 +362,7 @@ def test_page_one_says_what_a_reviewer_must_know(every):
         "simulated bench",
         "20260301-093000-ab12",
         "2026-03-01 09:30:00 UTC",
+        "ambient not recorded",
         "the runner itself, in process",
         "R-BARE NO_VERDICT: no test was collected for it",
         "R-NE title of R-NE: the bench has no oscilloscope",

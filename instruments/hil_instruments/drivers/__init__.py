@@ -35,6 +35,7 @@ from hil_instruments.drivers.keysight_34465a import Keysight34465A
 from hil_instruments.drivers.keysight_34970a import Keysight34970A, Keysight34970ACutoff
 from hil_instruments.drivers.keysight_e36300 import KeysightE36300, ThirdOutput
 from hil_instruments.drivers.keysight_infiniivision import KeysightInfiniiVision
+from hil_instruments.drivers.pymeasure_port import PyMeasureSource, PyMeasureSupply
 from hil_instruments.drivers.relay_module import RelayModule
 from hil_instruments.drivers.rigol_dp800 import RigolDP800, SecondChannel
 from hil_instruments.drivers.rigol_ds1000z import RigolDS1000Z
@@ -88,6 +89,7 @@ LOADS: Mapping[str, Factory[ElectrodeLoad]] = {
 SUPPLIES: Mapping[str, Factory[Supply]] = {
     "rigol-dp800": RigolDP800,
     "keysight-e36300": KeysightE36300,
+    "pymeasure": PyMeasureSupply,
 }
 SOURCES: Mapping[str, Factory[Supply]] = {
     "rigol-dp800": SecondChannel,
@@ -97,6 +99,7 @@ SOURCES: Mapping[str, Factory[Supply]] = {
 REFERENCES: Mapping[str, Factory[Source]] = {
     "keithley-2450": Keithley2450,
     "keithley-6221": Keithley6221,
+    "pymeasure": PyMeasureSource,
 }
 """Reference sources: they stand in no role of a run, meters are checked against them."""
 CUTOFFS: Mapping[str, Factory[Cutoff]] = {

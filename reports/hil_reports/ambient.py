@@ -1,0 +1,37 @@
+"""The air at the bench, for the first page: every run says its temperature, or that nobody took it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hil.bodies import AmbientBody
+from hil_reports.text import clean
+
+
+def ambient_in_brief(bodies: Sequence[AmbientBody]) -> str:
+    """Say it in a few words, for the first page of the PDF."""
+    known = {body["when"]: clean(body["celsius"]) for body in bodies if body["celsius"]}
+    if not known:
+        return "ambient not recorded"
+    if len(known) == 1:
+        when, celsius = next(iter(known.items()))
+        return f"ambient {celsius} degC, recorded at the {when} only"
+    return f"ambient {known['begin']} to {known['end']} degC"
+
+
+def ambient(bodies: Sequence[AmbientBody]) -> str:
+    """Say what it was at the begin and at the end, and where it is not recorded, why."""
+    known = {body["when"]: body for body in bodies}
+    said = []
+    for when in ("begin", "end"):
+        body = known.get(when)
+        if body is None:
+            said.append(f"ambient not recorded at the {when}: the run did not come so far")
+        elif not body["celsius"]:
+            said.append(f"ambient not recorded at the {when}: {clean(body['reason'], 300)}")
+        else:
+            limits = f"+/- {clean(body['limits'])} K, {clean(body['by'])}"
+            said.append(f"{clean(body['celsius'])} degC at the {when} ({limits})")
+    without = any(body is None or not body["celsius"] for body in map(known.get, ("begin", "end")))
+    bounds = "; budgets take the bounds that each accuracy table declares" if without else ""
+    return "; ".join(said) + bounds
