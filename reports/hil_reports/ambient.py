@@ -1,4 +1,4 @@
-"""The air at the bench, for the first page: every run says its temperature, or that nobody took it."""
+"""The air at the bench, for the first page: its temperature, or that nobody took it."""
 
 from __future__ import annotations
 
