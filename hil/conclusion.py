@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from hil.bodies import (
@@ -36,7 +35,6 @@ from hil.bodies import (
 from hil.docket import Docket
 from hil.errors import UsageError
 from hil.journal import Record
-from hil.measurement import Measurement
 from hil.proof import PROBE
 from hil.provenance import PREFIX, Provenance, earned
 from hil.replay import replayed
@@ -323,7 +321,8 @@ def _standing(
     objection = docket.objection(body["test"], measured["captures"] if measured else ())
     if objection and found is not Verdict.FAIL:
         return Verdict.ERROR, f"recorded as {said}; {objection}"
-    if undecided := docket.undecided(body["requirement"], found, *_compared(body)):
+    undecided = docket.undecided(body["requirement"], found, None, None)
+    if undecided and found is Verdict.PASS:
         return Verdict.NOT_EVALUATED, f"recorded as {said}; {undecided}"
     if found is Verdict.PASS and measured is not None:
         baseless = docket.unfounded(measured_of(measured))
@@ -333,15 +332,6 @@ def _standing(
     if doubt and found is Verdict.PASS:
         return Verdict.INCONCLUSIVE, f"recorded as PASS; {doubt}"
     return found, body["reason"]
-
-
-def _compared(body: JudgementBody) -> tuple[Decimal | None, Measurement | None]:
-    """Margin and measured value of a judgement; none where it has none."""
-    margin, measured = body["margin"], body["measured"]
-    return (
-        None if margin is None else Decimal(margin),
-        None if measured is None else measured_of(measured),
-    )
 
 
 def _doubtful(records: list[Record]) -> dict[str, str]:

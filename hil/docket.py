@@ -131,7 +131,7 @@ class Docket:
         """Say why a verdict cannot be had from this bench, as planned; empty if it can.
 
         An ERROR stays one. A FAIL stays one where the value lies outside by more than U, for that
-        is no noise.
+        is no noise, and where it rests on no value, as that of a trip.
 
         Args:
             requirement: id.
@@ -142,7 +142,7 @@ class Docket:
         """
         if verdict not in _BY_FIGURES or requirement not in self._undecidable:
             return ""
-        beyond = margin is not None and measured is not None and -margin > measured.expanded
+        beyond = measured is None or (margin is not None and -margin > measured.expanded)
         return "" if verdict is Verdict.FAIL and beyond else self._undecidable[requirement]
 
     def against(self, test: str, verdict: Verdict, measured: Measurement | None) -> str:

@@ -1,8 +1,8 @@
 """What a bench can decide, before anything is energised: requirement x signal path x range.
 
-Foreseen from limits of error and declared figures alone, and on the safe side: U is an upper bound
-of what a judgement will state. Noise is in no data sheet; a reading lies within its limits of error
-at three sigma, so that sigma is at most a third of the additive limit.
+Foreseen from limits of error and declared figures alone; docs/feasibility.md says how well. Noise
+is in no data sheet: a sample's sigma is taken as a third of the additive limit of error, within
+which three sigma then lie.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ METERS = {Dimension.CURRENT: "ammeter", Dimension.VOLTAGE: "voltmeter"}
 NEEDED = tuple(METERS.values())
 """Roles without which off cannot be proven, so that nothing is energised."""
 NOISE = 1 / 3
-"""Largest standard deviation of a sample, as a share of the additive limit of error."""
+"""Standard deviation of a sample, as a share of the additive limit of error."""
 EXTREME = math.sqrt(2)
 """Standard uncertainty of a corrected extreme, at most, in sigma of a sample."""
 AVERAGED = 100
@@ -86,7 +86,7 @@ class Path:
 
     @property
     def sigma(self) -> float:
-        """Largest standard deviation of a sample, SI."""
+        """Standard deviation of a sample, SI."""
         return NOISE * math.sqrt(3) * self.u(0.0)
 
     def gain(self, value: float) -> float:
@@ -310,7 +310,7 @@ def _excursion(measurand: Measurand, path: Path) -> float | None:
 def expanded(
     measurand: Measurand, path: Path, value: float, profile: DeviceProfile, *, by: float = 0.0
 ) -> float:
-    """Largest expanded uncertainty (k = 2) that a judgement will have, in the unit of the value.
+    """Expanded uncertainty (k = 2) that a judgement is foreseen to have, in the unit of the value.
 
     Args:
         measurand: what is taken of a record.
@@ -341,7 +341,8 @@ def _parts(
             return path.gain(value * SLOPE_WINDOW) / SLOPE_WINDOW, sloping
         case Measurand.CHARGE:  # an offset counts for as long as current flows
             ramps = profile.si("ramp.up_time") + profile.si("ramp.down_time")
-            return path.gain(value), path.u(0.0) * (value / by + ramps)
+            held = profile.si("output.compliance") / profile.si("output.load_max")
+            return path.gain(value), path.u(0.0) * (value / min(by, held) + ramps)
         case Measurand.DURATION:
             sampling = interval / math.sqrt(12)
             return EVENT, START, sampling, _crossing(path, value, profile)
