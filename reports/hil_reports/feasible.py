@@ -5,11 +5,12 @@ Read from the plan in the journal alone.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from hil.bodies import FeasibilityBody, PlanBody
-from hil.feasibility import decided, in_short, judging, shown
-from hil_reports.text import DASH, clean
+from hil.feasibility import decided, in_short, judging
+from hil_reports.text import DASH, clean, scale
 
 View: TypeAlias = dict[str, Any]
 
@@ -35,21 +36,25 @@ def _row(row: FeasibilityBody) -> View:
     if row["cause"] == "in part":
         word, tone = _IN_PART
     by = " ".join(filter(None, [row["role"], row["range"]]))
-    band = row["bandwidth"]
     return {
         "requirement": clean(row["requirement"], 120),
         "by": clean(by or "the device's word", 200),
         "instrument": clean(row["instrument"], 200) or DASH,
         "at": clean(row["at"], 80) or DASH,
-        "u": _figure(row["u"], row["unit"]),
+        "u": _figure(row["u"], row["unit"], 2),
         "room": _figure(row["room"], row["unit"]),
-        "bandwidth": _figure(band, "Hz"),
-        "excursion": _figure(row["excursion"], "s"),
+        "bandwidth": _figure(row["bandwidth"], "Hz"),
+        "excursion": _figure(row["excursion"], "s", 2),
         "word": word,
         "tone": tone,
         "reason": clean(row["reason"], 700) if row["decidable"] is not True else "",
     }
 
 
-def _figure(value: float | None, unit: str) -> str:
-    return DASH if value is None else shown(value, unit)
+def _figure(value: float | None, unit: str, digits: int = 3) -> str:
+    """A figure in SI with a fitting unit, as the rest of the report has it."""
+    if value is None:
+        return DASH
+    exact = Decimal(repr(value))
+    step = Decimal(1).scaleb(exact.adjusted() - digits + 1) if exact.is_finite() else None
+    return scale(unit, [exact]).text(exact, step)

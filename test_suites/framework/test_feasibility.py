@@ -33,6 +33,7 @@ from hil_instruments.drivers import keysight_34465a
 from hil_instruments.drivers.keysight_34465a import RANGES
 from hil_instruments.drivers.meter import Range
 from hil_reports.evidence import read_journal, seal
+from hil_reports.feasible import feasibility_view
 from hil_reports.report import write_report
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -405,6 +406,16 @@ def test_the_table_fits_its_terminal(monkeypatch, capsys, width, name):
     assert ("DOSE-END in part: U = 1.61 mC is larger than" in text) is bool(name)
     for row in judging(planned().feasibility):
         assert any(line.startswith(row["requirement"]) for line in lines)
+
+
+def test_the_report_shows_figures_as_it_shows_all_others():
+    scope = [requirement_body(planned().known["RAMP-STEP"])]
+    view = feasibility_view({"requirements": scope, "feasibility": planned().feasibility})  # type: ignore[typeddict-item]  # it reads no more of a plan
+    (row,) = view["rows"]
+    names = ("by", "u", "room", "bandwidth", "excursion", "word", "reason")
+    figures = ("ammeter 10 mA", "840 nA", "50.0 \N{MICRO SIGN}A", "886 Hz", "5.5 ms", "yes", "")
+    assert tuple(row[name] for name in names) == figures
+    assert (view["others"], view["decided"]) == (2, True)
 
 
 @pytest.fixture(scope="module")
