@@ -130,6 +130,13 @@ class Script:
         """What a setting was last set to; no error for any other question."""
         header = text.split()[0].rstrip("?")
         given = [sent.split(" ", 1)[1] for sent in self.sent if sent.startswith(header + " ")]
+        for sent in self.sent:
+            if sent.startswith("CONF:"):  # a meter's function and range in one
+                function, value = sent.removeprefix("CONF:").split(" ")
+                if header == f"SENS:{function}:RANG":
+                    given.append(value)
+                elif header == "SENS:FUNC":
+                    given.append(f'"{function[:4]}"')
         return given[-1] if given else '0,"No error"'
 
     query_block = query

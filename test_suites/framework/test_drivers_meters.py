@@ -326,7 +326,18 @@ class Script:
         for begin, reply in self.replies.items():
             if text.startswith(begin):
                 return reply(text) if callable(reply) else reply
-        return '0,"No error;0;0 0"'
+        return self.setting(text) or '0,"No error;0;0 0"'
+
+    def setting(self, text):
+        """What was sent last of a function or range; empty if that was not asked for."""
+        node = text.removesuffix("?")
+        for told in reversed(self.sent):
+            command, _, value = told.partition(" ")
+            if command == node:
+                return value
+            if command.startswith("CONF:") and node in {"SENS:FUNC", f"SENS:{command[5:]}:RANG"}:
+                return value if node.endswith("RANG") else f'"{command[5:9]}"'
+        return ""
 
     query_block = query
 

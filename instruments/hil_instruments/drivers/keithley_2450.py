@@ -77,7 +77,9 @@ class Keithley2450(SourceDriver):
             f"{limit_node} {encoding.float_text(bound)}",
             f"{node} {encoding.float_text(size)}",
         )
-        self._confirm({"SOUR:FUNC?": word, f"{limit_node}?": bound})
+        self._confirm(
+            {"SOUR:FUNC?": word, f"{node}:RANG?": chosen.full_scale, f"{limit_node}?": bound}
+        )
         self._confirm({f"{node}?": size}, within=STEP * chosen.full_scale)
         self._configure("OUTP ON")
         if not self.is_on():

@@ -61,7 +61,7 @@ class Keithley6221(SourceDriver):
             f"SOUR:CURR:COMP {encoding.float_text(volts)}",
             f"SOUR:CURR {encoding.float_text(amperes)}",
         )
-        self._confirm({"SOUR:CURR:COMP?": volts})
+        self._confirm({"SOUR:CURR:RANG?": chosen.full_scale, "SOUR:CURR:COMP?": volts})
         self._confirm({"SOUR:CURR?": amperes}, within=STEP * chosen.full_scale)
         self._configure("OUTP ON")
         if not self.is_on():

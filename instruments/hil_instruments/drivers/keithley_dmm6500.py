@@ -97,6 +97,7 @@ class KeithleyDMM6500(Meter):
             "SENS:COUN 1",
             "FORM:DATA ASC",
         )
+        self._confirm_setup("SENS:FUNC?", chosen, f"SENS:{function}")
         value = encoding.reading(self._session.query('READ? "defbuffer1"'))
         return quantity(float(value), UNIT[dimension]), self._accuracy(chosen)
 
@@ -135,6 +136,7 @@ class KeithleyDMM6500(Meter):
             "FORM:DATA REAL",
             "FORM:BORD NORM",
         )
+        self._confirm_setup("SENS:DIG:FUNC?", chosen, f"SENS:DIG:{function}")
         opened, start_u = self._started("INIT", 'TRAC:ACT? "defbuffer1"', 1 / per_second)
         self._recording = Recording(
             dimension, self._accuracy(chosen), 1 / per_second, opened + aperture / 2, start_u

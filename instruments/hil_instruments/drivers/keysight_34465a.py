@@ -129,6 +129,7 @@ class Keysight34465A(Meter):
             "TRIG:DEL 0",
             *more,
         )
+        self._confirm_setup("SENS:FUNC?", chosen, f"SENS:{function}")
 
     def _ready(self, recording: Recording) -> int:
         """Readings in memory; what a full memory has overwritten is marked before them."""

@@ -179,6 +179,29 @@ class Meter(Instrument):
             source=self.SOURCE,
         )
 
+    def _confirm_setup(self, function: str, chosen: Range, node: str) -> None:
+        """Make sure that it measures what it was told to, in the range that it was told.
+
+        A range that is not the one asked for would limit the current otherwise, by its burden, or
+        give its readings an accuracy that they do not have.
+
+        Args:
+            function: question for its function.
+            chosen: range.
+            node: of the settings of that function, as `SENS:CURR:DC`.
+
+        Raises:
+            InstrumentError: it reads back otherwise.
+        """
+        word = next(each for each in node.split(":") if each in {"CURR", "VOLT"})
+        came = self._session.query(function).strip()
+        if came.strip('"').upper().removesuffix(":DC") != word:
+            raise InstrumentError(
+                f"{self.name}: {word} was set and {function} answers {came!r}; somebody else uses "
+                "this instrument, or it has no such setting"
+            )
+        self._confirm({f"{node}:RANG?": chosen.full_scale})
+
     def _need_idle(self) -> None:
         if self._recording is not None:
             raise UsageError(f"{self.name} is recording; stop_recording() comes before read()")
