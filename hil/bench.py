@@ -114,6 +114,8 @@ class AidEntry:
     """Bench time in s that an answer may take."""
     answers: tuple[ScriptedAnswer, ...] = ()
     """The script, in its order."""
+    images: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Of a loader: name to the version and SHA-256 that must read back."""
 
 
 @dataclass(frozen=True, slots=True)

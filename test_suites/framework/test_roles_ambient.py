@@ -7,14 +7,15 @@ import pytest
 from hil.bench import AidEntry, ScriptedAnswer
 from hil.errors import ConfigurationError, InstrumentError
 from hil.exact import Exact
-from hil_fixtures.aids import AskedThermometer, aids_of, ambient_body
-from hil_fixtures.config import read_bench
+from hil_fixtures.aids import Around, AskedThermometer, aids_of, ambient_body
+from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.operator import Conversation, ScriptedOperator, nothing
+from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.clock import VirtualClock
 from hil_instruments.simulated.thermometer import LIMITS, SWING, SimulatedThermometer
 from hil_reports.ambient import ambient, ambient_in_brief
 
-SIMULATED = read_bench(None)
+SIMULATED, PROFILE = read_bench(None), read_device(None)
 
 
 def told(said, patience=5.0):
@@ -30,7 +31,8 @@ def described(**entry):
 
 def filled(description, *, simulated=True, seed=3, journal=nothing):
     clock = VirtualClock()
-    return aids_of(description, clock, seed, journal, lambda: None, simulated=simulated), clock
+    twin = SimulatedBench(PROFILE, SIMULATED) if simulated else None
+    return aids_of(description, Around(clock, PROFILE, seed, twin, journal)), clock
 
 
 def test_a_bench_without_one_says_so_and_takes_the_declared_bounds():

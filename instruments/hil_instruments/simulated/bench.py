@@ -211,6 +211,10 @@ class SimulatedBench:
         self.generation += 1
         self._power_on(seed)
 
+    def flash_with(self, flash: Flash) -> None:
+        """Have other firmware run from the next power-on of the bench."""
+        self._flash = flash
+
     def exchange(self, role: str, message: str | bytes) -> bytes:
         """Send one message and wait in bench time for its reply.
 
