@@ -2,6 +2,7 @@
 
 import io
 import os
+import time
 
 import pytest
 
@@ -146,6 +147,16 @@ def test_what_was_typed_before_a_prompt_answers_no_prompt(terminal):
     keys.flush()
     operator.show(START, 10.0)
     assert operator.poll() is None
+
+
+def test_bench_time_that_flies_is_held_back_while_a_person_is_asked(terminal):
+    operator, _, _, clock = terminal
+    operator.pace = 0.05
+    talk = Conversation(operator, clock, 3 * TURN)
+    begin = time.monotonic()
+    with pytest.raises(Unanswered):
+        talk.ask(START)
+    assert time.monotonic() - begin >= 3 * 0.05
 
 
 def test_a_terminal_whose_person_has_gone_is_asked_until_the_time_is_over(terminal):
