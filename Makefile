@@ -3,6 +3,7 @@
 # make peers ARGS="..."   PyMeasure and QCoDeS on the served bench; a sealed run in the eyes of others; in .venv-peers
 # make qualify            every fault that a suite is said to catch, caught again (some minutes)
 # make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
+# make links ARGS="..."   2 000 faults of links and instruments, each at a moment that is drawn, of every driver
 # make bench              the benchmarks, each figure beside its peer
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
 # make chaos ARGS="..."   kills 1 000 runners on a served bench, then strikes 200 real runs at random
@@ -10,7 +11,7 @@
 # make paths ARGS="..."   every way a run can stop, driven five times on a served bench; with
 #                         ARGS="--write docs/sentinel.md" the table there is made anew
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
-# make nightly            qualify, crash, tamper, chaos, paths, peers, fuzz and bench
+# make nightly            qualify, crash, tamper, chaos, paths, links, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
 PYTHON ?= python3
 STRICT ?= 0
@@ -20,10 +21,10 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: run test peers qualify crash tamper chaos paths bench fuzz nightly clean
+.PHONY: run test peers qualify crash tamper chaos paths links bench fuzz nightly clean
 
 # What these register is no evidence: the memory of this machine is not filled with it.
-test peers qualify crash tamper chaos paths bench fuzz: export STIMPROOF_STATE =
+test peers qualify crash tamper chaos paths links bench fuzz: export STIMPROOF_STATE =
 
 run: .venv/installed
 	@$(BIN)/hil run $(ARGS)
@@ -47,6 +48,9 @@ chaos: .venv/installed
 paths: .venv/installed
 	@$(BIN)/python -m chaos.paths $(ARGS)
 
+links: .venv/installed
+	@$(BIN)/python -m framework.link_trials $(ARGS)
+
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \
 	    */visa_query.py|*/served_query.py) PYTHONPATH=.:instruments:fixtures:reports $(PEERS)/bin/python $$each;; \
@@ -63,7 +67,7 @@ $(FUZZ)/locked: test_suites/fuzz/requirements.lock .venv/locked
 	@$(PIP) --no-deps --require-hashes --target $(FUZZ)/packages --requirement $<
 	@touch $@
 
-nightly: qualify crash tamper chaos paths peers fuzz bench
+nightly: qualify crash tamper chaos paths links peers fuzz bench
 
 # The project is not installed there: its packages lie on the path, beside those of the peers, whose
 # own warnings are no failures of ours.

@@ -10,6 +10,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from framework.scripts import last_set
 from hil.bench import InstrumentEntry
 from hil.device import Polarity, State
 from hil.errors import (
@@ -117,29 +118,20 @@ class Script:
 
     stop_write = write
 
-    def query(self, text, timeout=None):
+    def query(self, text, **more):
         self.sent.append(text)
         self.clock.sleep(0.001)
         key = text.split()[0].lstrip(":*").rstrip("?").replace(":", "_")
-        reply = self.replies[key] if key in self.replies else self.set_to(text)
+        told = last_set(self.sent, text, otherwise='0,"No error"')
+        reply = self.replies.get(key, told)
         if isinstance(reply, list):
             return reply.pop(0) if len(reply) > 1 else reply[0]
         return reply(text) if callable(reply) else reply
 
-    def set_to(self, text):
-        """What a setting was last set to; no error for any other question."""
-        header = text.split()[0].rstrip("?")
-        given = [sent.split(" ", 1)[1] for sent in self.sent if sent.startswith(header + " ")]
-        for sent in self.sent:
-            if sent.startswith("CONF:"):  # a meter's function and range in one
-                function, value = sent.removeprefix("CONF:").split(" ")
-                if header == f"SENS:{function}:RANG":
-                    given.append(value)
-                elif header == "SENS:FUNC":
-                    given.append(f'"{function[:4]}"')
-        return given[-1] if given else '0,"No error"'
-
     query_block = query
+
+    def discard(self):
+        """Throw away nothing: no reply of a script waits."""
 
 
 def scripted(factory, *more, role="ammeter", driver="", **replies):

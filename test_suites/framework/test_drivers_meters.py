@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framework.scripts import last_set
 from hil.bench import InstrumentEntry
 from hil.errors import BenchError, InstrumentError, UsageError
 from hil.exact import Dimension
@@ -291,7 +292,7 @@ def test_the_interval_is_what_the_bench_clock_says(mains, count):
 def test_readings_at_a_rate_that_was_not_set_are_refused(count):
     meter, clock = free_running("+60", count)
     clock.sleep(10.0)
-    with pytest.raises(InstrumentError, match="not do what was set"):
+    with pytest.raises(InstrumentError, match="were due"):
         meter.stop_recording()
 
 
@@ -326,20 +327,12 @@ class Script:
         for begin, reply in self.replies.items():
             if text.startswith(begin):
                 return reply(text) if callable(reply) else reply
-        return self.setting(text) or '0,"No error;0;0 0"'
-
-    def setting(self, text):
-        """What was sent last of a function or range; empty if that was not asked for."""
-        node = text.removesuffix("?")
-        for told in reversed(self.sent):
-            command, _, value = told.partition(" ")
-            if command == node:
-                return value
-            if command.startswith("CONF:") and node in {"SENS:FUNC", f"SENS:{command[5:]}:RANG"}:
-                return value if node.endswith("RANG") else f'"{command[5:9]}"'
-        return ""
+        return last_set(self.sent, text, otherwise='0,"No error;0;0 0"')
 
     query_block = query
+
+    def discard(self):
+        """Throw away nothing: no reply of a script waits."""
 
 
 def scripted(driver, **replies):

@@ -383,8 +383,8 @@ def test_an_answer_from_before_the_contacts_moved_is_not_taken_late(relays):
         ("#010001", "?01", r"'\?01' came"),
         ("$016", "!0E0200", "outputs 02 are on, 01 were commanded"),
         ("$016", "!000E00", "its inputs stand where this expects the outputs"),
-        ("$016", "!0E01", "came for"),
-        ("~0131", "?01", "came for"),
+        ("$016", "!0E01", "came; expected"),
+        ("~0131", "?01", "came; expected"),
     ],
 )
 def test_a_relay_module_that_answers_otherwise_is_refused(relays, asked, lie, told):

@@ -259,6 +259,9 @@ class Script:
         reply = self.replies.get(text.split()[0].rstrip("?"), "OK")
         return str(reply.pop(0) if isinstance(reply, list) else reply)
 
+    def discard(self) -> None:
+        """Throw away nothing: no reply of a script waits."""
+
     def late_answers(self) -> list[str]:
         found, self.late = self.late, []
         return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from hil.bench import InstrumentEntry
 from hil.capture import Accuracy, Source
-from hil.errors import InstrumentError
+from hil.errors import BenchError, InstrumentError
 from hil.measurement import Calibration
 from hil.provenance import PREFIX
 from hil.roles import Clock
@@ -18,8 +19,13 @@ from hil_instruments import encoding
 if TYPE_CHECKING:  # a driver needs no pyvisa of its own
     from hil_instruments.transport import Session
 
+_Read = TypeVar("_Read")
+_Sent = TypeVar("_Sent", str, bytes)
+
 LONGEST_QUEUE = 100
 """An error queue that still answers after as many entries is broken."""
+MEND = "check cable and line settings, and that no other program uses this instrument"
+"""What to do about a reply that was not asked for."""
 AGREES, ZERO = 1e-6, 1e-12
 """Relative difference up to which a number reads back as it was set; and the largest
 difference that counts as none."""
@@ -71,12 +77,14 @@ class Instrument:
         """
         found: list[str] = []
         while len(found) < LONGEST_QUEUE:
-            reply = self._session.query(self.ERROR_QUERY)
-            code, _ = encoding.error_entry(reply)
+            code, told = self._ask(self.ERROR_QUERY, _entry)
             if code == 0:
                 return found
-            found.append(reply)
-        raise InstrumentError(f"{self.name}: its error queue holds more than {LONGEST_QUEUE}")
+            found.append(told)
+        raise InstrumentError(
+            f"{self.name}: {self.ERROR_QUERY!r} was answered by more than {LONGEST_QUEUE} errors; "
+            f"{MEND}"
+        )
 
     def close(self) -> None:
         """Close the session; never changes the instrument's state."""
@@ -113,9 +121,9 @@ class Instrument:
         for question, wanted in settings.items():
             came = self._session.query(question).strip()
             if isinstance(wanted, str):
-                same = came.upper() == wanted.upper()
+                same = came.strip('"').upper() == wanted.upper()
             else:
-                number = float(encoding.number(came))
+                number = self._understood(question, came, encoding.number)
                 same = math.isclose(number, wanted, rel_tol=AGREES, abs_tol=within)
             if not same:
                 raise InstrumentError(
@@ -123,5 +131,48 @@ class Instrument:
                     "uses this instrument, or it has no such setting"
                 )
 
+    def _ask(self, question: str, read: Callable[[str], _Read]) -> _Read:
+        """Ask, and read the reply; raises as `_understood`."""
+        return self._understood(question, self._session.query(question), read)
+
+    def _ask_block(
+        self, question: str, read: Callable[[bytes], _Read], length: int | None = None
+    ) -> _Read:
+        """Ask for a block, and read its payload, of so many bytes if that is known."""
+        block = self._session.query_block(question, length=length)
+        return self._understood(question, block, read)
+
+    def _understood(self, question: str, reply: _Sent, read: Callable[[_Sent], _Read]) -> _Read:
+        """Read a reply; what else still comes after one that is none is thrown away.
+
+        It may have been another question's, and each later reply would be one late.
+
+        Raises:
+            InstrumentError: names instrument, question, what came, and what to do.
+        """
+        try:
+            return read(reply)
+        except InstrumentError as err:
+            with suppress(BenchError):  # the session is poisoned then
+                self._session.discard()
+            raise InstrumentError(f"{self.name}: {question!r}: {err}; {MEND}") from err
+
     def _source(self, accuracy: Accuracy) -> Source:
         return Source(self._entry.role, self.serial, accuracy, self._calibration)
+
+
+def one_of(known: Mapping[str, _Read]) -> Callable[[str], _Read]:
+    """Read one of these words; the reader raises InstrumentError for any other."""
+
+    def read(text: str) -> _Read:
+        word = text.strip()
+        if word not in known:
+            raise InstrumentError(f"{word!r} came; expected {', '.join(known)}")
+        return known[word]
+
+    return read
+
+
+def _entry(text: str) -> tuple[int, str]:
+    """Code of an entry of the error queue, and the entry as it came."""
+    return encoding.error_entry(text)[0], text

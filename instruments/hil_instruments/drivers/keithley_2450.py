@@ -7,10 +7,11 @@ its own and no equidistant samples, so it fills neither the ammeter's role nor t
 from __future__ import annotations
 
 from hil.capture import Accuracy
-from hil.errors import InstrumentError, UsageError
+from hil.errors import UsageError
 from hil.exact import Dimension
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
+from hil_instruments.drivers.instrument import one_of
 from hil_instruments.drivers.source import STEP, SourceDriver, SourceRange, si
 
 RANGES = {
@@ -77,31 +78,28 @@ class Keithley2450(SourceDriver):
             f"{limit_node} {encoding.float_text(bound)}",
             f"{node} {encoding.float_text(size)}",
         )
-        self._confirm(
-            {"SOUR:FUNC?": word, f"{node}:RANG?": chosen.full_scale, f"{limit_node}?": bound}
-        )
-        self._confirm({f"{node}?": size}, within=STEP * chosen.full_scale)
-        self._configure("OUTP ON")
-        if not self.is_on():
-            raise InstrumentError(f"{self.name}: OUTP ON was sent, the output reads back off")
+        settings: dict[str, float | str] = {
+            "SOUR:FUNC?": word,
+            f"{node}:RANG?": chosen.full_scale,
+            f"{limit_node}?": bound,
+        }
+        self._switch_on(settings, {f"{node}?": size}, STEP * chosen.full_scale)
         return self._accuracy(chosen)
 
     def limited(self) -> bool:
         """Whether the limit says what is driven now."""
-        word = self._session.query("SOUR:FUNC?")
-        kind = next((each for each, known in _WORD.items() if word == known), None)
-        if kind is None:
-            raise InstrumentError(f"{self.name}: SOUR:FUNC? answers {word!r}, not VOLT or CURR")
-        return encoding.switch(self._session.query(f"SOUR:{word}:{_LIMIT[kind]}:TRIP?"))
+        kind = self._ask("SOUR:FUNC?", one_of({word: kind for kind, word in _WORD.items()}))
+        word = _WORD[kind]
+        return self._ask(f"SOUR:{word}:{_LIMIT[kind]}:TRIP?", encoding.switch)
 
     def output_voltage(self) -> Quantity:
         """Measured output voltage, in V."""
-        reply = self._session.query('MEAS:VOLT? "defbuffer1"')
-        return quantity(float(encoding.number(reply)), V)
+        reply = self._ask('MEAS:VOLT? "defbuffer1"', encoding.number)
+        return quantity(float(reply), V)
 
     def _runs(self, word: str, chosen: SourceRange) -> bool:
         """Whether it is on and drives this kind in this range."""
         if not self.is_on() or self._session.query("SOUR:FUNC?") != word:
             return False
-        used = encoding.number(self._session.query(f"SOUR:{word}:RANG?"))
+        used = self._ask(f"SOUR:{word}:RANG?", encoding.number)
         return float(used) == chosen.full_scale

@@ -7,7 +7,7 @@ claims, so it is no stimulator: as one no suite could judge it.
 from __future__ import annotations
 
 from hil.capture import Accuracy
-from hil.errors import InstrumentError, UsageError
+from hil.errors import UsageError
 from hil.exact import Dimension
 from hil.units import Quantity
 from hil_instruments import encoding
@@ -61,17 +61,14 @@ class Keithley6221(SourceDriver):
             f"SOUR:CURR:COMP {encoding.float_text(volts)}",
             f"SOUR:CURR {encoding.float_text(amperes)}",
         )
-        self._confirm({"SOUR:CURR:RANG?": chosen.full_scale, "SOUR:CURR:COMP?": volts})
-        self._confirm({"SOUR:CURR?": amperes}, within=STEP * chosen.full_scale)
-        self._configure("OUTP ON")
-        if not self.is_on():
-            raise InstrumentError(f"{self.name}: OUTP ON was sent, the output reads back off")
+        settings = {"SOUR:CURR:RANG?": chosen.full_scale, "SOUR:CURR:COMP?": volts}
+        self._switch_on(settings, {"SOUR:CURR?": amperes}, STEP * chosen.full_scale)
         return self._accuracy(chosen)
 
     def limited(self) -> bool:
         """Whether the compliance says what is driven now."""
-        reply = self._session.query("STAT:MEAS:COND?")
-        return bool(encoding.integer(reply) & IN_COMPLIANCE)
+        reply = self._ask("STAT:MEAS:COND?", encoding.integer)
+        return bool(reply & IN_COMPLIANCE)
 
     def _range(self) -> float:
-        return float(encoding.number(self._session.query("SOUR:CURR:RANG?")))
+        return float(self._ask("SOUR:CURR:RANG?", encoding.number))

@@ -15,6 +15,7 @@ from hil.errors import InstrumentError
 from hil.exact import Dimension
 from hil.units import Quantity, quantity
 from hil_instruments import encoding
+from hil_instruments.drivers.instrument import MEND
 from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording
 
 SLOWEST, FASTEST = 1_000.0, 20_000.0
@@ -98,8 +99,9 @@ class KeithleyDMM6500(Meter):
             "FORM:DATA ASC",
         )
         self._confirm_setup("SENS:FUNC?", chosen, f"SENS:{function}")
-        value = encoding.reading(self._session.query('READ? "defbuffer1"'))
-        return quantity(float(value), UNIT[dimension]), self._accuracy(chosen)
+        value = float(self._ask('READ? "defbuffer1"', encoding.reading))
+        self._confirm({"SENS:FUNC?": function, f"SENS:{function}:RANG?": chosen.full_scale})
+        return quantity(value, UNIT[dimension]), self._accuracy(chosen)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
         """Begin to digitise at `rate` per second in a fixed range; earlier samples are dropped.
@@ -138,8 +140,19 @@ class KeithleyDMM6500(Meter):
         )
         self._confirm_setup("SENS:DIG:FUNC?", chosen, f"SENS:DIG:{function}")
         opened, start_u = self._started("INIT", 'TRAC:ACT? "defbuffer1"', 1 / per_second)
+        behind: dict[str, float | str] = {
+            "SENS:DIG:FUNC?": function,
+            f"SENS:DIG:{function}:RANG?": chosen.full_scale,
+        }
+        self._confirm({**behind, f"SENS:DIG:{function}:SRAT?": per_second})
         self._recording = Recording(
-            dimension, self._accuracy(chosen), 1 / per_second, opened + aperture / 2, start_u
+            dimension,
+            self._accuracy(chosen),
+            1 / per_second,
+            opened + aperture / 2,
+            start_u,
+            chosen.full_scale,
+            behind,
         )
 
     def _ready(self, recording: Recording) -> int:
@@ -147,17 +160,18 @@ class KeithleyDMM6500(Meter):
 
         Its place in the buffer tells their number but for whole turns of the buffer.
         """
-        place = encoding.integer(self._session.query('TRAC:ACT:END? "defbuffer1"'))
+        place = self._ask('TRAC:ACT:END? "defbuffer1"', encoding.integer)
         if not place:
             return 0
         asked = f'TRAC:DATA? {place}, {place}, "defbuffer1", REL'
-        stamp = float(encoding.reals(self._session.query_block(asked, length=8))[0])
+        stamp = float(self._ask_block(asked, encoding.reals, 8)[0])
         turns = (stamp / recording.interval + 1 - place) / BUFFER
         whole = round(turns) if math.isfinite(turns) else -1
         if whole < 0 or abs(turns - whole) * BUFFER > recording.tolerance(whole * BUFFER):
             raise InstrumentError(
-                f"{self.name}: the reading at place {place} of {BUFFER} is stamped {stamp} s after "
-                f"the first, {recording.interval} s from each to the next: both cannot be"
+                f"{self.name}: by {asked!r} the reading at place {place} of {BUFFER} is stamped "
+                f"{stamp} s after the first, {recording.interval} s from each to the next: both "
+                f"cannot be; {MEND}"
             )
         return place + whole * BUFFER
 
@@ -166,8 +180,8 @@ class KeithleyDMM6500(Meter):
         waiting = digitized - recording.total
         if waiting < 0:
             raise InstrumentError(
-                f"{self.name}: {digitized} readings since the start, after {recording.total}; it "
-                "was reset, or another program uses it"
+                f"{self.name}: by TRAC:ACT:END? {digitized} readings since the start, after "
+                f"{recording.total}; it was reset, or another program uses it"
             )
         if waiting > KEPT:
             recording.lose(waiting - KEPT)
@@ -175,7 +189,7 @@ class KeithleyDMM6500(Meter):
         for first, last in _stretches(recording.total, digitized):
             count = last - first + 1
             asked = f'TRAC:DATA? {first}, {last}, "defbuffer1", READ'
-            samples = encoding.reals(self._session.query_block(asked, length=8 * count))
+            samples = self._several(asked, encoding.reals, recording, 8 * count)
             if len(samples) != count:
                 raise InstrumentError(f"{self.name}: {asked} brought {len(samples)} readings")
             recording.add(samples)

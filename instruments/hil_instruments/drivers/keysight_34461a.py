@@ -12,7 +12,8 @@ from hil.capture import Samples, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil_instruments import encoding
-from hil_instruments.drivers.keysight_34465a import RANGES, Keysight34465A
+from hil_instruments.drivers.instrument import MEND
+from hil_instruments.drivers.keysight_34465a import RANGES, Keysight34465A, taken_as
 from hil_instruments.drivers.meter import Range, Ranges, Recording
 
 CYCLES = {50.0: "1", 250.0: "0.2"}
@@ -88,14 +89,18 @@ class Keysight34461A(Keysight34465A):
         self._recording = None
         cycles = CYCLES[rate]
         self._set_up(dimension, chosen, f"NPLC {cycles}", "SAMP:COUN MAX")
-        aperture = float(cycles) / encoding.integer(self._session.query("SYST:LFR?"))
+        aperture = float(cycles) / self._ask("SYST:LFR?", encoding.integer)
         self._opened, start_u = self._started("INIT", "DATA:POIN?", aperture, OVERHEAD)
+        behind = taken_as(dimension, chosen)
+        self._confirm(behind)
         self._recording = Recording(
             dimension,
             self._accuracy(chosen),
             aperture,
             self._opened + aperture / 2,
             start_u,
+            chosen.full_scale,
+            behind,
             clock_error=OVERHEAD,
         )
 
@@ -109,11 +114,11 @@ class Keysight34461A(Keysight34465A):
             interval = ((before + self._clock.now()) / 2 - self._opened) / (count + 0.5)
             if not abs(interval / recording.interval - 1) <= OVERHEAD:
                 raise InstrumentError(
-                    f"{self.name}: {count} readings came at {interval:.4g} s from each to the "
-                    f"next, {recording.interval:.4g} s were due; it does not do what was set"
+                    f"{self.name}: by DATA:POIN? {count} readings came at {interval:.4g} s from "
+                    f"each to the next, {recording.interval:.4g} s were due; {MEND}"
                 )
             recording.interval, recording.clock_error = interval, MEASURED
         return waiting
 
-    def _taken(self, asked: int) -> Samples:
-        return encoding.numbers(self._session.query_block(f"R? {asked}"))
+    def _taken(self, recording: Recording, asked: int) -> Samples:
+        return self._several(f"R? {asked}", encoding.numbers, recording)

@@ -13,6 +13,7 @@ from hil.errors import InstrumentError
 from hil.exact import Dimension
 from hil.units import Quantity, quantity
 from hil_instruments import encoding
+from hil_instruments.drivers.instrument import MEND
 from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording
 
 MEMORY = 50_000
@@ -78,8 +79,9 @@ class Keysight34465A(Meter):
         self._need_idle()
         chosen = self._fitting(self._ranges, dimension, full_scale)
         self._set_up(dimension, chosen, self.INTEGRATION, *self._text_format)
-        value = encoding.reading(self._session.query("READ?"))
-        return quantity(float(value), UNIT[dimension]), self._accuracy(chosen)
+        value = float(self._ask("READ?", encoding.reading))
+        self._confirm(taken_as(dimension, chosen))
+        return quantity(value, UNIT[dimension]), self._accuracy(chosen)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
         """Begin to sample at `rate` per second in a fixed range; earlier samples are dropped.
@@ -113,8 +115,16 @@ class Keysight34465A(Meter):
             "FORM:BORD NORM",
         )
         opened, start_u = self._started("INIT", "DATA:POIN?", interval)
+        behind = taken_as(dimension, chosen)
+        self._confirm({**behind, "SAMP:SOUR?": "TIM", "SAMP:TIM?": interval})
         self._recording = Recording(
-            dimension, self._accuracy(chosen), interval, opened + aperture / 2, start_u
+            dimension,
+            self._accuracy(chosen),
+            interval,
+            opened + aperture / 2,
+            start_u,
+            chosen.full_scale,
+            behind,
         )
 
     def _set_up(self, dimension: Dimension, chosen: Range, integration: str, *more: str) -> None:
@@ -134,7 +144,7 @@ class Keysight34465A(Meter):
     def _ready(self, recording: Recording) -> int:
         """Readings in memory; what a full memory has overwritten is marked before them."""
         before = self._clock.now()
-        waiting = encoding.integer(self._session.query("DATA:POIN?"))
+        waiting = self._ask("DATA:POIN?", encoding.integer)
         if waiting >= self.sampling.memory:
             self._overflowed(recording, waiting, before, self._clock.now())
         return waiting
@@ -152,19 +162,33 @@ class Keysight34465A(Meter):
         recording.start_u = math.hypot(recording.start_u, slack / math.sqrt(3))
 
     def _fetch(self, recording: Recording, count: int) -> int:
+        if recording.torn:
+            self._recording = None
+            raise InstrumentError(
+                f"{self.name}: the reply to an earlier 'R?' did not come, and the readings that it "
+                "took out of the memory are lost; start_recording() begins anew"
+            )
         fetched = 0
         while fetched < count:
             asked = min(PIECE, count - fetched)
-            samples = self._taken(asked)
+            recording.torn = True
+            samples = self._taken(recording, asked)
+            recording.torn = False
             if not 0 < len(samples) <= asked:
                 raise InstrumentError(
-                    f"{self.name}: R? {asked} brought {len(samples)} readings although "
-                    f"{count - fetched} were waiting"
+                    f"{self.name}: 'R? {asked}' brought {len(samples)} readings although "
+                    f"{count - fetched} were waiting; {MEND}"
                 )
             recording.add(samples)
             fetched += len(samples)
         return fetched
 
-    def _taken(self, asked: int) -> Samples:
+    def _taken(self, recording: Recording, asked: int) -> Samples:
         """Fetch and remove at most so many of the oldest readings."""
-        return encoding.reals(self._session.query_block(f"R? {asked}"))
+        return self._several(f"R? {asked}", encoding.reals, recording)
+
+
+def taken_as(dimension: Dimension, chosen: Range) -> dict[str, float | str]:
+    """What must read back behind a reading, so that it was one of this kind in this range."""
+    function = _FUNCTION[dimension]
+    return {"SENS:FUNC?": function.partition(":")[0], f"SENS:{function}:RANG?": chosen.full_scale}

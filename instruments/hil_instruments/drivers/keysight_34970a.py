@@ -8,6 +8,7 @@ as a cut-off they are one by software.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from hil_instruments import encoding
 from hil_instruments.drivers.switch_card import CHANNELS, SoftwareCutoff, SwitchedLoad, SwitchUnit
@@ -19,8 +20,7 @@ class _Unit(SwitchUnit):
 
     def _closed(self, channels: Iterable[int]) -> tuple[bool, ...]:
         asked = tuple(channels)
-        reply = self._session.query(f"ROUT:CLOS? {_listed(asked)}")
-        return encoding.flags(reply, len(asked))
+        return self._ask(f"ROUT:CLOS? {_listed(asked)}", partial(encoding.flags, count=len(asked)))
 
 
 class Keysight34970A(_Unit, SwitchedLoad):

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hil.errors import InstrumentError
+from hil.errors import BenchError, InstrumentError
 from hil.exact import Exact
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import Instrument
+from hil_instruments.drivers.instrument import MEND, Instrument
 
 VOLTAGE_STEP, CURRENT_STEP = 5e-3, 1e-3
 """Differences in V and A up to which a setting counts as read back: its resolution, rounded up."""
@@ -26,7 +26,7 @@ class KeysightE36300(Instrument):
     OUTPUT: ClassVar[int] = 2
 
     def on(self, voltage: Quantity, current_limit: Quantity) -> None:
-        """Set voltage and current limit, read both back, and switch on.
+        """Set voltage and current limit, switch on; both read back before and after.
 
         Raises:
             InstrumentError: a setting was refused or reads back otherwise, the outputs are paired,
@@ -35,13 +35,18 @@ class KeysightE36300(Instrument):
         volts = encoding.quantity_text(voltage, "V")
         amperes = encoding.quantity_text(current_limit, "A")
         self._configure(f"APPL CH{self.OUTPUT},{volts},{amperes}")
-        self._confirm({"OUTP:PAIR?": "OFF"})
-        self._confirm({f"VOLT? {self._listed}": _figure(voltage, "V")}, within=VOLTAGE_STEP)
-        self._confirm({f"CURR? {self._listed}": _figure(current_limit, "A")}, within=CURRENT_STEP)
+        self._read_back(voltage, current_limit)
         switch = f"OUTP ON,{self._listed}"
         self._configure(switch)
-        if not self.is_on():
-            raise InstrumentError(f"{self.name}: {switch} was sent, the output reads back off")
+        try:
+            if not self.is_on():
+                raise InstrumentError(
+                    f"{self.name}: {switch} was sent, the output reads back off; {MEND}"
+                )
+            self._read_back(voltage, current_limit)
+        except BenchError:
+            self.off()
+            raise
 
     def off(self) -> None:
         """Switch off; write-only, exempt from poisoning: `is_on` tells whether it was heard."""
@@ -49,12 +54,17 @@ class KeysightE36300(Instrument):
 
     def is_on(self) -> bool:
         """Whether the output is on."""
-        return encoding.switch(self._session.query(f"OUTP? {self._listed}"))
+        return self._ask(f"OUTP? {self._listed}", encoding.switch)
 
     def output_voltage(self) -> Quantity:
         """Measured output voltage, in V."""
-        reply = self._session.query(f"MEAS:VOLT? {self._listed}")
-        return quantity(float(encoding.number(reply)), V)
+        reply = self._ask(f"MEAS:VOLT? {self._listed}", encoding.number)
+        return quantity(float(reply), V)
+
+    def _read_back(self, voltage: Quantity, current_limit: Quantity) -> None:
+        self._confirm({"OUTP:PAIR?": "OFF"})
+        self._confirm({f"VOLT? {self._listed}": _figure(voltage, "V")}, within=VOLTAGE_STEP)
+        self._confirm({f"CURR? {self._listed}": _figure(current_limit, "A")}, within=CURRENT_STEP)
 
     @property
     def _listed(self) -> str:

@@ -93,7 +93,7 @@ class KeysightInfiniiVision(SingleShot):
         self._session.write(":TRIG:FORC")
 
     def _phase(self) -> Phase:
-        bits = encoding.integer(self._session.query(":OPER:COND?"))
+        bits = self._ask(":OPER:COND?", encoding.integer)
         if not bits & RUN:
             return Phase.STOPPED
         if bits & WAIT:
@@ -102,8 +102,8 @@ class KeysightInfiniiVision(SingleShot):
         return Phase.RECORDING if self._has_waited else Phase.FILLING
 
     def _read(self, armed: Armed) -> Trace:
-        preamble = Preamble.parse(self._session.query(":WAV:PRE?"))
-        codes = unsigned(self._session.query_block(":WAV:DATA?"))
+        preamble = self._ask(":WAV:PRE?", Preamble.parse)
+        codes = self._ask_block(":WAV:DATA?", unsigned)
         if len(codes) != preamble.points:
             raise InstrumentError(
                 f"{self.name} sent {len(codes)} points; its preamble says {preamble.points}"

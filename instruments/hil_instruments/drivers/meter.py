@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -23,6 +23,9 @@ SLACK = 5
 """Samples by which start and end of a recording may be off, on top of CLOCK_ERROR."""
 SHARP, ASKED = 0.02, 3
 """Bench time in s to which the start of a recording should be known; how often it is asked for."""
+OVERRANGE = 1.25
+"""Share of full scale beyond which a meter reports an overload and no number: 105 % or 120 % by
+its manual. A reply whose digits were changed on the way is found by that, not always."""
 UNIT = {Dimension.CURRENT: A, Dimension.VOLTAGE: V}
 
 
@@ -52,11 +55,17 @@ class Recording:
     interval: float
     start: float
     start_u: float
+    full_scale: float
+    """Of the range, SI."""
+    taken_as: Mapping[str, float | str]
+    """Question to what must answer it as long as the samples are those that were asked for."""
     clock_error: float = CLOCK_ERROR
     """Largest relative difference between `interval` by the bench clock and as it is."""
     pieces: list[Samples] = field(default_factory=list)
     gaps: list[tuple[int, int]] = field(default_factory=list)
     total: int = 0
+    torn: bool = False
+    """Whether samples left the memory that never came: the place of later ones is unknown."""
     drained: tuple[int, int] = (0, 0)
     """Pieces and samples that were there before the last drain."""
 
@@ -139,7 +148,8 @@ class Meter(Instrument):
 
         Raises:
             UsageError: no recording is running.
-            InstrumentError: the number of samples does not fit the rate and the bench clock.
+            InstrumentError: the number of samples does not fit the rate and the bench clock, or
+                function or range is another now.
         """
         recording = self._running()
         earliest = self._clock.now()
@@ -147,6 +157,7 @@ class Meter(Instrument):
         ready = self._ready(recording)
         latest = self._clock.now()
         self._fetch(recording, ready)
+        self._confirm(recording.taken_as)
         return self._ended(recording, earliest, latest)
 
     @abstractmethod
@@ -170,6 +181,22 @@ class Meter(Instrument):
             f"{self.name}: full scale = {full_scale} {dimension.value}; allowed: above 0, up to "
             f"{largest}"
         )
+
+    def _several(
+        self,
+        question: str,
+        read: Callable[[bytes], Samples],
+        recording: Recording,
+        length: int | None = None,
+    ) -> Samples:
+        """Ask for a block of readings; raises InstrumentError for one beyond its range."""
+
+        def samples(payload: bytes) -> Samples:
+            found = read(payload)
+            _need_within(found, recording.full_scale)
+            return found
+
+        return self._ask_block(question, samples, length)
 
     def _accuracy(self, chosen: Range) -> Accuracy:
         return Accuracy(
@@ -240,7 +267,7 @@ class Meter(Instrument):
         self._session.write(begin)
         for _ in range(ASKED):
             asked = self._clock.now()
-            samples = encoding.integer(self._session.query(count))
+            samples = self._ask(count, encoding.integer)
             answered = self._clock.now()
             first = asked - (samples + 1 + SLACK) * interval * (1 + clock_error)
             last = answered - max(samples - 1, 0) * interval * (1 - clock_error)
@@ -282,3 +309,11 @@ class Meter(Instrument):
         least = recording.taken_at(earliest)
         if recording.total < least - recording.tolerance(least):
             recording.lose(least - recording.total)
+
+
+def _need_within(samples: Samples, full_scale: float) -> None:
+    beyond = np.isfinite(samples) & (np.abs(samples) > OVERRANGE * full_scale)
+    if beyond.any():
+        raise InstrumentError(
+            f"{samples[beyond][0]:g} came in a range of {full_scale:g}, which overloads before"
+        )

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import partial
 
 from hil.errors import InstrumentError, UsageError
 from hil_instruments.drivers.instrument import Instrument
@@ -161,17 +162,20 @@ class RelayModule(Instrument):
         return self._asked(f"~{ADDRESS}0", rf"!{ADDRESS}([0-9A-F]{{2}})")
 
     def _asked(self, text: str, expected: str) -> str:
-        try:
-            return _answer(self._session.query, text, expected)
-        except InstrumentError as err:
-            raise InstrumentError(f"{self.name}: {err}") from err
+        return self._ask(text, partial(_captured, expected=expected))
 
 
 def _answer(ask: Ask, text: str, expected: str) -> str:
     """Ask, and return what the pattern captures, or the whole answer."""
-    reply = ask(text)
+    try:
+        return _captured(ask(text), expected)
+    except InstrumentError as err:
+        raise InstrumentError(f"{text!r}: {err}") from err
+
+
+def _captured(reply: str, expected: str) -> str:
     found = re.fullmatch(expected, reply)
     if found is None:
         ignored = "; it ignores outputs since its lease ran out" if reply == "!" else ""
-        raise InstrumentError(f"{reply!r} came for {text!r}; expected {expected}{ignored}")
+        raise InstrumentError(f"{reply!r} came; expected {expected}{ignored}")
     return found[found.lastindex or 0]

@@ -6,11 +6,11 @@ Commands: DP800 Series Programming Guide (PGH03108-1110): :APPLy and its questio
 
 from __future__ import annotations
 
-from hil.errors import InstrumentError
+from hil.errors import BenchError, InstrumentError
 from hil.exact import Exact
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import Instrument
+from hil_instruments.drivers.instrument import MEND, Instrument
 
 VOLTAGE_STEP, CURRENT_STEP = 10e-3, 1e-3
 """Differences in V and A up to which a setting counts as read back: the resolution of a DP832."""
@@ -22,7 +22,7 @@ class RigolDP800(Instrument):
     CHANNEL = "CH1"
 
     def on(self, voltage: Quantity, current_limit: Quantity) -> None:
-        """Set voltage and current limit, read both back, and switch on.
+        """Set voltage and current limit, switch on; both read back before and after.
 
         Raises:
             InstrumentError: a setting was refused or reads back otherwise, or the output does not
@@ -31,14 +31,18 @@ class RigolDP800(Instrument):
         volts = encoding.quantity_text(voltage, "V")
         amperes = encoding.quantity_text(current_limit, "A")
         self._configure(f":APPL {self.CHANNEL},{volts},{amperes}")
-        asked = {"VOLT": (voltage, "V", VOLTAGE_STEP), "CURR": (current_limit, "A", CURRENT_STEP)}
-        for word, (wanted, unit, step) in asked.items():
-            figure = float(Exact.of(wanted).to(unit).magnitude)
-            self._confirm({f":APPL? {self.CHANNEL},{word}": figure}, within=step)
+        self._read_back(voltage, current_limit)
         switch = f":OUTP {self.CHANNEL},ON"
         self._configure(switch)
-        if not self.is_on():
-            raise InstrumentError(f"{self.name}: {switch} was sent, the output reads back off")
+        try:
+            if not self.is_on():
+                raise InstrumentError(
+                    f"{self.name}: {switch} was sent, the output reads back off; {MEND}"
+                )
+            self._read_back(voltage, current_limit)
+        except BenchError:
+            self.off()
+            raise
 
     def off(self) -> None:
         """Switch off; write-only, exempt from poisoning: `is_on` tells whether it was heard."""
@@ -46,12 +50,18 @@ class RigolDP800(Instrument):
 
     def is_on(self) -> bool:
         """Whether the output is on."""
-        return encoding.switch(self._session.query(f":OUTP? {self.CHANNEL}"))
+        return self._ask(f":OUTP? {self.CHANNEL}", encoding.switch)
+
+    def _read_back(self, voltage: Quantity, current_limit: Quantity) -> None:
+        asked = {"VOLT": (voltage, "V", VOLTAGE_STEP), "CURR": (current_limit, "A", CURRENT_STEP)}
+        for word, (wanted, unit, step) in asked.items():
+            figure = float(Exact.of(wanted).to(unit).magnitude)
+            self._confirm({f":APPL? {self.CHANNEL},{word}": figure}, within=step)
 
     def output_voltage(self) -> Quantity:
         """Measured output voltage, in V."""
-        reply = self._session.query(f":MEAS:VOLT? {self.CHANNEL}")
-        return quantity(float(encoding.number(reply)), V)
+        reply = self._ask(f":MEAS:VOLT? {self.CHANNEL}", encoding.number)
+        return quantity(float(reply), V)
 
 
 class SecondChannel(RigolDP800):

@@ -13,6 +13,7 @@ import numpy as np
 from hil.capture import Codes
 from hil.errors import InstrumentError
 from hil_instruments import encoding
+from hil_instruments.drivers.instrument import one_of
 from hil_instruments.drivers.oscilloscope import (
     SCREEN,
     Armed,
@@ -90,12 +91,7 @@ class RigolDS1000Z(SingleShot):
         self._session.write(":TFOR")
 
     def _phase(self) -> Phase:
-        status = self._session.query(":TRIG:STAT?").strip()
-        if status not in STATUS:
-            raise InstrumentError(
-                f"{self.name}: trigger status {status!r}; expected one of {', '.join(STATUS)}"
-            )
-        return STATUS[status]
+        return self._ask(":TRIG:STAT?", one_of(STATUS))
 
     def _read(self, armed: Armed) -> Trace:
         screen = armed.points <= SCREEN
@@ -105,7 +101,7 @@ class RigolDS1000Z(SingleShot):
             ":WAV:FORM BYTE",
         ):
             self._session.write(command)
-        preamble = Preamble.parse(self._session.query(":WAV:PRE?"))
+        preamble = self._ask(":WAV:PRE?", Preamble.parse)
         pieces = [self._piece(0, 0)] if screen else self._memory(preamble.points)
         codes = np.concatenate(pieces)
         if len(codes) != preamble.points:
@@ -128,7 +124,7 @@ class RigolDS1000Z(SingleShot):
         if first:
             self._session.write(f":WAV:STAR {first}")
             self._session.write(f":WAV:STOP {last}")
-        return unsigned(self._session.query_block(":WAV:DATA?"))
+        return self._ask_block(":WAV:DATA?", unsigned)
 
 
 def _depth(points: int) -> int:

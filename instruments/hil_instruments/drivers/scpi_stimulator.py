@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hil.bench import InstrumentEntry
@@ -14,7 +15,7 @@ from hil.measurement import Calibration
 from hil.roles import Clock
 from hil.units import A, C, Quantity, ohm, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import LONGEST_QUEUE, Instrument
+from hil_instruments.drivers.instrument import LONGEST_QUEUE, MEND, Instrument, one_of
 from hil_instruments.encoding import Identity
 from hil_instruments.manner import Ask, Manner
 
@@ -129,13 +130,9 @@ class ScpiStimulator(Instrument):
 
     def state(self) -> State:
         """State that the device reports; raises InstrumentError for a word not in the profile."""
-        word = self._value("query_state")
-        if word not in self._wire.states:
-            raise InstrumentError(
-                f"{self.name} reports the state {word!r}; wire.states of its profile knows "
-                f"{', '.join(self._wire.states)}"
-            )
-        return self._wire.states[word]
+        return self._understood(
+            self._command("query_state"), self._value("query_state"), one_of(self._wire.states)
+        )
 
     def fault(self) -> str:
         """Fault code that the device reports; empty for none."""
@@ -185,7 +182,7 @@ class ScpiStimulator(Instrument):
     def _queued(self, words: ErrorWords) -> list[str]:
         found: list[str] = []
         while len(found) < LONGEST_QUEUE:
-            reply = self._ask(words.query)
+            reply = self._reply(words.query)
             code = self._read(words.query, reply, words.reply)["code"]
             if _same(code, words.none):
                 return found
@@ -193,15 +190,16 @@ class ScpiStimulator(Instrument):
         raise InstrumentError(f"{self.name}: its error queue holds more than {LONGEST_QUEUE}")
 
     def _flagged(self, words: ErrorWords) -> list[str]:
-        word = self._read(words.query, self._ask(words.query), words.reply)[encoding.VALUE]
-        try:
-            bits = encoding.status(word) & words.mask
-        except InstrumentError as err:
-            raise InstrumentError(f"{self.name}: {words.query!r}: {err}") from err
+        word = self._read(words.query, self._reply(words.query), words.reply)[encoding.VALUE]
+        bits = self._understood(words.query, word, encoding.status) & words.mask
         return [f'{bits},"status bits of a refusal"'] if bits else []
 
     def _answered(self, words: ErrorWords) -> list[str]:
-        late = [answer for answer in self._session.late_answers() if self._is_refusal(answer)]
+        late = [
+            answer
+            for answer in self._session.late_answers()
+            if self._understood("(answer to a stop)", answer, self._is_refusal)
+        ]
         found, self._refusals = [*self._refusals, *late], []
         return found
 
@@ -213,8 +211,7 @@ class ScpiStimulator(Instrument):
             encoding.reply_fields(answer, words.refused)
         except InstrumentError as err:
             raise InstrumentError(
-                f"{self.name} answered {answer!r} to a command; expected {words.taken} or "
-                f"{words.refused}"
+                f"{answer!r} came to a command; expected {words.taken} or {words.refused}"
             ) from err
         return True
 
@@ -225,7 +222,7 @@ class ScpiStimulator(Instrument):
         self._wait()
         if self._is_answered(key):
             answer = self._session.query(message)
-            if self._is_refusal(answer):
+            if self._understood(message, answer, self._is_refusal):
                 self._refusals.append(f"{message}: {answer}")
         else:
             self._session.write(message)
@@ -239,7 +236,7 @@ class ScpiStimulator(Instrument):
         words = self._wire.errors
         return words.kind is Reporting.ANSWER and key not in words.silent
 
-    def _ask(self, message: str, timeout: float | None = None) -> str:
+    def _reply(self, message: str, timeout: float | None = None) -> str:
         self._wait()
         return self._session.query(message, timeout=timeout)
 
@@ -302,7 +299,7 @@ class ScpiStimulator(Instrument):
     def _value(self, key: str, timeout: float | None = None) -> str:
         """What stands for {} in the reply to a query."""
         command = self._command(key)
-        reply = self._ask(command, timeout)
+        reply = self._reply(command, timeout)
         return self._read(command, reply, self._pattern(key))[encoding.VALUE]
 
     def _pattern(self, key: str) -> str:
@@ -310,12 +307,13 @@ class ScpiStimulator(Instrument):
 
     def _read(self, command: str, reply: str, pattern: str) -> dict[str, str]:
         words = self._wire.errors
-        try:
+
+        def fields(reply: str) -> dict[str, str]:
             if words.kind is Reporting.ANSWER and pattern != words.refused:
                 self._need_no_refusal(reply, words)
             return encoding.reply_fields(reply, pattern)
-        except InstrumentError as err:
-            raise InstrumentError(f"{self.name}: {command!r}: {err}") from err
+
+        return self._understood(command, reply, fields)
 
     def _need_no_refusal(self, reply: str, words: ErrorWords) -> None:
         try:
@@ -327,20 +325,20 @@ class ScpiStimulator(Instrument):
     def _counted(self, key: str) -> Decimal:
         """Number that answers a query, in SI."""
         command, step, open_load = self._command(key), self._step(key), self._wire.open_load
-        reply = self._ask(command)
+        reply = self._reply(command)
         if key == "query_impedance" and reply.strip() == open_load != "":
             return Decimal("Infinity")
         word = self._read(command, reply, self._pattern(key))[encoding.VALUE]
-        try:
-            return encoding.pictured_number(word, self._picture(key)) * step.base
-        except InstrumentError as err:
-            raise InstrumentError(f"{self.name}: {command!r}: {err}") from err
+        read = partial(encoding.pictured_number, picture=self._picture(key))
+        return self._understood(command, word, read) * step.base
 
     def _reading(self, key: str) -> float:
         value = self._counted(key)
         endless = key == "query_impedance" and value == Decimal("Infinity")
         if not (value.is_finite() or endless):
-            raise InstrumentError(f"{self.name}: {self._command(key)!r}: {value} is no reading")
+            raise InstrumentError(
+                f"{self.name}: {self._command(key)!r}: {value} is no reading; {MEND}"
+            )
         return float(value)
 
     def _read_back(self, setting: str, word: str) -> None:

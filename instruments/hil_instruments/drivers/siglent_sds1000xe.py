@@ -22,6 +22,7 @@ import numpy as np
 from hil.capture import Codes
 from hil.errors import InstrumentError
 from hil_instruments import encoding
+from hil_instruments.drivers.instrument import one_of
 from hil_instruments.drivers.oscilloscope import Armed, Phase, SingleShot, Trace
 
 DIVISIONS_ACROSS = 14
@@ -111,11 +112,7 @@ class SiglentSDS1000XE(SingleShot):
         }
         for command in ("CHDR OFF", "STOP", "TRSE EDGE,SR,C1,HT,OFF"):
             self._session.write(command)
-        trigger = self._session.query("TRSE?")
-        if not trigger.upper().startswith("EDGE,SR,C1"):
-            raise InstrumentError(
-                f"{self.name}: edges of C1 were to trigger; TRSE? says {trigger!r}"
-            )
+        self._ask("TRSE?", _need_edges)
         for header, value in settings.items():
             self._session.write(
                 f"{header} {value if isinstance(value, str) else encoding.float_text(value)}"
@@ -130,12 +127,7 @@ class SiglentSDS1000XE(SingleShot):
         self._session.write("FRTR")
 
     def _phase(self) -> Phase:
-        status = self._session.query("SAST?").strip()
-        if status not in STATUS:
-            raise InstrumentError(
-                f"{self.name}: state {status!r}; expected one of {', '.join(STATUS)}"
-            )
-        return STATUS[status]
+        return self._ask("SAST?", one_of(STATUS))
 
     def _read(self, armed: Armed) -> Trace:
         if not self._news():
@@ -143,7 +135,7 @@ class SiglentSDS1000XE(SingleShot):
                 f"{self.name} stands still, and INR? knows of no signal since it was armed; what "
                 "its memory holds is older"
             )
-        told = Descriptor.parse(self._block("DESC"))
+        told = self._understood("C1:WF? DESC", self._block("DESC"), Descriptor.parse)
         if not math.isclose(told.volts_per_division, armed.scale, rel_tol=1e-4):
             raise InstrumentError(
                 f"{self.name}: {told.volts_per_division} V/div by its descriptor, "
@@ -172,8 +164,13 @@ class SiglentSDS1000XE(SingleShot):
 
     def _news(self) -> bool:
         """Whether a signal was acquired since this was asked last."""
-        return bool(encoding.integer(self._session.query("INR?")) & NEW_SIGNAL)
+        return bool(self._ask("INR?", encoding.integer) & NEW_SIGNAL)
 
     def _piece(self, first: int) -> np.ndarray[tuple[int], np.dtype[np.int8]]:
         self._session.write(f"WFSU SP,1,NP,{PIECE},FP,{first}")
         return np.frombuffer(self._block("DAT2"), dtype=np.int8)
+
+
+def _need_edges(trigger: str) -> None:
+    if not trigger.upper().startswith("EDGE,SR,C1"):
+        raise InstrumentError(f"edges of C1 were to trigger, {trigger!r} do")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hil.capture import Accuracy
-from hil.errors import UsageError
+from hil.errors import BenchError, InstrumentError, UsageError
 from hil.exact import Dimension, Exact
 from hil.units import Quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import Instrument
+from hil_instruments.drivers.instrument import MEND, Instrument
 
 STEP = 1e-4
 """Share of full scale up to which a setting may read back otherwise: these sources' resolution is
@@ -47,7 +47,29 @@ class SourceDriver(Instrument):
 
     def is_on(self) -> bool:
         """Whether the output is on."""
-        return encoding.switch(self._session.query("OUTP?"))
+        return self._ask("OUTP?", encoding.switch)
+
+    def _switch_on(
+        self, settings: Mapping[str, float | str], level: Mapping[str, float], step: float
+    ) -> None:
+        """Read settings and level back before and after switching on: power may fail in between.
+
+        Raises:
+            InstrumentError: one of them reads back otherwise, or the output reads back off.
+        """
+        self._confirm(settings)
+        self._confirm(level, within=step)
+        self._configure("OUTP ON")
+        try:
+            if not self.is_on():
+                raise InstrumentError(
+                    f"{self.name}: 'OUTP ON' was sent, the output reads back off; {MEND}"
+                )
+            self._confirm(settings)
+            self._confirm(level, within=step)
+        except BenchError:
+            self.off()
+            raise
 
     def _fitting(self, ranges: Sequence[SourceRange], value: float) -> SourceRange:
         """Smallest range that holds a value; raises UsageError if none does."""

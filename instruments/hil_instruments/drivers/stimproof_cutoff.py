@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from hil.errors import InstrumentError, UsageError
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import Instrument
+from hil_instruments.drivers.instrument import Instrument, one_of
 
 SHORTEST_LEASE, LONGEST_LEASE = 0.1, 10.0
 """Seconds of a lease that the relay takes."""
@@ -48,11 +48,8 @@ class StimproofCutoff(Instrument):
 
     def is_closed(self) -> bool:
         """State of the contacts, read back."""
-        word = self._session.query("REL:STAT?").strip()
-        if word not in _STATES:
-            raise InstrumentError(f"{self.name}: relay state {word!r}; expected OPEN or CLOSED")
-        return _STATES[word]
+        return self._ask("REL:STAT?", one_of(_STATES))
 
     def epoch(self) -> int:
         """Epoch that the relay holds."""
-        return encoding.integer(self._session.query("REL:EPOC?"))
+        return self._ask("REL:EPOC?", encoding.integer)

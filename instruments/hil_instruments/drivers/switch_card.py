@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from hil.errors import InstrumentError, UsageError
-from hil_instruments.drivers.instrument import Instrument
+from hil_instruments.drivers.instrument import MEND, Instrument
 
 CHANNELS = range(101, 121)
 """Positions of the load."""
@@ -53,7 +53,7 @@ class SwitchedLoad(SwitchUnit):
         found = self.selected()
         if found != channel:
             raise InstrumentError(
-                f"{self.name}: channel {channel} was selected, {found} reads back; check the relay"
+                f"{self.name}: {commands[-1]!r} was sent, {found} reads back; check the relay"
             )
 
     def join(self, channel: int) -> None:
@@ -67,12 +67,13 @@ class SwitchedLoad(SwitchUnit):
     def _move(self, channel: int, *, closed: bool) -> None:
         if channel in CHANNELS:
             raise UsageError(f"{self.name}: channel {channel} is a load position: select() it")
-        self._configure(self._command((channel,), closed=closed))
+        command = self._command((channel,), closed=closed)
+        self._configure(command)
         found = self._closed((channel,))[0]
         if found is not closed:
             raise InstrumentError(
-                f"{self.name}: channel {channel} was told to {'close' if closed else 'open'} and "
-                f"reads back {'closed' if found else 'open'}; check the relay"
+                f"{self.name}: {command!r} was sent, channel {channel} reads back "
+                f"{'closed' if found else 'open'}; check the relay"
             )
 
     def selected(self) -> int | None:
@@ -85,7 +86,8 @@ class SwitchedLoad(SwitchUnit):
         channels = [channel for channel, on in zip(CHANNELS, closed, strict=True) if on]
         if len(channels) > 1:
             raise InstrumentError(
-                f"{self.name}: channels {channels} are closed together; at most one may be"
+                f"{self.name}: channels {channels} are closed together, at most one may be: "
+                f"{self._command(CHANNELS, closed=False)!r} opens them; {MEND}"
             )
         return channels[0] if channels else None
 
@@ -121,11 +123,12 @@ class SoftwareCutoff(SwitchUnit):
                 f"{self.epoch()}"
             )
         self._used = epoch
-        self._configure(self._command(POLES, closed=True))
+        command = self._command(POLES, closed=True)
+        self._configure(command)
         found = self._closed(POLES)
         if not all(found):
             raise InstrumentError(
-                f"{self.name}: channels {POLES} were told to close and read back {found}"
+                f"{self.name}: {command!r} was sent, {POLES} read back {found}; check the relays"
             )
 
     def renew(self, seconds: float) -> None:

@@ -225,9 +225,13 @@ class SimulatedLibrary(VisaLibraryBase):
 
     def clear(self, session: VISASession) -> StatusCode:
         """Device clear: forget what was written and not obeyed, asked and not read."""
+        status = _OK
         with self._lock:
-            self._session(session).session.clear()
-        return self.handle_return_value(session, _OK)
+            try:
+                self._session(session).session.clear()
+            except Dropped:
+                status = StatusCode.error_connection_lost
+        return self.handle_return_value(session, status)
 
     def flush(self, session: VISASession, mask: constants.BufferOperation) -> StatusCode:
         """Do nothing: there is no buffer on this side."""

@@ -137,8 +137,14 @@ class Session:
         return exchange.waits
 
     def clear(self) -> None:
-        """Device clear; a raw socket only forgets what it holds."""
+        """Device clear; a raw socket only forgets what it holds.
+
+        Raises:
+            Dropped: the link is gone.
+        """
         exchange = self._pay()
+        if exchange.dropped:
+            raise Dropped(self.role)
         if self.stream:
             exchange.forget()
         else:

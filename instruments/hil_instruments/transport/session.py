@@ -308,10 +308,14 @@ class Session:
             ) from err
         except Gone as err:
             raise self._failed(
-                ConnectionLost(f"{self._name}: the connection was lost at {text!r}: {err}")
+                ConnectionLost(
+                    f"{self._name}: the connection was lost at {text!r}: {err}; check power and "
+                    "cable, then recover()"
+                )
             ) from err
         except BenchError as err:
-            raise self._failed(type(err)(f"{self._name}: {text!r}: {err}")) from err
+            mend = "" if "recover" in str(err) else "; check the line, then recover()"
+            raise self._failed(type(err)(f"{self._name}: {text!r}: {err}{mend}")) from err
         except BaseException as err:  # an Abort or Ctrl-C may leave a reply behind
             self._failed(
                 SessionPoisoned(f"{self._name}: {text!r} was interrupted by {type(err).__name__}")

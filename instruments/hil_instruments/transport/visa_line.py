@@ -95,7 +95,13 @@ class VisaLine:
 
     def unexpected(self) -> bytes:
         """Bytes that wait although nothing was asked; empty if none, or if it cannot be known."""
-        waiting = self._waiting() if self.serial else 0
+        if not self.stream:
+            return b""
+        if not self.serial:
+            with contextlib.suppress(Silence):
+                return self._exactly(1, 0.0)
+            return b""
+        waiting = self._waiting()
         return self._exactly(waiting, QUIET) if waiting else b""
 
     def discard(self) -> None:
@@ -168,7 +174,7 @@ class VisaLine:
 
     def _set_timeout(self, timeout: float) -> None:
         if timeout != self._timeout:
-            self._resource.timeout = max(timeout * 1000, 1)
+            self._resource.timeout = max(timeout * 1000, 1) if timeout else 0
             self._timeout = timeout
 
 
