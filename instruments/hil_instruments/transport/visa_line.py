@@ -174,7 +174,10 @@ class VisaLine:
 
     def _set_timeout(self, timeout: float) -> None:
         if timeout != self._timeout:
-            self._resource.timeout = max(timeout * 1000, 1) if timeout else 0
+            try:
+                self._resource.timeout = max(timeout * 1000, 1) if timeout else 0
+            except Exception as err:  # as of a session that a failed recovery has closed
+                raise translated(err) from err
             self._timeout = timeout
 
 
