@@ -25,7 +25,7 @@ from hil_fixtures.config import read_bench, read_device, read_setup, starter
 from hil_fixtures.execution import phases
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
-from hil_fixtures.station import open_station
+from hil_fixtures.station import Kind, check_resources, foreseen, open_station
 from hil_instruments.drivers.manual_stimulator import ManualStimulator
 
 PROFILE, SIMULATED = read_device(None), read_bench(None)
@@ -298,6 +298,19 @@ def test_another_serial_number_on_the_type_plate_is_refused():
     entry = replace(description.instruments["stimulator"], serial="SIM-4711")
     with pytest.raises(WrongIdentity, match="SIM-OTHER"):
         Rig(replace(description, instruments={**description.instruments, "stimulator": entry}))
+
+
+def test_a_bench_of_metal_by_hand_is_foreseen_to_earn_no_hardware():
+    made = by_hand()
+    entries = {
+        role: entry
+        if role == "stimulator"
+        else replace(entry, resource=f"GPIB0::{place + 5}::INSTR")
+        for place, (role, entry) in enumerate(made.instruments.items())
+    }
+    metal = replace(made, instruments=entries)
+    assert check_resources(metal) is Kind.HARDWARE
+    assert "operator" in foreseen(metal)["stimulator"]
 
 
 def test_what_rests_on_a_claim_is_out_of_reach_by_hand():
