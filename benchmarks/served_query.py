@@ -34,6 +34,8 @@ ROUNDS = 5
 SECONDS = 0.4
 """Of each round of each contestant."""
 ROLE = "load"
+BESIDE = "supply"
+"""Where a fifth client of a raw socket goes: an instrument takes four."""
 QUESTION, ANSWER = "*ESE?", "0"
 COMMAND = "*SRE 0"
 REACH = 0.6
@@ -46,7 +48,8 @@ def serve_bench(parent: Connection) -> None:
     bench = SimulatedBench(read_device(None), read_bench(None))
     server = BenchServer(bench, wall=time.monotonic)
     server.start()
-    parent.send({each.value: server.resources[each][ROLE] for each in Protocol})
+    found = {each.value: server.resources[each][ROLE] for each in Protocol}
+    parent.send({**found, "beside": server.resources[Protocol.SOCKET][BESIDE]})
     parent.recv()
     server.stop()
 
@@ -164,7 +167,7 @@ def contestants(resources: dict[str, str], port: int) -> dict[str, Callable[[], 
         },
         **visa("SOCKET, as shipped", manager, name),
         **visa("SOCKET, no delay", manager, name, no_delay=True),
-        **measured(name),
+        **measured(resources["beside"]),
         **ours(manager, name),
         **visa("HiSLIP", manager, resources["hislip"]),
         **visa("VXI-11", manager, resources["vxi11"]),
