@@ -13,7 +13,7 @@ from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import MEND
-from hil_instruments.drivers.keysight_34465a import RANGES, Keysight34465A, taken_as
+from hil_instruments.drivers.keysight_34465a import FUNCTION, RANGES, Keysight34465A, taken_as
 from hil_instruments.drivers.meter import Range, Ranges, Recording
 
 CYCLES = {50.0: "1", 250.0: "0.2"}
@@ -92,7 +92,7 @@ class Keysight34461A(Keysight34465A):
         aperture = float(cycles) / self._ask("SYST:LFR?", encoding.integer)
         self._opened, start_u = self._started("INIT", "DATA:POIN?", aperture, OVERHEAD)
         behind = taken_as(dimension, chosen)
-        self._confirm(behind)
+        self._confirm({**behind, f"SENS:{FUNCTION[dimension]}:NPLC?": float(cycles)})
         self._recording = Recording(
             dimension,
             self._accuracy(chosen),

@@ -40,7 +40,7 @@ RANGES: Ranges = {
         Range(1000.0, "1000 V", 0.0045, 0.0010),
     ),
 }
-_FUNCTION = {Dimension.CURRENT: "CURR:DC", Dimension.VOLTAGE: "VOLT:DC"}
+FUNCTION = {Dimension.CURRENT: "CURR:DC", Dimension.VOLTAGE: "VOLT:DC"}
 
 
 class Keysight34465A(Meter):
@@ -128,7 +128,7 @@ class Keysight34465A(Meter):
         )
 
     def _set_up(self, dimension: Dimension, chosen: Range, integration: str, *more: str) -> None:
-        function = _FUNCTION[dimension]
+        function = FUNCTION[dimension]
         voltage = ("SENS:VOLT:DC:IMP:AUTO OFF",) if dimension is Dimension.VOLTAGE else ()
         self._configure(
             f"CONF:{function} {encoding.float_text(chosen.full_scale)}",
@@ -190,5 +190,5 @@ class Keysight34465A(Meter):
 
 def taken_as(dimension: Dimension, chosen: Range) -> dict[str, float | str]:
     """What must read back behind a reading, so that it was one of this kind in this range."""
-    function = _FUNCTION[dimension]
+    function = FUNCTION[dimension]
     return {"SENS:FUNC?": function.partition(":")[0], f"SENS:{function}:RANG?": chosen.full_scale}
