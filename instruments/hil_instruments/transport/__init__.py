@@ -26,6 +26,7 @@ from hil_instruments.transport.session import TIMEOUT, Session, Transcript
 
 __all__ = [
     "Identity",
+    "Manager",
     "Place",
     "Session",
     "Transcript",
@@ -35,6 +36,9 @@ __all__ = [
     "open_session",
     "place_of",
 ]
+
+Manager = pyvisa.ResourceManager
+"""An open VISA library, named here for those who may not import pyvisa."""
 
 
 def open_session(
