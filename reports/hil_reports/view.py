@@ -298,7 +298,7 @@ def _requirement(row: RequirementRow, plot: View) -> View:
         "tests": [clean(test, 400) for test in row.tests],
         "judgements": [_judgement(judged) for judged in ranked[:_ROWS]],
         "unprinted": max(len(ranked) - _ROWS, 0),
-        "budget": _budget(row.decisive),
+        "budget": budget_rows(row.decisive),
         "correlated": _correlated(row.decisive),
         "plot": plot,
     }
@@ -388,7 +388,8 @@ def _correlated(decisive: JudgementBody | None) -> bool:
     return len(set(names)) < len(names)
 
 
-def _budget(decisive: JudgementBody | None) -> list[View]:
+def budget_rows(decisive: JudgementBody | None) -> list[View]:
+    """Causes of a judged value's uncertainty as text, its U last; none where it has no budget."""
     measured = decisive["measured"] if decisive else None
     if measured is None or not measured["components"]:
         return []
