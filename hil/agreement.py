@@ -114,16 +114,23 @@ def paired(current: Capture, voltage: Capture, until: float) -> list[tuple[float
     Both places, for a dead meter shows nothing at its own. Windows with a gap or an overload, and
     captures that do not reach them, are left out.
     """
-    pairs = []
+    return [
+        (_mean(current, *span), _mean(voltage, *span)) for span in _spans(current, voltage, until)
+    ]
+
+
+def _spans(current: Capture, voltage: Capture, until: float) -> list[tuple[float, float]]:
+    """Begin and end in s of the windows about both places in which both have a mean."""
+    spans = []
     for capture in (voltage, current):
         middle = _highest(capture, until)
         if middle is None:
             continue
         end = min(middle + WINDOW / 2, until)
-        pair = (_mean(current, end - WINDOW, end), _mean(voltage, end - WINDOW, end))
-        if math.isfinite(pair[0]) and math.isfinite(pair[1]):
-            pairs.append(pair)
-    return pairs
+        span = end - WINDOW, end
+        if math.isfinite(_mean(current, *span)) and math.isfinite(_mean(voltage, *span)):
+            spans.append(span)
+    return spans
 
 
 class Showing(Enum):
@@ -186,6 +193,9 @@ def dispute(
 ) -> str:
     """Say how two captures disagree beyond their combined expanded uncertainty; empty if not.
 
+    A step lies anywhere between the two samples that show it: what that makes of the mean of either
+    is no disagreement.
+
     Args:
         current: through the load, in A.
         voltage: across load and shunt, in V.
@@ -195,8 +205,10 @@ def dispute(
     """
     parallel = beside_meter(resistance)
     accuracies = current.source.accuracy, voltage.source.accuracy
-    for amperes, volts in paired(current, voltage, until):
+    for span in _spans(current, voltage, until):
+        amperes, volts = _mean(current, *span), _mean(voltage, *span)
         smallest = _smallest(amperes, volts, parallel, accuracies, tolerance)
+        smallest += _missed(current, *span) + _missed(voltage, *span) / parallel
         if not Comparison(amperes, volts, parallel, smallest).agree:
             return (
                 f"{voltage.source.role} reads {volts:.4g} V; {current.source.role} and load make "
@@ -263,6 +275,15 @@ def _highest(capture: Capture, until: float) -> float | None:
     reach = capture.samples[: max(math.floor((until - capture.start) / capture.interval), 0)]
     finite = np.nan_to_num(np.abs(reach), nan=0.0, posinf=0.0)
     return capture.start + int(np.argmax(finite)) * capture.interval if finite.size else None
+
+
+def _missed(capture: Capture, begin: float, end: float) -> float:
+    """How far a mean over a span in s may be off for steps: no sample has their moment."""
+    first = max(math.ceil((begin - capture.start) / capture.interval), 1)
+    last = max(math.floor((end - capture.start) / capture.interval), 0)
+    steps = np.abs(np.diff(capture.samples[first - 1 : last]))
+    sudden = steps[steps > 2 * capture.source.accuracy.offset]
+    return float(sudden.sum()) * capture.interval / (end - begin)
 
 
 def _mean(capture: Capture, begin: float, end: float) -> float:

@@ -44,6 +44,17 @@ def test_a_meter_that_is_wrong_is_disputed(gains):
     assert "U = " in said
 
 
+@pytest.mark.parametrize(("seen", "disputed"), [(20, False), (21, False), (26, True)])
+def test_a_surge_whose_ends_lie_between_two_samples_is_no_disagreement(seen, disputed):
+    """One sample more of a surge of 20 is its moment; six more are another surge."""
+    surge = np.zeros(5500)
+    surge[3000:3020] = 5e-3
+    volts = np.zeros(5500)
+    volts[3000 : 3000 + seen] = 5e-3 * OHMS
+    both = capture(surge, Dimension.CURRENT), capture(volts, Dimension.VOLTAGE, 1e-4, 6e-4)
+    assert bool(dispute(*both, 1e6, OHMS, 0.001)) is disputed
+
+
 def test_only_the_time_of_the_known_load_counts():
     current, voltage = pair()
     later = np.concatenate([voltage.samples[:3000], np.full(2500, 80.0)])

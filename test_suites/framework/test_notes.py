@@ -14,6 +14,7 @@ from hil_fixtures import campaign as campaigns
 from hil_fixtures.campaign import BEAT, Campaign
 from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
+from hil_fixtures.plan import Options, make
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
 from hil_reports.evidence import Evidence, read_journal
@@ -245,7 +246,7 @@ def test_a_beat_brings_to_the_disk_what_waited_for_a_second(tmp_path, monkeypatc
     now = [100.0]
     monkeypatch.setattr(campaigns.time, "monotonic", lambda: now[0])
     barriers: list[float] = []
-    campaign = Campaign(plan=None, evidence=Evidence.create(tmp_path / "run", utc))
+    campaign = Campaign(plan=make(Options()), evidence=Evidence.create(tmp_path / "run", utc))
     monkeypatch.setattr(campaign.evidence, "barrier", lambda: barriers.append(now[0]))
     campaign._synced = now[0]  # noqa: SLF001 - it was made by the true clock
     for _ in range(30):
@@ -260,7 +261,7 @@ def test_a_beat_brings_to_the_disk_what_waited_for_a_second(tmp_path, monkeypatc
 
 
 def test_a_verdict_that_is_not_on_the_disk_is_not_shown_and_ends_the_run(tmp_path, monkeypatch):
-    campaign = Campaign(plan=None, evidence=Evidence.create(tmp_path / "run", utc))
+    campaign = Campaign(plan=make(Options()), evidence=Evidence.create(tmp_path / "run", utc))
 
     def refuse() -> None:
         raise BenchError("the disk could not keep journal.jsonl")
