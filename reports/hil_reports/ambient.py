@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from hil.bodies import AmbientBody
 from hil_reports.text import clean
 
+_COUNTED = "no budget counts the air beyond the temperatures for which its accuracy is declared"
+
 
 def ambient_in_brief(bodies: Sequence[AmbientBody]) -> str:
     """Say it in a few words, for the first page of the PDF."""
@@ -32,6 +34,4 @@ def ambient(bodies: Sequence[AmbientBody]) -> str:
         else:
             limits = f"+/- {clean(body['limits'])} K, {clean(body['by'])}"
             said.append(f"{clean(body['celsius'])} degC at the {when} ({limits})")
-    without = any(body is None or not body["celsius"] for body in map(known.get, ("begin", "end")))
-    bounds = "; budgets take the bounds that each accuracy table declares" if without else ""
-    return "; ".join(said) + bounds
+    return "; ".join([*said, _COUNTED])

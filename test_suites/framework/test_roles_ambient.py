@@ -35,13 +35,16 @@ def filled(description, *, simulated=True, seed=3, journal=nothing):
     return aids_of(description, Around(clock, PROFILE, seed, twin, journal)), clock
 
 
-def test_a_bench_without_one_says_so_and_takes_the_declared_bounds():
+BEYOND = "no budget counts the air beyond the temperatures for which its accuracy is declared"
+
+
+def test_a_bench_without_one_says_so():
     aids, _ = filled(SIMULATED)
     bodies = [ambient_body(when, aids.thermometer) for when in ("begin", "end")]
     assert ambient_in_brief(bodies) == "ambient not recorded"
     said = ambient(bodies)
     assert said.startswith("ambient not recorded at the begin: the bench file has no")
-    assert said.endswith("budgets take the bounds that each accuracy table declares")
+    assert said.endswith(BEYOND)
 
 
 def test_a_run_that_was_lost_has_no_temperature_of_its_end():
@@ -51,7 +54,7 @@ def test_a_run_that_was_lost_has_no_temperature_of_its_end():
     assert ambient_in_brief([body, end]) == "ambient 21.5 to 22 degC"
     assert ambient([body]) == (
         "21.5 degC at the begin (+/- 1 K, told); ambient not recorded at the end: the run did not "
-        "come so far; budgets take the bounds that each accuracy table declares"
+        f"come so far; {BEYOND}"
     )
 
 
