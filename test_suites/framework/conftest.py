@@ -115,14 +115,14 @@ class Stand:
 
 @pytest.fixture(scope="module")
 def driven(request, tmp_path_factory):
-    """Path to what came of driving it once, for the paths that a module names; two at a time.
+    """Path to what came of driving it once, for the paths that a module names; three at a time.
 
     Their bounds are those of a machine that does nothing else; `make paths` measures them.
     """
     from chaos.paths import campaign  # pays for itself only where something is driven
 
     paths, room = request.module.PATHS.values(), tmp_path_factory.mktemp("stops")
-    found = campaign(paths, room, scale=8, lanes=2, slack=0.3)
+    found = campaign(paths, room, scale=8, lanes=3, slack=0.3)
     return {name: outcome for name, (outcome,) in found.items()}
 
 
