@@ -46,6 +46,15 @@ def test_no_variance_has_no_shares(parts):
     assert all(math.isnan(share) for share in budget.shares(body(*parts)))
 
 
+def test_what_has_no_share_is_null_in_json():
+    some = {"value": "1", "unit": "A", "expanded": "0", "instruments": []}
+    made = {"requirement": "A", "test": "m:t", "at": None, "measured": body(PARTS[0])["measured"]}
+    made["measured"] |= some
+    made["measured"]["components"][0]["u"] = 0.0
+    account = json.dumps(budget.account(made), allow_nan=False)
+    assert json.loads(account)["components"][0]["share"] is None
+
+
 def test_a_folder_that_is_no_run_is_named(tmp_path):
     found = CliRunner().invoke(app, ["budget", str(tmp_path)])
     assert found.exit_code != 0

@@ -259,6 +259,17 @@ def test_a_judgement_that_makes_no_sense_is_trouble(spoil):
     assert found.trouble
 
 
+@pytest.mark.parametrize(("factor", "close"), [(1 + 4e-16, True), (0.5, False), (1.01, False)])
+def test_an_uncertainty_that_comes_out_another_is_no_matter_of_last_digits(factor, close):
+    taken, req = wave(), requirement()
+    found = peak(taken)
+    parts = tuple(replace(part, u=part.u * factor) for part in found.components)
+    there = judged(req, replace(found, components=parts))
+    (told,) = again([("judgement", there)], req, taken)
+    assert told.differs
+    assert (told.drift is not None) == close
+
+
 @pytest.mark.parametrize(("factor", "close"), [("1.0000000000000004", True), ("1.01", False)])
 def test_last_digits_are_told_from_other_differences(factor, close):
     """As another mathematical library would have it: the value, and all that follows from it."""
