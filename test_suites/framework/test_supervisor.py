@@ -312,6 +312,7 @@ def test_stalled(bench, judge):
 )
 
 
+@pytest.mark.alone
 def test_a_served_bench_and_a_stalled_runner(tmp_path):
     """The sentinel ends a runner that comes no further; what was judged before it stands."""
     server = serve(tmp_path, 5)
