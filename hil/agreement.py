@@ -281,7 +281,8 @@ def _missed(capture: Capture, begin: float, end: float) -> float:
     """How far a mean over a span in s may be off for steps: no sample has their moment."""
     first = max(math.ceil((begin - capture.start) / capture.interval), 1)
     last = max(math.floor((end - capture.start) / capture.interval), 0)
-    steps = np.abs(np.diff(capture.samples[first - 1 : last]))
+    part = capture.samples[first - 1 : last]
+    steps = np.abs(np.diff(part[np.isfinite(part)]))  # the first one lies outside of the span
     sudden = steps[steps > 2 * capture.source.accuracy.offset]
     return float(sudden.sum()) * capture.interval / (end - begin)
 

@@ -55,6 +55,15 @@ def test_a_surge_whose_ends_lie_between_two_samples_is_no_disagreement(seen, dis
     assert bool(dispute(*both, 1e6, OHMS, 0.001)) is disputed
 
 
+def test_an_overload_right_before_the_window_is_no_disagreement():
+    current, voltage = pair()
+    begin = 1749  # of the window about the first sample of the plateau
+    overloaded = current.samples.copy()
+    overloaded[begin - 1] = np.inf
+    broken = capture(overloaded, Dimension.CURRENT)
+    assert dispute(broken, voltage, 1e6, OHMS, 0.01) == ""
+
+
 def test_only_the_time_of_the_known_load_counts():
     current, voltage = pair()
     later = np.concatenate([voltage.samples[:3000], np.full(2500, 80.0)])
