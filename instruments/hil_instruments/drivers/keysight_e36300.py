@@ -10,43 +10,22 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hil.errors import BenchError, InstrumentError
 from hil.exact import Exact
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import MEND, Instrument
+from hil_instruments.drivers.supply_output import SupplyOutput
 
 VOLTAGE_STEP, CURRENT_STEP = 5e-3, 1e-3
 """Differences in V and A up to which a setting counts as read back: its resolution, rounded up."""
 
 
-class KeysightE36300(Instrument):
+class KeysightE36300(SupplyOutput):
     """One supply output."""
 
     OUTPUT: ClassVar[int] = 2
 
-    def on(self, voltage: Quantity, current_limit: Quantity) -> None:
-        """Set voltage and current limit, switch on; both read back before and after.
-
-        Raises:
-            InstrumentError: a setting was refused or reads back otherwise, the outputs are paired,
-                or the output does not read back on.
-        """
-        volts = encoding.quantity_text(voltage, "V")
-        amperes = encoding.quantity_text(current_limit, "A")
-        self._configure(f"APPL CH{self.OUTPUT},{volts},{amperes}")
-        self._read_back(voltage, current_limit)
-        switch = f"OUTP ON,{self._listed}"
-        self._configure(switch)
-        try:
-            if not self.is_on():
-                raise InstrumentError(
-                    f"{self.name}: {switch} was sent, the output reads back off; {MEND}"
-                )
-            self._read_back(voltage, current_limit)
-        except BenchError:
-            self.off()
-            raise
+    def _words(self, volts: str, amperes: str) -> tuple[str, str]:
+        return f"APPL CH{self.OUTPUT},{volts},{amperes}", f"OUTP ON,{self._listed}"
 
     def off(self) -> None:
         """Switch off; write-only, exempt from poisoning: `is_on` tells whether it was heard."""

@@ -6,43 +6,22 @@ Commands: DP800 Series Programming Guide (PGH03108-1110): :APPLy and its questio
 
 from __future__ import annotations
 
-from hil.errors import BenchError, InstrumentError
 from hil.exact import Exact
 from hil.units import Quantity, V, quantity
 from hil_instruments import encoding
-from hil_instruments.drivers.instrument import MEND, Instrument
+from hil_instruments.drivers.supply_output import SupplyOutput
 
 VOLTAGE_STEP, CURRENT_STEP = 10e-3, 1e-3
 """Differences in V and A up to which a setting counts as read back: the resolution of a DP832."""
 
 
-class RigolDP800(Instrument):
+class RigolDP800(SupplyOutput):
     """One supply output."""
 
     CHANNEL = "CH1"
 
-    def on(self, voltage: Quantity, current_limit: Quantity) -> None:
-        """Set voltage and current limit, switch on; both read back before and after.
-
-        Raises:
-            InstrumentError: a setting was refused or reads back otherwise, or the output does not
-                read back on.
-        """
-        volts = encoding.quantity_text(voltage, "V")
-        amperes = encoding.quantity_text(current_limit, "A")
-        self._configure(f":APPL {self.CHANNEL},{volts},{amperes}")
-        self._read_back(voltage, current_limit)
-        switch = f":OUTP {self.CHANNEL},ON"
-        self._configure(switch)
-        try:
-            if not self.is_on():
-                raise InstrumentError(
-                    f"{self.name}: {switch} was sent, the output reads back off; {MEND}"
-                )
-            self._read_back(voltage, current_limit)
-        except BenchError:
-            self.off()
-            raise
+    def _words(self, volts: str, amperes: str) -> tuple[str, str]:
+        return f":APPL {self.CHANNEL},{volts},{amperes}", f":OUTP {self.CHANNEL},ON"
 
     def off(self) -> None:
         """Switch off; write-only, exempt from poisoning: `is_on` tells whether it was heard."""
