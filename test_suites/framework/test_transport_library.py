@@ -6,7 +6,6 @@ No vendor's library is installed here. This one returns the status codes of the 
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +26,7 @@ from hil.errors import (
     ReplyTimeout,
     SessionPoisoned,
 )
+from hil_fixtures.clocks import WallClock
 from hil_instruments import transport
 
 GPIB, SOCKET = "GPIB0::22::INSTR", "TCPIP0::meter::5025::SOCKET"
@@ -131,14 +131,6 @@ class Library(VisaLibraryBase):
         return there
 
 
-class Clock:
-    def now(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
-
-
 @pytest.fixture
 def library() -> Library:
     made = Library(LibraryPath("vendor"))
@@ -153,7 +145,7 @@ def there(request: pytest.FixtureRequest, library: Library) -> tuple[str, Instru
 
 def opened(library: Library, name: str) -> transport.Session:
     manager = pyvisa.ResourceManager(library)
-    return transport.open_session(manager, name, Clock(), timeout=0.5, role="ammeter")
+    return transport.open_session(manager, name, WallClock(), timeout=0.5, role="ammeter")
 
 
 def test_a_reply_longer_than_one_read_is_whole(

@@ -15,19 +15,12 @@ import pytest
 import pyvisa
 
 from hil.errors import InstrumentError, ReplyTimeout, SessionPoisoned
+from hil_fixtures.clocks import WallClock
 from hil_instruments import transport
 from hil_instruments.encoding import Identity
 from hil_instruments.manner import Ask, Manner, SerialLine
 
 SHORT = 0.6
-
-
-class Clock:
-    def now(self) -> float:
-        return time.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        time.sleep(seconds)
 
 
 class Device:
@@ -92,7 +85,7 @@ def manager() -> Iterator[pyvisa.ResourceManager]:
 
 def opened(manager: pyvisa.ResourceManager, device: Device, manner: Manner) -> transport.Session:
     return transport.open_session(
-        manager, device.resource, Clock(), timeout=SHORT, role="stimulator", manner=manner
+        manager, device.resource, WallClock(), timeout=SHORT, role="stimulator", manner=manner
     )
 
 
@@ -185,7 +178,7 @@ def test_while_energised_a_serial_line_is_given_up_soon_and_heeds_meanwhile(
     manager: pyvisa.ResourceManager, device: Device
 ) -> None:
     quick = Manner(send_end="\r", reply_end="\r", identity=named, energised=0.2)
-    session = transport.open_session(manager, device.resource, Clock(), manner=quick)
+    session = transport.open_session(manager, device.resource, WallClock(), manner=quick)
     looks: list[int] = []
     session.watch(lambda: looks.append(1))
     device.answer = lambda text: [(0.12, f"<{text}>\r")]
