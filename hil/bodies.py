@@ -84,6 +84,7 @@ class LimitBody(TypedDict):
     lower: str | None
     upper: str | None
     mask: list[dict[str, str | None]] | None  # time, lower and upper of each point
+    undeclared: list[str]  # figures that it would take and the device file lacks; none has parts
 
 
 class RequirementBody(TypedDict):
@@ -133,7 +134,7 @@ class FeasibilityBody(TypedDict):
     bandwidth: float | None  # Hz
     excursion: float | None  # shortest one in s that is seen whole; null where none is looked for
     decidable: bool | None  # null where it shows only once the instrument answers
-    cause: str  # why not: path, uncertainty, in part (at some settings), rate; empty if it is
+    cause: str  # why not: figure, path, uncertainty, in part (at some settings), rate; else empty
     reason: str  # in words, with what would decide it
 
 
@@ -524,6 +525,7 @@ def _limit_body(limit: Limit) -> LimitBody:
         "lower": _text(limit.lower),
         "upper": _text(limit.upper),
         "mask": limit.mask.parts if limit.mask else None,
+        "undeclared": list(limit.undeclared),
     }
 
 
@@ -565,6 +567,7 @@ def _limit_of(parts: LimitBody) -> Limit:
         _exact(parts["lower"]),
         _exact(parts["upper"]),
         None if mask is None else Mask.of(mask),
+        tuple(parts["undeclared"]),
     )
 
 

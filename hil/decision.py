@@ -71,7 +71,11 @@ def judge(requirement: Requirement, measured: object, at: Exact | None = None) -
 
     A value that is missing, not a Measurement, not finite or of another dimension is an ERROR;
     so is a missing `at` where the limit relates to one. Never a PASS, never an exception.
+    NOT_EVALUATED, whatever was measured, if the device file lacks the limit's figure.
     """
+    if requirement.limit.lacks:
+        kept = measured if isinstance(measured, Measurement) else None
+        return Judgement(requirement.id, Verdict.NOT_EVALUATED, requirement.limit.lacks, kept, at)
     refusal = _refusal(requirement, measured, at)
     if refusal is not None or not isinstance(measured, Measurement):
         kept = measured if isinstance(measured, Measurement) else None

@@ -85,6 +85,9 @@ class Bound:
     """Largest value that can be meant, inclusive."""
     meaning: str
     """What the figure is, for the commented starter and for messages."""
+    needed: bool = True
+    """Whether every profile gives it; what is judged by one that a profile may leave out is
+    NOT_EVALUATED without it."""
 
     @property
     def dimension(self) -> Dimension:
@@ -250,6 +253,10 @@ def _bound(low: str, high: str, meaning: str) -> Bound:
     return Bound(Exact.parse(low), Exact.parse(high), meaning)
 
 
+def _optional(low: str, high: str, meaning: str) -> Bound:
+    return Bound(Exact.parse(low), Exact.parse(high), meaning, needed=False)
+
+
 IONTOPHORESIS = DeviceClass(
     "iontophoresis",
     {
@@ -291,6 +298,25 @@ IONTOPHORESIS = DeviceClass(
         "dose.maximum": _bound("1 mA*min", "200 mA*min", "largest dose that can be set"),
         "dose.accuracy": _bound("0.1 %", "20 %", "error of the claimed dose, share of the dose"),
         "dose.accuracy_absolute": _bound("0.001 mA*min", "1 mA*min", "whichever is larger"),
+        "dose.cumulative": _optional(
+            "1 mA*min", "400 mA*min", "largest charge of all treatments since power-up together"
+        ),
+        "protection.link_time": _optional(
+            "0.1 s", "600 s", "silence of the host after which a treatment ends"
+        ),
+        "protection.watchdog_time": _optional(
+            "1 ms", "60 s", "time from a halt of the processor to output off"
+        ),
+        "indication.current_relative": _optional(
+            "0.1 %", "20 %", "error of the reported current, share of the current"
+        ),
+        "indication.current_absolute": _optional("0.1 uA", "0.2 mA", "whichever is larger"),
+        "indication.impedance": _optional(
+            "0.1 %", "50 %", "error of the reported impedance, share of the load"
+        ),
+        "indication.lag": _optional(
+            "1 ms", "10 s", "time within which a change of state is reported"
+        ),
     },
 )
 """Devices of this class reach 4 mA, about 80 V and 160 mA*min; the ceilings leave some room."""
@@ -321,7 +347,7 @@ def _outside_class(profile: DeviceProfile) -> list[tuple[str, str]]:
     found = [
         (name, f"missing; {bound.meaning}, {bound.floor} to {bound.ceiling}")
         for name, bound in bounds.items()
-        if name not in profile.figures
+        if bound.needed and name not in profile.figures
     ]
     for name, figure in profile.figures.items():
         if name not in bounds:

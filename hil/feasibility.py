@@ -48,7 +48,7 @@ _UNMEASURED = {
     Measurand.WORD: "the device's own word: no instrument measures it",
     Measurand.COUNT: "a count is exact",
 }
-_NEVER = {"uncertainty", "path"}
+_NEVER = {"uncertainty", "path", "figure"}
 _OFFERED = 4  # instruments named to whoever has to find another one
 
 
@@ -180,6 +180,9 @@ def _rows(
     others: Sequence[Path],
     profile: DeviceProfile,
 ) -> Iterator[FeasibilityBody]:
+    if requirement.limit.lacks:
+        yield _blank(requirement) | {"cause": "figure", "reason": requirement.limit.lacks}
+        return
     if requirement.measurand in _UNMEASURED:
         yield _blank(requirement) | {
             "decidable": True,

@@ -130,8 +130,13 @@ class Limit:
     """Upper limit of BETWEEN; not below `lower`."""
     mask: Mask | None = None
     """Limits over time of ENVELOPE."""
+    undeclared: tuple[str, ...] = ()
+    """Optional figures that it would take and that the profile leaves out; then it has no part,
+    and decides nothing."""
 
     def __post_init__(self) -> None:
+        if self.undeclared:
+            return
         self._check_parts()
         for figure in self.figures:
             if not figure.base.is_finite():
@@ -180,7 +185,16 @@ class Limit:
         """Whether it bounds the value below and above."""
         return self.kind in _TWO_SIDED
 
+    @property
+    def lacks(self) -> str:
+        """Why it decides nothing; empty if it decides."""
+        if not self.undeclared:
+            return ""
+        return f"the device file declares no {', '.join(self.undeclared)}"
+
     def __str__(self) -> str:
+        if self.undeclared:
+            return f"{self.kind.value} {' and '.join(self.undeclared)}, not declared"
         if self.kind is Kind.BETWEEN:
             return f"between {self.lower} and {self.upper}"
         if self.kind is Kind.ENVELOPE:

@@ -11,11 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import hil.bench
+from hil.bodies import requirement_body, requirement_of
+from hil.decision import judge
 from hil.device import IONTOPHORESIS, OFFERED, Polarity, State
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Dimension, Exact
+from hil.measurement import Component, Measurement
 from hil.requirement import Kind, Knowledge
 from hil.rule import GUARDED, METHOD_6, SIMPLE
+from hil.verdict import Verdict
 from hil_fixtures.config import (
     COMMANDS,
     catalogues,
@@ -736,6 +740,36 @@ def test_a_limit_between_two_figures():
     assert entry.limit.upper == Exact.parse("0.5 mA")
     assert (entry.rule, entry.limit.two_sided) == (METHOD_6, True)
     assert PROFILE.figures["output.standby"].source in entry.source
+
+
+def undeclared(tmp_path, limit, dimension="time"):
+    """A requirement by a limit, of a device file that leaves the lag of its indication out."""
+    path = tmp_path / "d.toml"
+    path.write_text(edited("device", (block("indication.lag"), "")), encoding="utf-8")
+    return read_catalogue([("my.toml", limited(dimension, limit))], read_device(path))[0]
+
+
+def test_a_figure_that_a_device_file_leaves_out_leaves_its_requirement_unevaluated(tmp_path):
+    limit = '{ kind = "at most", figure = "protection.stop_time + indication.lag" }'
+    found = undeclared(tmp_path, limit)
+    assert (found.limit.lacks, found.mandatory) == (
+        "the device file declares no indication.lag",
+        False,
+    )
+    late = Measurement(Decimal(9), Dimension.TIME, (Component("clock", 0.1),))
+    judged = judge(found, late)
+    assert (judged.verdict, judged.reason) == (Verdict.NOT_EVALUATED, found.limit.lacks)
+    assert requirement_of(requirement_body(found)) == found
+    (declared,) = read_catalogue([("my.toml", limited("time", limit))], PROFILE)
+    assert (declared.limit.figure, declared.mandatory) == (Exact.parse("200 ms"), True)
+    assert judge(declared, late).verdict is Verdict.FAIL
+
+
+def test_only_an_optional_figure_of_the_right_kind_may_be_left_out(tmp_path):
+    for figure, dimension in (("indication.lag", "current"), ("indication.lags", "time")):
+        limit = f'{{ kind = "at most", figure = "{figure}" }}'
+        with pytest.raises(ConfigurationError, match=figure):
+            undeclared(tmp_path, limit, dimension)
 
 
 @pytest.mark.parametrize("text", ["0 count", "3 count"])
