@@ -16,6 +16,7 @@ from hil_reports.evidence.keys import Signer
 from hil_reports.evidence.views import REPORT, seal_views
 from hil_reports.html import html_page
 from hil_reports.junit import junit_xml
+from hil_reports.matrix import matrix, matrix_csv, matrix_xlsx
 from hil_reports.pdf import compliance_pdf
 from hil_reports.signatures import seal_view
 from hil_reports.summary import PATHS, summary_json
@@ -25,7 +26,7 @@ _PART = f"{REPORT}.part"
 
 
 def write_report(folder: Path, signer: Signer | None = None) -> Conclusion:
-    """(Re)make report/ of a run folder: Allure, JUnit, PDF, HTML, the summary, and their seal.
+    """(Re)make report/ of a run folder: Allure, JUnit, PDF, HTML, matrix, summary, and their seal.
 
     What pytest left of Allure is made to tell the truth; all else comes from the evidence. The
     manifest is written last, so that where it stands the views are those of this journal.
@@ -98,6 +99,9 @@ def _views(
     view = view_of(conclusion, capture_loader(folder, records), seal)
     _write(_place(report, "html"), html_page(view).encode())
     _write(_place(report, "pdf"), compliance_pdf(view))
+    rows = matrix(conclusion, records)
+    _write(_place(report, "matrix"), matrix_csv(rows))
+    _write(_place(report, "spreadsheet"), matrix_xlsx(conclusion, rows))
     _write(report / "summary.json", summary_json(conclusion, seal).encode())
     seal_views(report, signer)
     return conclusion

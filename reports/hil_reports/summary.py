@@ -19,6 +19,8 @@ PATHS = {
     "html": "report/index.html",
     "junit": "report/junit.xml",
     "allure": "report/allure-results",
+    "matrix": "report/matrix.csv",
+    "spreadsheet": "report/matrix.xlsx",
     "journal": "data/journal.jsonl",
 }
 """Where the views lie, from the run folder."""
