@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -30,7 +31,6 @@ from chaos.stops import (
     RELAY,
     RUNNER,
     SENTINEL,
-    SUBJECTS,
     Path,
     real_kill,
     small_disk,
@@ -180,6 +180,7 @@ def campaign(
 ) -> dict[str, list[Outcome]]:
     """Drive paths, each so many times, on so many benches beside each other; `tell` hears each."""
     runs = [run for run in courses(paths) for _ in range(trials)]
+    waiting = deque(enumerate(runs))  # whichever bench is free takes the next
     found: dict[str, list[Outcome]] = {}
 
     def lane(number: int) -> list[Outcome]:
@@ -188,11 +189,12 @@ def campaign(
         ground = Ground(folder, scale, brisk(folder))
         outcomes: list[Outcome] = []
         try:
-            for n, run in list(enumerate(runs))[number::lanes]:
+            while waiting:
+                n, run = waiting.popleft()
                 for outcome in drive(run, ground, folder / str(n), slack):
                     tell(outcome)
                     outcomes.append(outcome)
-            if failures := ground.control.do("failures"):
+            if outcomes and (failures := ground.control.do("failures")):
                 outcomes[-1].objections.append(f"the bench itself failed: {failures}")
         finally:
             ground.end()
@@ -214,14 +216,14 @@ def row(path: Path, outcomes: Sequence[Outcome], scale: float) -> str:
     kept = f"{len(outcomes)}" if not wrong else f"{len(outcomes)}, {wrong} NOT KEPT"
     cells = (
         path.name, path.opener, kept, middle, worst, _ms(path.bound.seconds(scale)), off,
-        str(path.code), f"`test_stops_{path.subject}.py`",
+        str(path.code),
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
 HEADER = (
-    "| path | who opens | n | median | worst | bound | off | exit code | driven by |\n"
-    "|---|---|---|---|---|---|---|---|---|"
+    "| path | who opens | n | median | worst | bound | off | exit code |\n"
+    "|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -268,17 +270,12 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=5, help="of each path")
     parser.add_argument("--scale", type=float, default=5.0, help="bench seconds a second")
     parser.add_argument("--only", action="append", help="name of a path; repeatable")
-    parser.add_argument("--subject", action="append", choices=SUBJECTS, help="repeatable")
     parser.add_argument("--write", type=File, help="file whose table is replaced")
     options = parser.parse_args()
     names = [path.name for path in PATHS]
     if unknown := set(options.only or ()) - set(names):
         parser.error(f"{unknown.pop()!r} is no path; allowed: {', '.join(names)}")
-    chosen = [
-        path
-        for path in PATHS
-        if path.name in (options.only or names) and path.subject in (options.subject or SUBJECTS)
-    ]
+    chosen = [path for path in PATHS if path.name in (options.only or names)]
     told = circumstances(options.scale, options.trials)
     print(told, flush=True)
     hurry(os.getpid())  # who measures late measures too much

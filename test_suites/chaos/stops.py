@@ -46,8 +46,6 @@ class Path:
 
     name: str
     """As the table has it."""
-    subject: str
-    """Which of the test modules drives it: test_stops_<subject>.py."""
     opener: str
     """Who brings the current down."""
     bound: Bound
@@ -337,11 +335,10 @@ _FETCHED = Bound(bench=6.0, leases=0.5)
 
 PATHS = (
     # The run goes on after these: one takes them all.
-    Path("normal end", "tests", RUNNER, Bound(bench=9.0), 10, deed="pass", shared=True, green=True),
-    Path("assert", "tests", RUNNER, Bound(bench=1.0), 10, deed="assert not run", shared=True),
+    Path("normal end", RUNNER, Bound(bench=9.0), 10, deed="pass", shared=True, green=True),
+    Path("assert", RUNNER, Bound(bench=1.0), 10, deed="assert not run", shared=True),
     Path(
         "exception in the test",
-        "tests",
         RUNNER,
         Bound(bench=1.0),
         10,
@@ -350,7 +347,6 @@ PATHS = (
     ),
     Path(
         "exception in a fixture",
-        "tests",
         RUNNER,
         Bound(bench=1.0),
         10,
@@ -359,7 +355,6 @@ PATHS = (
     ),
     Path(
         "exception in a teardown",
-        "tests",
         RUNNER,
         Bound(bench=1.0),
         10,
@@ -368,7 +363,6 @@ PATHS = (
     ),
     Path(
         "out of memory: MemoryError",
-        "tests",
         RUNNER,
         Bound(wall=1.0, bench=1.0),
         10,
@@ -377,7 +371,6 @@ PATHS = (
     ),
     Path(
         "test timeout",
-        "tests",
         RUNNER,
         Bound(bench=1.0),
         10,
@@ -388,7 +381,6 @@ PATHS = (
     ),
     Path(
         "limit trip",
-        "tests",
         RUNNER,
         Bound(bench=1.5),
         13,
@@ -399,7 +391,6 @@ PATHS = (
     # Signals.
     Path(
         "SIGTERM",
-        "signals",
         RUNNER,
         Bound(bench=1.0),
         13,
@@ -408,7 +399,6 @@ PATHS = (
     ),
     Path(
         "SIGHUP",
-        "signals",
         RUNNER,
         Bound(bench=1.0),
         13,
@@ -417,7 +407,6 @@ PATHS = (
     ),
     Path(
         "Ctrl-C once",
-        "signals",
         RUNNER,
         Bound(bench=1.0),
         13,
@@ -427,7 +416,6 @@ PATHS = (
     ),
     Path(
         "Ctrl-C twice",
-        "signals",
         SENTINEL,
         Bound(),
         13,
@@ -437,7 +425,6 @@ PATHS = (
     ),
     Path(
         "Ctrl-C held for 3 s",
-        "signals",
         SENTINEL,
         Bound(),
         13,
@@ -447,7 +434,6 @@ PATHS = (
     ),
     Path(
         "second signal, stuck in a call into C",
-        "signals",
         SENTINEL,
         Bound(wall=0.5),
         13,
@@ -457,7 +443,6 @@ PATHS = (
     ),
     Path(
         "SIGQUIT (Ctrl-\\)",
-        "signals",
         RUNNER,
         Bound(bench=1.0),
         13,
@@ -467,7 +452,6 @@ PATHS = (
     ),
     Path(
         "closed terminal",
-        "signals",
         RUNNER,
         Bound(bench=1.0),
         13,
@@ -476,10 +460,9 @@ PATHS = (
         terminal=True,
     ),
     # The runner.
-    Path("kill -9", "runner", SENTINEL, Bound(), 13, act=_to_runner(signal.SIGKILL), tells="ended"),
+    Path("kill -9", SENTINEL, Bound(), 13, act=_to_runner(signal.SIGKILL), tells="ended"),
     Path(
         "out of memory: killed by the kernel",
-        "runner",
         SENTINEL,
         Bound(wall=1.0),
         13,
@@ -488,11 +471,10 @@ PATHS = (
         after=_unstarve,
         tells="ended",
     ),
-    Path("os._exit", "runner", SENTINEL, Bound(), 13, deed="os._exit(0)", tells="ended"),
-    Path("segfault", "runner", SENTINEL, Bound(), 13, deed="ctypes.string_at(0)", tells="ended"),
+    Path("os._exit", SENTINEL, Bound(), 13, deed="os._exit(0)", tells="ended"),
+    Path("segfault", SENTINEL, Bound(), 13, deed="ctypes.string_at(0)", tells="ended"),
     Path(
         "endless loop",
-        "runner",
         SENTINEL,
         Bound(leases=1),
         13,
@@ -501,7 +483,6 @@ PATHS = (
     ),
     Path(
         "endless loop under a thread that renews",
-        "runner",
         SENTINEL,
         Bound(bench=9.0),  # what its last step declared, which no renewal extends
         13,
@@ -510,7 +491,6 @@ PATHS = (
     ),
     Path(
         "SIGSTOP; then SIGCONT: it never closes again",
-        "runner",
         SENTINEL,
         Bound(leases=1),
         13,
@@ -520,7 +500,6 @@ PATHS = (
     ),
     Path(
         "full disk",
-        "runner",
         RUNNER,
         Bound(wall=1.6, bench=1.0),
         13,
@@ -531,7 +510,6 @@ PATHS = (
     # Those around it.
     Path(
         "supervisor killed",
-        "watch",
         SENTINEL,
         Bound(),
         -9,
@@ -541,7 +519,6 @@ PATHS = (
     ),
     Path(
         "sentinel killed",
-        "watch",
         RUNNER,
         Bound(bench=1.0),
         13,
@@ -550,7 +527,6 @@ PATHS = (
     ),
     Path(
         "sentinel stopped",
-        "watch",
         RELAY,
         Bound(leases=1),
         13,
@@ -559,7 +535,6 @@ PATHS = (
     ),
     Path(
         "sentinel and runner killed",
-        "watch",
         RELAY,
         Bound(leases=1),
         20,
@@ -568,7 +543,6 @@ PATHS = (
     ),
     Path(
         "host without power (all killed at once)",
-        "watch",
         RELAY,
         Bound(leases=1),
         -9,
@@ -578,7 +552,6 @@ PATHS = (
     ),
     Path(
         "plain pytest, normal end",
-        "watch",
         RUNNER,
         Bound(bench=9.0),
         1,
@@ -589,7 +562,6 @@ PATHS = (
     ),
     Path(
         "plain pytest, killed",
-        "watch",
         SENTINEL,
         Bound(),
         -9,
@@ -598,10 +570,9 @@ PATHS = (
         plain=True,
     ),
     # The bench.
-    Path("link to the device lost", "bench", RUNNER, _ASKED, 10, act=_unplug("stimulator")),
+    Path("link to the device lost", RUNNER, _ASKED, 10, act=_unplug("stimulator")),
     Path(
         "link to the cut-off lost",
-        "bench",
         SENTINEL,
         Bound(wall=1.5, leases=1),
         20,
@@ -611,7 +582,6 @@ PATHS = (
     ),
     Path(
         "link to a meter lost",
-        "bench",
         RUNNER,
         _FETCHED,
         20,
@@ -620,7 +590,6 @@ PATHS = (
     ),
     Path(
         "instrument without power: ammeter",
-        "bench",
         RUNNER,
         _FETCHED,
         20,
@@ -629,7 +598,6 @@ PATHS = (
     ),
     Path(
         "instrument without power: limit monitor",
-        "bench",
         RUNNER,
         _ASKED,
         10,
@@ -637,7 +605,6 @@ PATHS = (
     ),
     Path(
         "instrument without power: supply",
-        "bench",
         DEVICE,
         Bound(bench=1.0),
         20,
@@ -646,7 +613,6 @@ PATHS = (
     ),
     Path(
         "device without power",
-        "bench",
         DEVICE,
         Bound(bench=1.0),
         10,
@@ -654,7 +620,6 @@ PATHS = (
     ),
     Path(
         "switch unit without power: the cut-off's",
-        "bench",
         RELAY,
         Bound(),
         20,
@@ -663,7 +628,6 @@ PATHS = (
     ),
     Path(
         "switch unit without power: the load's, which latches",
-        "bench",
         RUNNER,
         Bound(bench=9.0),
         20,
@@ -672,10 +636,3 @@ PATHS = (
         act=_load_dark_then_go,
     ),
 )
-SUBJECTS = tuple(dict.fromkeys(path.subject for path in PATHS))
-"""Those that test modules are named after."""
-
-
-def of(subject: str) -> dict[str, Path]:
-    """Paths of a subject, by name."""
-    return {path.name: path for path in PATHS if path.subject == subject}

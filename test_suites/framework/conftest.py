@@ -113,19 +113,6 @@ class Stand:
         return int(self.say("SYST:ERR?").partition(",")[0])
 
 
-@pytest.fixture(scope="module")
-def driven(request, tmp_path_factory):
-    """Path to what came of driving it once, for the paths that a module names; three at a time.
-
-    Their bounds are those of a machine that does nothing else; `make paths` measures them.
-    """
-    from chaos.paths import campaign  # pays for itself only where something is driven
-
-    paths, room = request.module.PATHS.values(), tmp_path_factory.mktemp("stops")
-    found = campaign(paths, room, scale=8, lanes=3, slack=0.3)
-    return {name: outcome for name, (outcome,) in found.items()}
-
-
 @pytest.fixture
 def meter_stand():
     """Class of stands: a signal that is known exactly, a clock, and one front end."""
