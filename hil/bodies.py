@@ -69,7 +69,7 @@ class RunBody(TypedDict):
     firmware: FirmwareBody | None  # in the simulated device; None is the reference firmware
     faults: list[str]  # seeded in the simulated bench
     suites: list[str]  # asked for; empty means all
-    depth: str  # of the grids: smoke, standard or deep
+    depth: str  # of the grids: smoke, standard or full
     partial: str  # why the scope is partial; empty if it is not
     lease: str  # who keeps the cut-off's lease, in words
     pytest_args: list[str]

@@ -46,7 +46,7 @@ BAD = {
     "unknown command": (["frob"], ["frob", "hil --help"]),
     "unknown suite": (["run", "--suite", "rampling"], ["--suite", "rampling", "ramping"]),
     "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F01 to F75"]),
-    "unknown depth": (["run", "--depth", "mad"], ["--depth", "mad", "smoke, standard, deep"]),
+    "unknown depth": (["run", "--depth", "mad"], ["--depth", "mad", "smoke, standard, full"]),
     "missing device": (["run", "--device", "none.toml"], ["none.toml", "no such file"]),
     "missing bench": (["run", "--bench", "none.toml"], ["none.toml", "no such file"]),
     "folder as device": (["run", "--device", "."], ["directory"]),

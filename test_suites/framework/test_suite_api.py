@@ -70,7 +70,7 @@ def test_settings_span_the_declared_range_on_its_grid(depth):
     assert points[-1] == high
     assert all(low <= point <= high for point in points)
     assert all((point.base - low.base) % step == 0 for point in points)
-    assert len(set(points)) == {"smoke": 1, "standard": 3, "deep": 9}[depth.value]
+    assert len(set(points)) == {"smoke": 1, "standard": 3, "full": 9}[depth.value]
     if depth is not Depth.SMOKE:
         assert points[0] == low
 
