@@ -53,10 +53,16 @@ class Sampling:
     tolerance: float = 1e-3
     """Largest relative difference of the rate that comes from the one asked for; a capture's
     interval is that of the rate that came."""
+    ends: bool = False
+    """Whether a recording ends once the memory is full, and is handed out only then or stopped."""
 
     def offers(self, rate: float) -> bool:
         """Whether a rate in 1/s lies between the two."""
         return self.slowest <= rate <= self.fastest
+
+    def carries(self, rate: float) -> bool:
+        """Whether it records at a rate in 1/s for as long as a test takes."""
+        return self.offers(rate) and not self.ends
 
 
 @dataclass(frozen=True, slots=True)

@@ -402,6 +402,7 @@ def _cases() -> Iterator[tuple[str, Case]]:
         "keysight-34465a": ("Keysight Technologies", "34465A"),
         "keysight-34461a": ("Keysight Technologies", "34461A"),
         "keithley-dmm6500": ("KEITHLEY INSTRUMENTS", "MODEL DMM6500"),
+        "keithley-2000": ("KEITHLEY INSTRUMENTS INC.", "MODEL 2000"),
         "keithley-2450": ("KEITHLEY INSTRUMENTS", "MODEL 2450"),
         "keithley-6221": ("KEITHLEY INSTRUMENTS INC.", "MODEL 6221"),
         "rigol-dp800": ("RIGOL TECHNOLOGIES", "DP832"),

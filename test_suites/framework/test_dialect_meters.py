@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hil_instruments.simulated.dialects import truevolt_ranges
+from hil_instruments.simulated.dialects.keithley_2000 import Keithley2000
 from hil_instruments.simulated.dialects.keithley_dmm6500 import KeithleyDMM6500
 from hil_instruments.simulated.dialects.keysight_34465a import Keysight34465A
 from hil_instruments.simulated.dialects.rigol_ds1000z import RigolDS1000Z
@@ -578,3 +579,87 @@ def test_no_command_meets_a_defect_whatever_it_is_given(meter_stand, kind, role)
             stand.say("INIT;READ?")
             stand.say("ABOR;:STOP")
         assert stand.meter.defect is None, f"{header}: {stand.meter.defect!r}"
+
+
+# --- Keithley 2000 ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def k2000(meter_stand):
+    """A 2000 as ammeter, idle, with a constant current."""
+
+    def make(current=0.0, **more):
+        stand = meter_stand(Keithley2000, **more)
+        stand.shape(Node.CURRENT, (0.0, current))
+        stand.say("*RST;:CONF:CURR;:CURR:RANG 0.01")
+        return stand
+
+    return make
+
+
+def test_a_2000_measures_all_the_time_after_power_on_and_refuses_to_be_asked_for_more(meter_stand):
+    stand = meter_stand(Keithley2000, "voltmeter")
+    stand.shape(Node.TERMINAL, (0.0, 5.0))
+    stand.wait(1.0)
+    assert stand.number("SENS:DATA:FRES?") == pytest.approx(5.0, rel=1e-3)
+    assert stand.say("READ?") == ""
+    assert stand.error() == -213
+    stand.say("INIT:CONT OFF")
+    assert stand.number("READ?") == pytest.approx(5.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_errors_of_every_2000_lie_inside_the_specification(k2000, seed):
+    reading = k2000(4 * MA, seed=seed).number("READ?")
+    assert abs(reading - 4 * MA) <= spec(4 * MA, 0.01, 5e-4, 9e-5)
+
+
+@pytest.mark.parametrize("current", [13 * MA, -13 * MA])
+def test_an_overload_of_a_2000_has_no_sign(k2000, current):
+    assert k2000(current).number("READ?") == 9.9e37
+
+
+def test_a_2000_fills_its_buffer_by_the_timer_and_stops(k2000):
+    stand = k2000()
+    stand.shape(Node.CURRENT, (0.0, 0.0), (10.0, 10 * MA))  # 1 mA/s
+    stand.say("CURR:NPLC 0.01;:SYST:AZER:STAT OFF;:TRIG:SOUR TIM;TIM 0.002;COUN INF")
+    stand.say("TRAC:CLE;POIN 500;FEED SENS;FEED:CONT NEXT;:INIT")
+    started = stand.clock.time
+    stand.wait(0.6)
+    assert int(stand.say("STAT:MEAS:COND?")) & 0x380 == 0x180  # some, half
+    stand.wait(1.4)
+    assert int(stand.say("STAT:MEAS:COND?")) & 0x380 == 0x380
+    assert stand.say("TRAC:FEED:CONT?") == "NEV"
+    values = np.array(stand.figures("TRAC:DATA?"))
+    due = (started + 0.002 * np.arange(500)) * MA
+    assert values == pytest.approx(due, abs=spec(1 * MA, 0.01, 5e-4, 9e-5) + 10e-6)
+    stand.say("FORM:DATA SRE;:FORM:BORD NORM")
+    block = stand.meter.receive(b"TRAC:DATA?")
+    assert np.frombuffer(block[2:-1], ">f4") == pytest.approx(values)
+    assert stand.error() == 0
+
+
+def test_a_reading_longer_than_the_timer_of_a_2000_misses_its_events(k2000):
+    stand = k2000(1 * MA)
+    stand.say("CURR:NPLC 1;:SYST:AZER:STAT OFF;:TRIG:SOUR TIM;TIM 0.015;COUN 10")
+    stand.say("TRAC:POIN 10;FEED:CONT NEXT;:INIT")
+    stand.wait(0.2)
+    assert len(stand.figures("TRAC:DATA?")) == 6  # each 30 ms, the last would take until 200.33
+
+
+def test_a_2000_waits_for_its_bus_trigger(k2000):
+    stand = k2000(1 * MA)
+    stand.say("TRIG:SOUR BUS;:INIT")
+    assert stand.say("FETC?") is None
+    stand.say("*TRG")
+    stand.wait(0.1)
+    assert stand.number("FETC?") == pytest.approx(1 * MA, rel=2e-3)
+
+
+def test_an_empty_buffer_and_a_wrong_range_of_a_2000_are_errors(k2000):
+    stand = k2000()
+    stand.say("TRAC:DATA?")
+    assert stand.error() == -230
+    stand.say("CURR:RANG 5")
+    assert stand.error() == -222
+    assert stand.number("CURR:RANG?") == 0.01

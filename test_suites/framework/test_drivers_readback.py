@@ -114,6 +114,7 @@ K34970A = ("keysight-34970a", "Keysight Technologies", "34970A")
 K34465A = ("keysight-34465a", "Keysight Technologies", "34465A")
 K34460A = ("keysight-34461a", "Keysight Technologies", "34460A")
 DMM6500 = ("keithley-dmm6500", "KEITHLEY INSTRUMENTS", "MODEL DMM6500")
+K2000 = ("keithley-2000", "KEITHLEY INSTRUMENTS INC.", "MODEL 2000")
 
 CASES = {
     "stimulator, current": Case(
@@ -160,7 +161,12 @@ CASES = {
     "34970A, one pole": Case("cutoff", K34970A, "cutoff", closed, r"^(ROUT:CLOS \(@\d+).*", r"\1)"),
     "7001, no pole": Case("cutoff", switches.K7001, "cutoff", closed, r"^:ROUT:CLOS .*", ""),
 }
-for name, driver in (("34465A", K34465A), ("34460A", K34460A), ("DMM6500", DMM6500)):
+for name, driver in (
+    ("34465A", K34465A),
+    ("34460A", K34460A),
+    ("DMM6500", DMM6500),
+    ("2000", K2000),
+):
     _range = r"^(CONF:CURR:DC|SENS:CURR:DC:RANG|SENS:DIG:CURR:RANG) 0.01$"
     CASES |= {
         f"{name}, range": Case("ammeter", driver, "multimeter", small, _range, r"\1 0.1"),

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from hil.bodies import judgement_body, measured_body, measured_of, requirement_body, requirement_of
-from hil.capture import Accuracy
+from hil.capture import Accuracy, Sampling
 from hil.conclusion import Conclusion, conclude
 from hil.decision import judge as decide
 from hil.docket import Docket
@@ -194,6 +194,17 @@ def test_a_meter_that_records_too_slowly_is_told_by_its_rate(tmp_path):
     assert "records 50 to 250 samples per second, and suites record 2000" in measured[0]["reason"]
     assert "34465A (10 mA range" in measured[0]["reason"]
     assert undecidable(rows) == {}  # a test that records slowly may be judged
+
+
+def test_a_meter_whose_recordings_end_by_themselves_is_told_so(tmp_path):
+    rows = planned(with_meters("keithley-2000", "2000", tmp_path)).feasibility
+    measured = [row for row in judging(rows) if row["role"]]
+    assert {row["cause"] for row in measured} == {"rate"}
+    assert "ends after 1024, and suites record 2000 without an end" in measured[0]["reason"]
+    assert "2000 (10 mA" not in measured[0]["reason"]
+    burst = Sampling(1.0, 1000.0, 1024, ends=True)
+    assert burst.offers(100.0)
+    assert not burst.carries(100.0)
 
 
 def test_an_arming_that_asks_for_too_many_samples_is_refused_with_who_takes_them(tmp_path):

@@ -408,3 +408,91 @@ def test_a_dmm6500_at_60_hz_is_what_its_own_device_tests_expect(served, opened):
         meter.nplc = cycles
         assert meter.nplc == cycles
     assert meter.check_errors() == []
+
+
+# --- PyMeasure and QCoDeS: Keithley 2000 --------------------------------------------------------
+
+K2000 = {"ammeter": ("KEITHLEY INSTRUMENTS INC.", "MODEL 2000")}
+
+
+def pymeasure_2000(stand, opened, protocol=Protocol.HISLIP):
+    ends = {"read_termination": "\n", "write_termination": "\n"}
+    resource = stand.resource("ammeter", protocol)
+    return opened(pymeasure_keithley.Keithley2000(resource, visa_library="@py", **ends))
+
+
+def test_pymeasure_reads_the_current_with_its_2000(served, opened, protocol):
+    stand = served(K2000)
+    meter = pymeasure_2000(stand, opened, protocol)
+    assert "MODEL 2000,SIM-" in meter.id
+    meter.measure_current(max_current=0.01)
+    meter.current_nplc = 0.1
+    assert (meter.mode, meter.current_range, meter.current_nplc) == ("current", 0.01, 0.1)
+    assert meter.current == pytest.approx(stand.truth(Node.CURRENT), rel=2e-3)
+    assert meter.check_errors() == []
+
+
+def test_pymeasure_fills_the_buffer_of_its_2000(served, opened):
+    stand = served(K2000)
+    meter = pymeasure_2000(stand, opened)
+    meter.measure_current(max_current=0.01)
+    meter.current_nplc = 0.01
+    meter.config_buffer(points=50)
+    meter.start_buffer()
+    meter.wait_for_buffer(timeout=5, interval=0.02)
+    assert len(meter.buffer_data) == 50
+    assert meter.buffer_data == pytest.approx(stand.truth(Node.CURRENT), rel=5e-3)
+    meter.disable_buffer()
+    assert meter.check_errors() == []
+
+
+def test_pymeasure_sets_and_reads_back_what_its_2000_has(served, opened):
+    stand = served(K2000)
+    meter = pymeasure_2000(stand, opened)
+    pairs = {"current_digits": 6, "current_reference": 1e-3, "voltage_range": 10, "voltage_nplc": 2}
+    pairs |= {"current_ac_range": 1, "current_ac_bandwidth": 30, "resistance_range": 1e4}
+    pairs |= {"trigger_count": 7, "trigger_delay": 0.25, "beep_state": "disabled"}
+    for name, value in pairs.items():
+        setattr(meter, name, value)
+        assert getattr(meter, name) == value, name
+    meter.enable_filter("current", type="repeat", count=5)
+    assert meter.check_errors() == []
+
+
+def qcodes_2000(stand, opened, **more):
+    resource = stand.resource("ammeter")
+    return opened(qcodes_keithley.Keithley2000("k2000", resource, visalib="@py", **more))
+
+
+def test_qcodes_reads_the_current_with_its_2000(served, opened):
+    stand = served(K2000)
+    meter = qcodes_2000(stand, opened, reset=True)
+    meter.mode("dc current")
+    meter.range(0.01)
+    meter.nplc(0.1)
+    meter.trigger_continuous(True)
+    assert meter.amplitude() == pytest.approx(stand.truth(Node.CURRENT), rel=2e-3)
+    stand.step(1e-3)
+    time.sleep(0.05)
+    assert meter.amplitude() == pytest.approx(stand.truth(Node.CURRENT), rel=2e-3)
+    meter.trigger_continuous(False)
+    meter.trigger()
+    assert meter.amplitude() == pytest.approx(1e-3, rel=5e-3)
+    assert meter.ask("SYST:ERR?").startswith("0,")
+
+
+def test_qcodes_sets_and_reads_back_every_parameter_of_its_2000(served, opened):
+    stand = served(K2000)
+    meter = qcodes_2000(stand, opened)
+    meter.trigger_continuous(False)
+    pairs = [(meter.mode, "dc current"), (meter.range, 0.1), (meter.auto_range_enabled, True)]
+    pairs += [(meter.nplc, 0.5), (meter.digits, 5), (meter.averaging_type, "repeat")]
+    pairs += [(meter.averaging_count, 7), (meter.averaging_enabled, True)]
+    pairs += [(meter.display_enabled, False), (meter.trigger_count, 12), (meter.trigger_delay, 0.5)]
+    pairs += [(meter.trigger_source, "timer"), (meter.trigger_timer, 0.02)]
+    for parameter, value in pairs:
+        parameter(value)
+        assert parameter.get() == value, parameter.name
+        assert meter.ask("SYST:ERR?").startswith("0,"), parameter.name
+    meter.snapshot(update=True)
+    assert meter.ask("SYST:ERR?").startswith("0,")

@@ -26,6 +26,7 @@ from hil.roles import (
 )
 from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
+from hil_instruments.drivers.keithley_2000 import Keithley2000
 from hil_instruments.drivers.keithley_2450 import Keithley2450
 from hil_instruments.drivers.keithley_6221 import Keithley6221
 from hil_instruments.drivers.keithley_7001 import Keithley7001, Keithley7001Cutoff
@@ -76,6 +77,7 @@ MULTIMETERS: Mapping[str, Factory[Multimeter]] = {
     "keysight-34465a": Keysight34465A,
     "keysight-34461a": Keysight34461A,
     "keithley-dmm6500": KeithleyDMM6500,
+    "keithley-2000": Keithley2000,
 }
 OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {
     "rigol-ds1000z": RigolDS1000Z,
@@ -132,6 +134,7 @@ MODELS: Mapping[str, str] = {
     "keysight-34465a": "34465A",
     "keysight-34461a": "34460A|34461A",
     "keithley-dmm6500": "(MODEL )?DMM6500",
+    "keithley-2000": "(MODEL )?2000",
     "keithley-2450": "(MODEL )?2450",
     "keithley-6221": "(MODEL )?6221",
     "rigol-ds1000z": r"DS1\d\d\dZ.*",

@@ -198,6 +198,16 @@ class Meter(Instrument):
 
         return self._ask_block(question, samples, length)
 
+    def _listed(self, question: str, recording: Recording) -> Samples:
+        """Ask for readings in text; raises InstrumentError for one beyond the range."""
+
+        def samples(text: str) -> Samples:
+            found = encoding.numbers(text.encode("latin-1"))
+            _need_within(found, recording.full_scale)
+            return found
+
+        return self._ask(question, samples)
+
     def _accuracy(self, chosen: Range) -> Accuracy:
         return Accuracy(
             f"{self.serial}[{chosen.name}]",

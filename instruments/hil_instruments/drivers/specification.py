@@ -56,10 +56,11 @@ def meter_paths(
         if full_scale <= chosen.full_scale
     ]
     offered, refusal = made.sampling, ""
-    if not offered.offers(rate):
+    if not offered.carries(rate):
+        ending = f" and ends after {offered.memory}" if offered.ends else ""
         refusal = (
-            f"{instrument} records {offered.slowest:g} to {offered.fastest:g} samples per second, "
-            f"and suites record {rate:g}"
+            f"{instrument} records {offered.slowest:g} to {offered.fastest:g} samples per second"
+            f"{ending}, and suites record {rate:g} without an end"
         )
     return [
         Path(entry.role, instrument, chosen.name, dimension, accuracy, rate, refusal, place == 0)
@@ -113,7 +114,7 @@ def families(role: str) -> Iterator[InstrumentEntry]:
 def offering(rate: float) -> list[str]:
     """Models of multimeters that have a driver and record at a rate in 1/s."""
     entries = families("ammeter")
-    return [e.model for e in entries if drivers.multimeter(*_parts(e)).sampling.offers(rate)]
+    return [e.model for e in entries if drivers.multimeter(*_parts(e)).sampling.carries(rate)]
 
 
 def _parts(entry: InstrumentEntry) -> tuple[transport.Session, Clock, InstrumentEntry, Calibration]:

@@ -12,6 +12,7 @@ from hil_instruments.simulated.clock import World
 from hil_instruments.simulated.dialects.dcon_relays import DconRelays
 from hil_instruments.simulated.dialects.dermalux_d1 import DermaluxD1
 from hil_instruments.simulated.dialects.galvan_gx2 import GalvanGX2
+from hil_instruments.simulated.dialects.keithley_2000 import Keithley2000
 from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
 from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
 from hil_instruments.simulated.dialects.keithley_7001 import Keithley7001
@@ -37,6 +38,7 @@ _METERS: Table = {
     "34460A": Keysight34461A,
     "34461A": Keysight34461A,
     "(MODEL )?DMM6500": KeithleyDMM6500,
+    "(MODEL )?2000": Keithley2000,
 }
 _SWITCHES: Table = {
     "34970A": Keysight34970A,

@@ -35,6 +35,7 @@ from hil_instruments.simulated.dialects.keithley_6221_settings import (
     SETTINGS,
     stage,
 )
+from hil_instruments.simulated.dialects.measurement_status import MeasurementStatus
 from hil_instruments.simulated.dialects.settings import Setting, SettledInstrument, Value
 from hil_instruments.simulated.dialects.sourcing import SourceRange, Terminals, draw, range_of
 from hil_instruments.simulated.scpi import (
@@ -47,7 +48,6 @@ from hil_instruments.simulated.scpi import (
     optional,
     scpi,
 )
-from hil_instruments.simulated.scpi.status import REGISTER_MASK, Register
 
 SWEEP_ABORTED = 1 << 2
 """Bit of the operation register. From memory."""
@@ -57,7 +57,7 @@ TEXTS = {-222: "Parameter data out of range"}
 """Texts of errors that differ from SCPI's. From memory of appendix B."""
 
 
-class Keithley6221(SettledInstrument):
+class Keithley6221(MeasurementStatus, SettledInstrument):
     """Current source in the role `stimulator`; the world's device has no firmware then."""
 
     firmware = "D04  /700x "
@@ -71,7 +71,6 @@ class Keithley6221(SettledInstrument):
             world: the bench, whose device has only a circuit.
             seed: of the fixed errors.
         """
-        self._measurement = Register()
         super().__init__(entry, world.clock)
         random = np.random.default_rng(seed)
         self._errors_of = {**draw(RANGES, random), **draw(COMPLIANCE_RANGES, random)}
@@ -344,42 +343,6 @@ class Keithley6221(SettledInstrument):
         """Bring the conditions up to the clock."""
         self._measurement.set(IN_COMPLIANCE, self._terminals.limited)
 
-    def summary_bits(self) -> int:
-        """Bit 0: an enabled measurement event."""
-        return int(self._measurement.summary)
-
     def describe(self, error: ScpiError) -> str:
         """Leave out what was asked."""
         return f'{error.code},"{TEXTS.get(error.code, error.text)}"'
-
-    def _clear_status(self) -> None:
-        super()._clear_status()
-        self._measurement.event = 0
-
-    @scpi("STATus:MEASurement[:EVENt]?")
-    def _measurement_event(self) -> str:
-        self.refresh()
-        return str(self._measurement.take_event())
-
-    @scpi("STATus:MEASurement:CONDition?")
-    def _measurement_condition(self) -> str:
-        self.refresh()
-        return str(self._measurement.condition)
-
-    @scpi("STATus:MEASurement:ENABle", integer())
-    def _enable_measurement(self, mask: int) -> None:
-        if not 0 <= mask <= 0xFFFF:
-            raise ScpiError(-222, f"{mask}; allowed: 0 to 65535")
-        self._measurement.enable = mask & REGISTER_MASK
-
-    @scpi("STATus:MEASurement:ENABle?")
-    def _measurement_enable(self) -> str:
-        return str(self._measurement.enable)
-
-    @scpi("STATus:QUEue[:NEXT]?")
-    def _queue(self) -> str:
-        return self._next_error()
-
-    @scpi("STATus:QUEue:CLEar")
-    def _clear_queue(self) -> None:
-        self._errors.clear()
