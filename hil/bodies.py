@@ -5,6 +5,8 @@ Reports are made from these bodies alone. Numbers that decide are decimal text i
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
@@ -154,6 +156,7 @@ class PlanBody(TypedDict):
     standing: NotRequired[list[RequirementBody]]  # out of scope; counted where a pre-flight sees a
     # breach of it
     feasibility: NotRequired[list[FeasibilityBody]]  # absent where no bench was asked
+    hazards: NotRequired[list[str]]  # that catalogues list, each to be named by a requirement
 
 
 class EarlierBody(TypedDict):
@@ -173,6 +176,13 @@ class EarlierBody(TypedDict):
     head: str  # as registered; empty if it was never closed
 
 
+class AskedBody(TypedDict):
+    """What a requirement asked for when an earlier run judged it last."""
+
+    run_id: str
+    sha256: str  # as `asked_sha256` has it
+
+
 class RegisterBody(TypedDict):
     """Kind `register`: earlier runs of this device model, on whatever bench."""
 
@@ -185,6 +195,8 @@ class RegisterBody(TypedDict):
     others: int  # registers that stood in the same folder before, as this machine remembers
     behind: float  # seconds by which the clock was before an earlier entry; 0 if it was not
     signers: dict[str, int]  # fingerprint to number of earlier entries; empty for unsigned ones
+    asked: NotRequired[dict[str, AskedBody]]  # by id: requirements of earlier runs, each as it was
+    # last judged, back to the newest run of the whole scope
 
 
 class ItemBody(TypedDict):
@@ -515,6 +527,19 @@ def requirement_body(requirement: Requirement) -> RequirementBody:
     if requirement.measures is not None:
         body["measures"] = requirement.measures.value
     return body
+
+
+def asked_sha256(body: RequirementBody) -> str:
+    """Hash of what a requirement asks for: its sentence, limit, rule, and whether it must hold."""
+    asked = [
+        body["text"],
+        body["dimension"],
+        body["limit"],
+        body["rule"],
+        body["mandatory"],
+        body.get("measures", ""),
+    ]
+    return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
 
 def _limit_body(limit: Limit) -> LimitBody:

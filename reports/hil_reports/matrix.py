@@ -7,11 +7,10 @@ is left out because there is nothing to say of it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from hil.bodies import JudgementBody, RequirementBody
+from hil.bodies import AskedBody, JudgementBody, RequirementBody, asked_sha256
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.journal import Record
 from hil.verdict import Verdict
@@ -26,7 +25,7 @@ COLUMNS = (
     Column("requirement", 14),
     Column("title", 26),
     Column("text", 44),
-    Column("text sha256", 12),
+    Column("asked sha256", 12),
     Column("clause", 14),
     Column("source", 22),
     Column("status of the limit", 13),
@@ -52,6 +51,9 @@ COLUMNS = (
 GAPS = {
     "no test": "a requirement for which no test was collected",
     "no hazard": "a requirement that names no hazard",
+    "no requirement": "a hazard of the catalogues that no requirement of this scope names",
+    "changed": "a requirement that asks for something else than when it was judged last",
+    "dropped": "a requirement of an earlier run that this one, of the whole scope, has not",
     "orphan test": "a test that judges no requirement",
     "never run": "a planned test that was not begun, or did not end",
     "not judged": "a test that ended without judging a requirement it was planned for",
@@ -86,10 +88,15 @@ def matrix(conclusion: Conclusion, records: Iterable[Record]) -> list[Row]:
         if record.kind == "judgement":
             journaled.setdefault(record.body["requirement"], []).append(record)
     tests = {test.test: test for test in conclusion.tests}
+    asked = conclusion.register.get("asked", {}) if conclusion.register else {}
     rows: list[Row] = []
     for row in conclusion.requirements:
-        lines = zip(row.judgements, journaled.get(row.requirement["id"], []), strict=True)
+        name = row.requirement["id"]
+        rows += _changed(row.requirement, asked.get(name))
+        lines = zip(row.judgements, journaled.get(name, []), strict=True)
         rows += _of_requirement(row, list(lines), tests)
+    rows += _dropped(conclusion, asked)
+    rows += _uncovered(conclusion)
     rows += [_orphan(test) for test in conclusion.tests if not test.by_requirement]
     rows += [
         {"gap": "not collected", "verdict": WORDS[Verdict.NO_VERDICT], "remark": text}
@@ -116,29 +123,13 @@ def matrix_xlsx(conclusion: Conclusion, rows: Sequence[Row]) -> bytes:
     return xlsx_bytes(sheets, title, datetime.fromisoformat(conclusion.ended))
 
 
-def asked_sha256(body: RequirementBody) -> str:
-    """Hash of a requirement's sentence."""
-    return hashlib.sha256(body["text"].encode()).hexdigest()
-
-
 def _of_requirement(
     row: RequirementRow,
     lines: Sequence[tuple[JudgementBody, Record]],
     tests: Mapping[str, TestRow],
 ) -> Iterator[Row]:
+    chain = _chain(row.requirement)
     body = row.requirement
-    chain = {
-        "hazard": body["hazard"],
-        "risk control": body["control"],
-        "requirement": body["id"],
-        "title": body["title"],
-        "text": body["text"],
-        "text sha256": asked_sha256(body),
-        "clause": body["clause"],
-        "source": body["source"],
-        "status of the limit": body["status"],
-        "mandatory": "yes" if body["mandatory"] else "no",
-    }
     if not body["hazard"]:
         yield {**chain, "gap": "no hazard", "remark": "what it protects from is not named"}
     if not row.tests:
@@ -149,6 +140,44 @@ def _of_requirement(
             yield {**chain, **_unjudged(tests[name], body["id"])}
     for judged, record in sorted(lines, key=lambda line: _place(row.tests, line[0]["test"])):
         yield {**chain, **_measured(judged, record)}
+
+
+def _chain(body: RequirementBody) -> Row:
+    return {
+        "hazard": body["hazard"],
+        "risk control": body["control"],
+        "requirement": body["id"],
+        "title": body["title"],
+        "text": body["text"],
+        "asked sha256": asked_sha256(body),
+        "clause": body["clause"],
+        "source": body["source"],
+        "status of the limit": body["status"],
+        "mandatory": "yes" if body["mandatory"] else "no",
+    }
+
+
+def _changed(body: RequirementBody, asked: AskedBody | None) -> Iterator[Row]:
+    if asked is not None and asked["sha256"] != asked_sha256(body):
+        said = f"run {asked['run_id']} judged it by another text, limit or rule"
+        yield {**_chain(body), "gap": "changed", "remark": f"{said}: {asked['sha256']}"}
+
+
+def _dropped(conclusion: Conclusion, asked: Mapping[str, AskedBody]) -> Iterator[Row]:
+    present = {row.requirement["id"] for row in conclusion.requirements}
+    for name, body in asked.items() if not conclusion.run["partial"] else ():
+        if name not in present:
+            said = f"run {body['run_id']} judged it, this run has no such requirement"
+            yield {"gap": "dropped", "requirement": name, "remark": said}
+
+
+def _uncovered(conclusion: Conclusion) -> Iterator[Row]:
+    """Hazards that the catalogues list and nothing here protects from."""
+    named = {row.requirement["hazard"] for row in conclusion.requirements}
+    for hazard in conclusion.plan.get("hazards", ()):
+        if hazard not in named:
+            said = "no requirement of this scope names it"
+            yield {"gap": "no requirement", "hazard": hazard, "remark": said}
 
 
 def _place(tests: Sequence[str], name: str) -> int:

@@ -72,7 +72,13 @@ def treatment(peak: float = 4e-3, count: int = 4000, seed: int = 0) -> Capture:
 class Run:
     """Writes a run folder step by step, as the plugin does."""
 
-    def __init__(self, folder: Path, requirements: Iterable[Requirement], **run: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        requirements: Iterable[Requirement],
+        hazards: Iterable[str] = (),
+        **run: Any,
+    ) -> None:
         self.folder = folder
         self.requirements = {r.id: r for r in requirements}
         self.made: dict[str, str] = {}  # capture to its record
@@ -124,6 +130,7 @@ class Run:
                     }
                 ],
                 "requirements": [requirement_body(r) for r in self.requirements.values()],
+                "hazards": list(hazards),
             },
         )
 

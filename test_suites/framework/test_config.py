@@ -24,6 +24,7 @@ from hil_fixtures.config import (
     COMMANDS,
     catalogues,
     check_bench,
+    hazards,
     installed_catalogues,
     read_bench,
     read_catalogue,
@@ -652,6 +653,14 @@ def test_a_makers_requirement_has_the_stated_defaults():
     assert entry.roles == ("stimulator", "ammeter")
     assert entry.source == PROFILE.figures["protection.stop_time"].source
     assert entry.status is Knowledge.PROJECT
+
+
+def test_a_catalogue_lists_hazards_that_its_requirements_have_to_meet():
+    texts = [("my.toml", f'hazards = ["burn", "shock"]\n{ENTRY}'), ("b.toml", ENTRY)]
+    assert hazards([*texts, ("c.toml", 'hazards = ["shock", "pain"]')]) == ["burn", "shock", "pain"]
+    for wrong in ('"burn"', "[7]", '["burn", " "]', "true"):
+        text = f"hazards = {wrong}\n{ENTRY}"
+        matches(catalogue_complaints(text), [("hazards", "a list of texts belongs here")])
 
 
 def test_a_limit_of_the_catalogues_own_brings_its_provenance():

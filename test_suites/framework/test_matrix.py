@@ -15,7 +15,10 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from framework.made_runs import HOSTILE, Run, current, every_verdict, requirement, treatment
+from hil.bodies import asked_sha256, requirement_body
 from hil.conclusion import conclude
+from hil.exact import Exact
+from hil.requirement import Kind, Limit
 from hil_reports.evidence import read_journal
 from hil_reports.matrix import COLUMNS, GAPS, matrix, matrix_csv, matrix_xlsx
 from hil_reports.spreadsheet import Column, Sheet, csv_bytes, xlsx_bytes
@@ -110,6 +113,35 @@ def test_tests_that_judge_nothing_and_what_could_not_be_read_are_rows(tmp_path):
         ("orphan test", "m:test_lost", "judges no requirement"),
         ("not collected", "", "m.py: SyntaxError"),
     ]
+
+
+def test_a_hazard_that_no_requirement_names_is_a_row(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A", hazard="burn")], hazards=["burn", "shock"])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.test("m:test_a", judged=[("LIM-A", current("0.004"), None, "")])
+    found = [(row["gap"], row["hazard"]) for row in rows_of(run.end()) if row.get("gap")]
+    assert found == [("error", "burn"), ("no requirement", "shock")]
+
+
+@pytest.mark.parametrize("partial", ["", "only one suite"])
+def test_what_was_asked_before_and_is_not_now_is_a_row(tmp_path, partial):
+    kept, moved = requirement("LIM-A", hazard="burn"), requirement("LIM-B", hazard="burn")
+    limit = Limit(Kind.AT_MOST, Exact.parse("4.3 mA"))
+    earlier = [kept, replace(moved, limit=limit), requirement("LIM-C")]
+    asked = {
+        each.id: {"run_id": "before", "sha256": asked_sha256(requirement_body(each))}
+        for each in earlier
+    }
+    run = Run(tmp_path / "run", [kept, moved], partial=partial)
+    run.evidence.append("register", {"asked": asked})
+    run.collect({"m:test_a": ["LIM-A", "LIM-B"]})
+    gaps = {
+        row["requirement"]: row["remark"]
+        for row in rows_of(run.end())
+        if row["gap"] in {"changed", "dropped"}
+    }
+    assert gaps.pop("LIM-B").startswith("run before judged it by another text, limit or rule: ")
+    assert gaps.keys() == (set() if partial else {"LIM-C"})
 
 
 def hostile_run(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from itertools import count
 
 import pytest
 
+from hil.bodies import asked_sha256
 from hil.conclusion import conclude
 from hil.errors import UsageError
 from hil.journal import Chain, ChainBroken
@@ -31,6 +32,7 @@ from hil_reports.report import write_report
 from hil_reports.summary import summary_of
 
 PLAN = plan.make(Options(suites=("polarity",), operator="A. Tester"))
+WHOLE = plan.make(Options(operator="A. Tester"))
 HIL = [sys.executable, "-c", "from hil_fixtures.cli import main; main()"]
 GOOD = """
 from hil.scenario import Scenario
@@ -112,6 +114,34 @@ def test_each_run_opens_with_the_head_of_the_run_before_it(tmp_path):
     hashes = [entry.hash for entry in Register(tmp_path, CLOCK).entries()]
     assert [entry["entry"] for entry in told] == [hashes[0], hashes[2], hashes[4]]
     assert earlier(third) == [(1, first.name, "as registered"), (2, second.name, "as registered")]
+
+
+def test_a_run_journals_what_each_requirement_asked_for_when_it_was_judged_last(tmp_path):
+    def asked(folder):
+        found = conclude(read_journal(folder).records)
+        earlier = found.register["asked"]
+        now = {body["id"]: asked_sha256(body) for body in found.plan["requirements"]}
+        return {
+            name: (body["run_id"], body["sha256"] == now.get(name, body["sha256"]))
+            for name, body in earlier.items()
+        }
+
+    lenient = {
+        name: replace(each, text=f"{each.text} Mostly.")
+        for name, each in WHOLE.requirements.items()
+    }
+    first = end(begin(tmp_path, replace(WHOLE, requirements=lenient)))
+    second = end(begin(tmp_path, PLAN))  # of one suite: for all else the first is the last
+    changed = end(begin(tmp_path, PLAN))
+    (changed / "data" / "transcript.jsonl").write_text("")
+    with (changed / "data" / "journal.jsonl").open("a") as file:
+        file.write("{}")
+    third = end(begin(tmp_path, WHOLE))
+    told = asked(third)
+    assert told.pop("POL-SIGN") == (second.name, True)
+    assert told["LIM-CEIL"] == (first.name, False)
+    assert told.keys() | {"POL-SIGN"} == WHOLE.requirements.keys()
+    assert asked(begin(tmp_path, WHOLE)) == dict.fromkeys(WHOLE.requirements, (third.name, True))
 
 
 def test_the_entry_stands_before_the_first_record(tmp_path, monkeypatch):

@@ -32,10 +32,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypedDict
 
-from hil.bodies import EarlierBody, EntryBody, PreviousBody, RegisterBody
+from hil.bodies import (
+    AskedBody,
+    EarlierBody,
+    EntryBody,
+    PreviousBody,
+    RegisterBody,
+    RequirementBody,
+    asked_sha256,
+)
 from hil.conclusion import Conclusion
 from hil.errors import UsageError
 from hil.journal import GENESIS, Chain, ChainBroken, Record, read
@@ -197,6 +206,7 @@ class Register:
                 "others": len(others),
                 "behind": _behind(entry.utc, newest),
                 "signers": dict(Counter(map(_signer_of, records))),
+                "asked": self._asked(rows),
             },
         )
 
@@ -425,6 +435,19 @@ class Register:
             and run.opened.body["model"] == about["model"]
         ]
 
+    def _asked(self, rows: Sequence[EarlierBody]) -> dict[str, AskedBody]:
+        """What each requirement asked for when it was last judged, by runs that nobody changed."""
+        asked: dict[str, AskedBody] = {}
+        for row in reversed(rows):
+            if row["state"] != AS_REGISTERED:
+                continue
+            partial, requirements = _planned(self.out / row["run_id"] / DATA / JOURNAL)
+            for name, sha256 in requirements.items():
+                asked.setdefault(name, {"run_id": row["run_id"], "sha256": sha256})
+            if not partial:
+                break
+        return asked
+
     def _row(self, run: _Run) -> EarlierBody:
         last = run.closed[-1] if run.closed else {}
         return {
@@ -538,6 +561,19 @@ def _cited_entry(journal: Path) -> str:
         return str(json.loads(line)["body"]["register"]["entry"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
+
+
+def _planned(journal: Path) -> tuple[bool, dict[str, str]]:
+    """Whether a run's scope was partial, and what its requirements asked for, by their ids."""
+    try:
+        with foreign.opened(journal, foreign.EVIDENCE) as (file, _):
+            run, plan = (
+                json.loads(line)["body"] for line in islice(foreign.Lines(file, journal), 2)
+            )
+        requirements: list[RequirementBody] = plan["requirements"]
+        return bool(run["partial"]), {body["id"]: asked_sha256(body) for body in requirements}
+    except (UsageError, ValueError, KeyError, TypeError, RecursionError):
+        return True, {}  # a run of another version has no plan that can be told
 
 
 def _ended_as(folder: Path, told: Mapping[str, Any]) -> bool:
