@@ -12,8 +12,8 @@ returned, and so are the calls below them, in whose midst a crash may come:
 `CRASH` says when to die: `write:12:0.4` after 40 % of the bytes of the 12th line, `sync:3:0` before
 and `sync:3:1` after the third sync of the journal, `replace:2:0` before and `:1` after the second
 file gets its name. With `CRASH_POWER=1` the evidence first loses what was not synced: the ends of
-journal and transcript, except for that share of them, and the names of new captures. Without
-`CRASH` it only tells.
+journal, transcript and blocks, except for that share of them, and the names of new captures.
+Without `CRASH` it only tells.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _write, _fsync, _replace = os.write, os.fsync, os.replace
 _append, _barrier = Evidence.append, Evidence.barrier
 _seen = {"write": 0, "sync": 0, "replace": 0}
 _synced: dict[str, int] = {}
-"""Bytes of journal and transcript that are on the disk."""
+"""Bytes of journal, transcript and its blocks that are on the disk."""
 _named: list[str] = []
 """Captures whose name is not."""
 
@@ -57,7 +57,7 @@ def _die() -> None:
 def _path(handle: int) -> Path:
     """The file under a handle; what stands in it when it is first seen is on the disk."""
     path = Path(os.readlink(f"/proc/self/fd/{handle}"))
-    if path.name in {"journal.jsonl", "transcript.txt"}:
+    if path.name in {"journal.jsonl", "transcript.txt", "blocks.bin"}:
         _synced.setdefault(str(path), path.stat().st_size)
     return path
 

@@ -57,7 +57,7 @@ def written(folder) -> Path:
         evidence.append("document", evidence.document("bench.toml", "a = 1\n"))
         stored = evidence.capture(capture([0.0, np.nan], gaps=((1, 1),)), "current")
         evidence.append("record", {"captures": [stored]})
-        evidence.transcript("> *IDN?")
+        evidence.transcript(0.0, "load", "write", "*IDN?")
     return folder
 
 
@@ -76,7 +76,7 @@ def test_an_existing_folder_with_content_is_refused(folder):
 
 def test_a_journal_continues_over_processes(written):
     with Evidence.resume(written, clock()) as evidence:
-        evidence.transcript("< SIM")
+        evidence.transcript(0.1, "load", "read", "SIM")
         evidence.append("end", {})
     assert [r.kind for r in read_journal(written).records][-2:] == ["end", "barrier"]
     seal(written)
@@ -181,7 +181,7 @@ def test_the_barrier_journals_the_transcript_only_when_it_has_grown(folder):
     evidence = Evidence.create(folder, clock())
     evidence.append("run", {})
     evidence.barrier()
-    evidence.transcript("> MEAS?")
+    evidence.transcript(0.0, "load", "write", "MEAS?")
     evidence.barrier()
     evidence.barrier()
     records = read_journal(folder).records
@@ -303,7 +303,7 @@ for n in range(10**6):
     taken = Capture(noise.normal(size=5000), n, 1e-3, 0.0, Dimension.CURRENT, source)
     body = evidence.capture(taken, "current")
     record = evidence.append("record", {"captures": [body]})
-    evidence.transcript(f"> record {n}")
+    evidence.transcript(float(n), "ammeter", "read", bytes(1000))
     evidence.barrier()
     print(record.n, flush=True)
 """

@@ -105,9 +105,9 @@ def test_a_transcript_that_is_refused_stops_no_command_and_is_missed_at_the_barr
 ):
     path = evidence.data / "transcript.txt"
     disk("transcript.txt", partly=partly)
-    lines = [f"{n:09d} stimulator write OUTP OFF" for n in range(3000)]
-    for line in lines:
-        evidence.transcript(line)  # a command is noted before it is sent: this must not raise
+    lines = [f"{float(n)!r} stimulator write OUTP OFF" for n in range(3000)]
+    for n in range(3000):  # a command is noted before it is sent: this must not raise
+        evidence.transcript(n, "stimulator", "write", "OUTP OFF")
     assert evidence.said == sum(len(line) + 1 for line in lines)
     evidence.append("judgement", {})
     with pytest.raises(DiskFull):
@@ -126,7 +126,7 @@ def test_the_journal_is_synced_although_the_transcript_is_refused(evidence, disk
         os, "fsync", lambda fd: synced.append(Path(os.readlink(f"/proc/self/fd/{fd}")).name)
     )
     disk("transcript.txt")
-    evidence.transcript("x")
+    evidence.transcript(0.0, "load", "write", "x")
     evidence.append("safe_state", {"confirmed": True})
     with pytest.raises(DiskFull):
         evidence.barrier()
@@ -180,10 +180,10 @@ def _write(path: Path) -> None:
 @pytest.mark.parametrize("name", ["journal.jsonl", "transcript.txt"])
 @pytest.mark.parametrize("change", [_delete, _replace, _cut, _write])
 def test_what_another_process_does_to_a_file_of_the_run_ends_it(evidence, change, name):
-    evidence.transcript("a line")
+    evidence.transcript(0.0, "load", "write", "x")
     evidence.barrier()
     change(evidence.data / name)
-    evidence.transcript("another")
+    evidence.transcript(0.0, "load", "write", "x")
     with pytest.raises(BenchError, match=rf"{name} (was deleted|has \d+ bytes)"):
         evidence.barrier()  # which writes to the transcript, then to the journal
 

@@ -62,7 +62,7 @@ class Rig:
         )  # fmt: skip
 
     def _hear(self, role, direction, text, now):
-        self.evidence.transcript(f"{now:.6f} {role} {direction} {text}")
+        self.evidence.transcript(now, role, direction, text)
 
     def _write(self, kind, body):
         if body.get("command") in self.refused or kind in self.refused:

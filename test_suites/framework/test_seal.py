@@ -72,7 +72,7 @@ def written(tmp_path) -> Path:
         evidence.append("document", evidence.document("bench.toml", "a = 1\n"))
         stored = evidence.capture(capture([0.0, np.nan], gaps=((1, 1),)), "current")
         evidence.append("record", {"captures": [stored]})
-        evidence.transcript("> *IDN?")
+        evidence.transcript(0.0, "load", "write", "*IDN?")
     return folder
 
 

@@ -407,12 +407,12 @@ def test_the_transcript_holds_both_directions_in_order(session, log):
     session.write("SET 1")
     session.query("ECHO? 2")
     session.query_block("BLOCK? 3")
-    assert [(direction, text.split()[0]) for direction, text, _ in log] == [
-        ("write", "SET"),
-        ("write", "ECHO?"),
+    assert [(direction, said) for direction, said, _ in log] == [
+        ("write", "SET 1"),
+        ("write", "ECHO? 2"),
         ("read", "2"),
-        ("write", "BLOCK?"),
-        ("read", "block"),
+        ("write", "BLOCK? 3"),
+        ("read", b"\x00\x01\x02"),
     ]
     times = [now for _, _, now in log]
     assert times == sorted(times)

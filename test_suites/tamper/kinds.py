@@ -77,6 +77,12 @@ def bit_of_a_capture(folder: Path, attacker: Attacker) -> None:
 
 
 @kind
+def bit_of_a_block_and_manifests_made_again(folder: Path, attacker: Attacker) -> None:
+    _flip(folder / "data/blocks.bin", attacker)
+    bundle.remanifest(folder)
+
+
+@kind
 def bit_of_a_tag_file(folder: Path, attacker: Attacker) -> None:
     _flip(folder / attacker.random.choice(bundle.TAGS), attacker)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
@@ -27,8 +26,8 @@ from hil_instruments.transport.visa_line import VisaLine
 
 _Result = TypeVar("_Result")
 
-Transcript: TypeAlias = Callable[[str, str, float], None]
-"""Takes each message: direction (`write`, `read`, `stop`, `error`), its text or a summary of its
+Transcript: TypeAlias = Callable[[str, str | bytes, float], None]
+"""Takes each message: direction (`write`, `read`, `stop`, `error`), its text or the payload of its
 block, and the bench time in s at which it went or came."""
 
 TIMEOUT = 2.0
@@ -389,9 +388,7 @@ class Session:
         self._check_quiet()
         self._send(text, seconds)
         payload = self._line.receive_block(seconds, form)
-        if self._transcript is not None:
-            digest = hashlib.sha256(payload).hexdigest()
-            self._note("read", f"block of {len(payload)} bytes, SHA-256 {digest}")
+        self._note("read", payload)
         return payload
 
     def _check_quiet(self) -> None:
@@ -402,9 +399,9 @@ class Session:
                 f"taken for another's"
             )
 
-    def _note(self, direction: str, text: str) -> None:
+    def _note(self, direction: str, said: str | bytes) -> None:
         if self._transcript is not None:
-            self._transcript(direction, text, self._clock.now())
+            self._transcript(direction, said, self._clock.now())
 
     def _encoded(self, text: str) -> bytes:
         try:

@@ -4,7 +4,6 @@ from hil_reports.evidence.folder import (
     CONFIG,
     DATA,
     JOURNAL,
-    TRANSCRIPT,
     Evidence,
     Journal,
     capture_loader,
@@ -12,9 +11,11 @@ from hil_reports.evidence.folder import (
     load_capture,
     read_journal,
 )
+from hil_reports.evidence.transcript import BLOCKS, TRANSCRIPT
 from hil_reports.evidence.verification import seal, verify
 
 __all__ = [
+    "BLOCKS",
     "CONFIG",
     "DATA",
     "JOURNAL",

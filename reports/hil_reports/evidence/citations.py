@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hil.errors import UsageError
+from hil.exchanges import Message, read_message
 from hil.journal import Record
 from hil_reports.evidence import checkpoint, foreign
 from hil_reports.evidence.bag import Problem
 from hil_reports.evidence.captures import FOLDER
-from hil_reports.evidence.folder import CONFIG, DATA, JOURNAL, TRANSCRIPT
+from hil_reports.evidence.folder import CONFIG, DATA, JOURNAL
+from hil_reports.evidence.transcript import BLOCKS, TRANSCRIPT
 
 JOURNAL_FILE = f"{DATA}/{JOURNAL}"
 _TRANSCRIPT = f"{DATA}/{TRANSCRIPT}"
+_BLOCKS = f"{DATA}/{BLOCKS}"
 CITING = frozenset({"record", "barrier", "document", "plan", "sentinel", checkpoint.KIND})
 """Kinds of records that cite a file, or vouch for others."""
 _PIECE = 1 << 20
@@ -28,7 +31,7 @@ def cited_problems(
     """Find what a record cites and is not there, or is not what it was.
 
     Args:
-        folder: the run folder; only its transcript is read.
+        folder: the run folder; only its transcript and the blocks of it are read.
         records: of its journal, those of a kind in `CITING` at least.
         hashes: name of each file to its SHA-256.
     """
@@ -105,6 +108,50 @@ def _transcript_problems(
                     return
     except UsageError as err:
         yield Problem(_TRANSCRIPT, str(err))
+        return
+    yield from _block_problems(folder, at)
+
+
+def _block_problems(folder: Path, length: int) -> Iterator[Problem]:
+    """The blocks must stand one behind the other, each as its line in the transcript cites it.
+
+    Args:
+        folder: the run folder.
+        length: bytes of the transcript that a barrier vouches for.
+    """
+    end = 0
+    try:
+        with (
+            foreign.opened(folder / _TRANSCRIPT, foreign.EVIDENCE) as (file, _),
+            foreign.opened(folder / _BLOCKS, foreign.EVIDENCE) as (blocks, _),
+        ):
+            for message in _cited_blocks(file, length):
+                block = message.block
+                if block is None:
+                    continue
+                if block.begin != end:
+                    text = f"line {message.line} cites a block at byte {block.begin}, not {end}"
+                    yield Problem(_TRANSCRIPT, text)
+                    return
+                running = hashlib.sha256()
+                end += _update(running, blocks, block.count)
+                if end != block.begin + block.count or running.hexdigest() != block.sha256:
+                    cited = f"the {block.count} bytes from byte {block.begin} on"
+                    text = f"{cited} are not those that line {message.line} of {TRANSCRIPT} cites"
+                    yield Problem(_BLOCKS, text)
+                    return
+    except UsageError as err:
+        yield Problem(_BLOCKS, str(err))
+
+
+def _cited_blocks(file: BinaryIO, length: int) -> Iterator[Message]:
+    """Messages of a transcript that may cite a block; raises UsageError for what is no line."""
+    for number, line in enumerate(file, 1):
+        length -= len(line)
+        if length < 0:
+            return
+        if b" block " in line:
+            yield read_message(number, line.decode(errors="replace").removesuffix("\n"))
 
 
 def _update(running: hashlib._Hash, file: BinaryIO, count: int) -> int:

@@ -3,6 +3,7 @@
     data/journal.jsonl      one chained record a line
     data/captures/*.h5      samples, one file a capture
     data/transcript.txt     what was said on the wire
+    data/blocks.bin         the blocks of bytes among it
     data/config/*           configuration files, in full
 
 A record is one `write`, so that a killed process leaves whole lines and at most one torn one. What
@@ -31,7 +32,6 @@ from hil_reports.evidence.transcript import Transcript
 DATA = "data"
 """Folder of the evidence within a run folder."""
 JOURNAL = "journal.jsonl"
-TRANSCRIPT = "transcript.txt"
 CONFIG = "config"
 
 
@@ -121,7 +121,7 @@ class Evidence:
         self._utc = utc
         self._chain = chain
         self._journal = Growing(self.data / JOURNAL)
-        self._talk = Transcript(self.data / TRANSCRIPT)
+        self._talk = Transcript(self.data)
         self._reserve = Reserve(folder)
         self._stored: dict[str, CaptureBody] = {}
         self._unsynced = False  # a capture's name
@@ -276,12 +276,18 @@ class Evidence:
             }
         return {**self._stored[name], "channel": channel}
 
-    def transcript(self, line: str) -> None:
-        """Note one line of what was said on the wire; on the disk at the next barrier.
+    def transcript(self, at: float, role: str, way: str, said: str | bytes) -> None:
+        """Note one message that went or came over the wire; on the disk at the next barrier.
 
         Never raises for the disk, or a command that stops would not be sent.
+
+        Args:
+            at: bench time in s.
+            role: whose line it went or came over.
+            way: write, read, stop or error.
+            said: its text, or the payload of the block that came.
         """
-        self._talk.note(line)
+        self._talk.note(at, role, way, said)
 
     def document(self, name: str, text: str) -> DocumentBody:
         """Keep a configuration file in full under data/config/.
