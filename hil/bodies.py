@@ -153,6 +153,7 @@ class PlanBody(TypedDict):
     catalogues: list[DocumentBody]  # from which the requirements were read
     figures: list[dict[str, str]]  # name, value, source, why, status
     requirements: list[RequirementBody]
+    scenario: NotRequired[DocumentBody]  # the one example that is repeated, where it is one
     standing: NotRequired[list[RequirementBody]]  # out of scope; counted where a pre-flight sees a
     # breach of it
     feasibility: NotRequired[list[FeasibilityBody]]  # absent where no bench was asked
@@ -393,6 +394,48 @@ class BudgetBody(TypedDict):
     test: str
     reason: str
     short: bool  # whether it has shown too little: its requirements are then INCONCLUSIVE
+
+
+class RangeBody(TypedDict):
+    """What was drawn of one quantity; in SI."""
+
+    name: str
+    unit: str
+    count: int
+    least: float
+    most: float
+
+
+class WorstBody(TypedDict):
+    """The example of a property that came nearest to a limit."""
+
+    requirement: str
+    margin: str  # decimal text in SI, negative outside the limit
+    unit: str
+    example: str  # what was drawn, in words
+
+
+class CoveredBody(TypedDict):
+    """What the examples of a property covered."""
+
+    examples: int  # that were judged
+    ranges: list[RangeBody]
+    words: dict[str, dict[str, int]]  # what was drawn of words, and how often
+    points: list[list[float | None]]  # values of the ranges, for each of the first examples
+    worst: list[WorstBody]  # one for each requirement that compares a value
+
+
+class PropertyBody(TypedDict):
+    """Kind `property`: what a property has shown, whether it passed or not."""
+
+    test: str
+    seed: int  # of Hypothesis, derived from that of the run
+    asked: int  # examples that the depth asks for
+    shrinking: int  # examples after the first that did not pass, in search of a smaller one
+    covered: CoveredBody  # by the examples up to the first that did not pass
+    failed: str  # the smallest example that did not pass, in words; empty if each passed
+    scenario: str  # name of the document that repeats it; empty if each passed, or none can
+    lack: str  # why none can; empty if one does
 
 
 class SafeStateBody(TypedDict):

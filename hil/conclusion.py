@@ -22,6 +22,7 @@ from hil.bodies import (
     JudgementBody,
     MeasuredBody,
     PlanBody,
+    PropertyBody,
     RegisterBody,
     RemeasuredBody,
     RequirementBody,
@@ -157,7 +158,7 @@ class Conclusion:
     offs: tuple[Off, ...]
     """Every place of the journal that should show off, the sentinel's trips among them."""
     documents: tuple[DocumentBody, ...]
-    """Device, bench and catalogues of the plan, then those of kind `document`."""
+    """Device, bench, catalogues and scenario of the plan, then those of kind `document`."""
     plugins: tuple[str, ...]
     """Plugins that were loaded in the runner."""
     collection_errors: tuple[str, ...]
@@ -173,6 +174,8 @@ class Conclusion:
     """Pre-flights and post-flights, as they came."""
     ambients: tuple[AmbientBody, ...] = ()
     """Temperatures of the air at the bench, as they were recorded, or why not."""
+    properties: tuple[PropertyBody, ...] = ()
+    """What each property has shown, in their order."""
     remeasured: RemeasuredBody | None = None
     """What came of measuring every judgement again before the seal; None if that was not done."""
 
@@ -224,7 +227,9 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
     judgements: list[JudgementBody] = _bodies(records, "judgement")
     tests = (*_tests(records), *_probed(records))
     counted = [*plan["requirements"], *_broken(plan, judgements)]
-    rows = tuple(_requirement_row(req, tests, judgements) for req in counted)
+    properties: list[PropertyBody] = _bodies(records, "property")
+    repeats = {body["test"]: body["scenario"] for body in properties if body["scenario"]}
+    rows = tuple(_requirement_row(req, tests, judgements, repeats) for req in counted)
     ends: list[EndBody] = _bodies(records, "end")
     code, reasons = _outcome(rows, tests, records)
     provenance = earned(run, records)
@@ -250,6 +255,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
             plan["device"],
             plan["bench"],
             *plan["catalogues"],
+            *([plan["scenario"]] if "scenario" in plan else []),
             *_bodies(records, "document"),
         ),
         plugins=_listed(records, "plugins"),
@@ -258,6 +264,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         register=next(iter(_bodies(records, "register")), None),
         attestation=_attestation(records),
         ambients=tuple(_bodies(records, "ambient")),
+        properties=tuple(properties),
         remeasured=next(reversed(_bodies(records, "remeasured")), None),
         flights=tuple(
             Flight(record.kind, record.utc, record.body)  # type: ignore[arg-type]  # by its kind
@@ -521,7 +528,10 @@ def _pair(judged: list[Verdict], outcome: str, *, explained: bool) -> Verdict:
 
 
 def _requirement_row(
-    requirement: RequirementBody, tests: tuple[TestRow, ...], judgements: list[JudgementBody]
+    requirement: RequirementBody,
+    tests: tuple[TestRow, ...],
+    judgements: list[JudgementBody],
+    repeats: Mapping[str, str],
 ) -> RequirementRow:
     name = requirement["id"]
     mine = tuple(body for body in judgements if body["requirement"] == name)
@@ -531,13 +541,16 @@ def _requirement_row(
     # A judgement by a test that was not planned for it, as of the bench ceiling, only worsens.
     verdict = worst([worst(test.by_requirement[name] for test in planned), *strays])
     decisive = min(mine, key=severity, default=None)
+    remark = _remark(name, verdict, decisive, planned)
+    if decisive and decisive["test"] in repeats and verdict is not Verdict.PASS:
+        remark += f"; data/config/{repeats[decisive['test']]} repeats the smallest example"
     return RequirementRow(
         requirement,
         verdict,
         mine,
         decisive,
         tuple(test.test for test in planned),
-        _remark(name, verdict, decisive, planned),
+        remark,
     )
 
 

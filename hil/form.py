@@ -34,6 +34,7 @@ KINDS: Mapping[str, type] = {
     "preflight": bodies.FlightBody,
     "postflight": bodies.FlightBody,
     "budget": bodies.BudgetBody,
+    "property": bodies.PropertyBody,
     "safe_state": bodies.SafeStateBody,
     "judgement": bodies.JudgementBody,
     "checkpoint": bodies.CheckpointBody,

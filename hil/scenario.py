@@ -272,6 +272,11 @@ def positive(value: Quantity | Exact, dimension: Dimension, name: str) -> Exact:
     return _quantity(value, dimension, name, zero=False)
 
 
+def allowed(value: Exact, name: str) -> Exact:
+    """Return what may stand in a field of that name; raises UsageError for any other."""
+    return _quantity(value, DIMENSIONS[name], name, zero=name in _MAY_BE_ZERO)
+
+
 def _quantity(value: object, dimension: Dimension, name: str, *, zero: bool) -> Exact:
     if not isinstance(value, (Exact, pint.Quantity)):
         raise UsageError(f"{name} = {value!r} has no unit; write it as 2 * mA, not as a number")
@@ -292,7 +297,8 @@ _POSITIVE = {
     "load": Dimension.RESISTANCE,
 }
 _MAY_BE_ZERO = dict.fromkeys(("offset", "duration", "before", "after"), Dimension.TIME)
-_DIMENSIONS = _POSITIVE | _MAY_BE_ZERO
+DIMENSIONS = _POSITIVE | _MAY_BE_ZERO
+"""Name of a field to the dimension of what stands there."""
 _OPTIONAL = {"dose", "duration"}
 
 
@@ -301,12 +307,12 @@ def _check(value: object, name: str) -> None:
     if isinstance(value, tuple):
         for entry in value:
             _check(entry, name)
-    elif name in _DIMENSIONS:
+    elif name in DIMENSIONS:
         if (value is None and name in _OPTIONAL) or (isinstance(value, str) and name == "load"):
             return
         if not isinstance(value, Exact):
             raise UsageError(f"{name} = {value!r} is no Exact; write it as Exact.parse('2 mA')")
-        _quantity(value, _DIMENSIONS[name], name, zero=name in _MAY_BE_ZERO)
+        allowed(value, name)
     elif is_dataclass(value):
         for part in fields(value):
             _check(getattr(value, part.name), part.name)

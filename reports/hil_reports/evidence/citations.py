@@ -82,6 +82,7 @@ def _cited(record: Record) -> Iterator[tuple[str, str]]:
     documents = [body] if record.kind == "document" else []
     if record.kind == "plan":
         documents = [body["device"], body["bench"], *body.get("catalogues", ())]
+        documents += [body["scenario"]] if "scenario" in body else []
     for document in documents:
         if hashlib.sha256(document["text"].encode()).hexdigest() != document["sha256"]:
             raise ValueError(f"the text of {document['name']} is not what its hash says")

@@ -1,0 +1,287 @@
+"""Properties: what they draw, what an example that does not pass leaves, what is repeated of it."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from framework.sessions import session
+from hil.device import Polarity
+from hil.envelope import Envelope
+from hil.errors import ConfigurationError, UsageError
+from hil.exact import Exact
+from hil.scenario import (
+    Change,
+    LoadStep,
+    Moment,
+    Open,
+    Phase,
+    Reverse,
+    Scenario,
+    Stop,
+    SupplyDip,
+    at,
+)
+from hil.sequence import Command, Do
+from hil.verdict import Verdict
+from hil_fixtures import draw
+from hil_fixtures.config import read_device
+from hil_fixtures.config.scenario import Repetition, parsed_scenario, unwritable, written
+
+PROFILE = read_device(None)
+ENVELOPE = Envelope.of(PROFILE)
+REPEATED = settings(max_examples=60, database=None, derandomize=True, deadline=None)
+
+
+def of(**drawn):
+    return Repetition("test_a:test_b", ("LIM-CEIL",), drawn)
+
+
+def text_of(scenario):
+    return written(of(scenario=scenario))
+
+
+def parse(text):
+    return Exact.parse(text)
+
+
+EVERYTHING = Scenario.treatment(
+    parse("2.0 mA"),
+    load="2 kohm",  # a position of that name, not the resistance
+    polarity=Polarity.NEGATIVE,
+    dose=parse("0.500 mA*min"),
+    disturb=[
+        Open(at(Phase.HOLD, parse("1 s"))),
+        Open(at(Phase.START), parse("20 ms")),
+        Stop(at(Phase.START)),
+        Reverse(Moment(Phase.AFTER)),
+        Change(at(Phase.STOP), parse("1E-3 A")),
+        SupplyDip(at(Phase.HOLD), parse("2 s")),
+        LoadStep(at(Phase.HOLD), "short"),
+    ],
+)
+
+
+@pytest.mark.parametrize("factory", [draw.scenarios, draw.deliverable])
+def test_whatever_is_drawn_comes_back_from_its_file_to_the_digit(factory):
+    @REPEATED
+    @given(factory(PROFILE, ENVELOPE))
+    def back(scenario):
+        again = parsed_scenario("a.toml", text_of(scenario))
+        assert again == of(scenario=scenario)
+        assert again.drawn["scenario"].key == scenario.key  # the seed of its noise
+        assert written(again) == text_of(scenario)
+
+    back()
+
+
+@REPEATED
+@given(
+    st.dictionaries(
+        st.sampled_from(["a", "b", "c"]),
+        st.one_of(
+            st.sampled_from(Polarity),
+            st.integers(-5, 5),
+            st.text(st.characters(exclude_categories=["Cs"]), max_size=5),
+            st.decimals(allow_nan=False, allow_infinity=False).map(lambda x: Exact(x, "mA")),
+            st.lists(st.sampled_from([Command(Do.START), Command(Do.SET, parse("2 mA"))])).map(
+                tuple
+            ),
+        ),
+        min_size=1,
+    )
+)
+def test_any_value_comes_back_or_is_said_not_to(drawn):
+    if not unwritable(of(**drawn)):
+        again = parsed_scenario("a.toml", written(of(**drawn))).drawn
+        assert {name: repr(again[name]) for name in again} == {n: repr(drawn[n]) for n in drawn}
+
+
+def test_a_file_holds_all_that_can_happen_to_a_treatment():
+    made = of(
+        scenario=EVERYTHING,
+        setpoint=parse("0.10 mA"),
+        polarity=Polarity.POSITIVE,
+        word="slow",
+        many=3,
+        sequence=(
+            Command(Do.SET, parse("2 mA")),
+            Command(Do.START),
+            Command(Do.WAIT, parse("3 s")),
+        ),
+    )
+    assert unwritable(made) == ""
+    again = parsed_scenario("a.toml", written(made))
+    assert again.drawn == made.drawn
+    assert again.drawn["scenario"].load == "2 kohm"
+    assert str(again.drawn["setpoint"]) == "0.10 mA"
+
+
+@pytest.mark.parametrize("value", ["2 mA", "positive", 1.5, None, object()])
+def test_what_no_file_can_hold_is_said_to_be_so(value):
+    assert unwritable(of(odd=value)).startswith(("drawn odd = ", "what was drawn, "))
+
+
+SPOILT = [
+    ('setpoint = "2.0 mA"', 'setpoint = "2.0 mV"', r"\.setpoint: .*voltage; a current"),
+    ('setpoint = "2.0 mA"', 'setpoint = "-2.0 mA"', r"\.setpoint: .*-2.0 mA; a current > 0"),
+    ('setpoint = "2.0 mA"', "setpoint = 2.0", r"\.setpoint: 2.0 is no text in quotes"),
+    ('kind = "open"', 'kind = "opne"', r'disturbances\[1\].kind: "opne"; allowed: open, load step'),
+    ('phase = "hold"', 'phase = "held"', r'\.phase: "held"; allowed: "ramp up", "hold"'),
+    ('polarity = "negative"', 'polarity = "minus"', r'polarity: "minus"; allowed: "positive"'),
+    ('position = "2 kohm"', 'position = "2k"\nresistance = "2 kohm"', "one of resistance and"),
+    ('position = "2 kohm"', "", "one of resistance and position belongs here"),
+    ("rate =", "rtae =", r"observe.rtae: unknown key \(did you mean rate\?\)"),
+    ("test =", "tset =", r"tset: unknown key \(did you mean test\?\)"),
+    ('requirements = ["LIM-CEIL"]', "requirements = []", "a list of their ids belongs here"),
+    ('hold = "1 h"', "", "hold: missing; a time belongs here"),
+    ("[[drawn.scenario.programmes]]", "[[drawn.scenario.programs]]", "did you mean programmes"),
+    ("[drawn]", "[drawn", ":7, column 7: not TOML"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "said"), SPOILT, ids=[bad[:24] for _, bad, _ in SPOILT])
+def test_a_bad_file_is_refused_with_key_value_and_what_is_allowed(good, bad, said):
+    text = text_of(EVERYTHING)
+    assert good in text
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        parsed_scenario("a.toml", text.replace(good, bad, 1))
+    assert all(line.startswith("a.toml:") for line in str(caught.value).splitlines())
+
+
+def test_a_bad_sequence_is_refused_too():
+    text = written(of(sequence=(Command(Do.SET, parse("2 mA")), Command(Do.START))))
+    for good, bad, said in (
+        ('do = "start"', 'do = "go"', 'do: "go"; allowed: "set", "start"'),
+        ('current = "2 mA"', 'time = "2 s"', r"time: unknown key; allowed: do, current"),
+        ('current = "2 mA"', 'current = "0 mA"', "set 0 mA: allowed: finite, above 0"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            parsed_scenario("a.toml", text.replace(good, bad))
+    for wrong in (lambda: Command(Do.START, parse("1 s")), lambda: Command(Do.WAIT)):
+        with pytest.raises(UsageError):
+            wrong()
+
+
+HEAD = """
+from hil.exact import Exact
+from hil.features import peak
+from hil.scenario import Scenario
+from hil.units import mA, s
+from hil_fixtures.suite import draw, for_all, requirement
+"""
+PROPERTY = """
+@requirement("LIM-STEP", "LIM-CEIL")
+@for_all(setpoint=draw.setpoints)
+def test_property(bench, judge, setpoint):
+    current = bench.record(Scenario.treatment(setpoint, hold=1 * s)).current
+    judge("LIM-CEIL", peak(current), hunt=True)
+    judge("LIM-STEP", peak(current), at=1 * mA)  # not kept by a setting of 1.5 mA and above
+"""
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    """Outcome of a property that a setting of 1.5 mA and above does not keep."""
+    folder = tmp_path_factory.mktemp("failed")
+    (folder / "test_mine.py").write_text(HEAD + PROPERTY)
+    return session(folder, "--hil-seed=3")
+
+
+def scenario_of(outcome):
+    (body,) = outcome.of("property")
+    return outcome.folder / "data" / "config" / body["scenario"]
+
+
+def test_a_failing_property_leaves_its_smallest_example_as_a_file(failed):
+    (body,) = failed.of("property")
+    assert body["failed"] == "setpoint 1.5 mA"
+    assert body["lack"] == ""
+    held = parsed_scenario("a.toml", scenario_of(failed).read_text())
+    assert held.test == "test_mine:test_property"
+    assert held.requirements == ("LIM-STEP", "LIM-CEIL")
+    assert held.drawn == {"setpoint": parse("1.5 mA")}
+    named = {document["name"] for document in failed.of("document")}
+    assert body["scenario"] in named  # whose hash the journal holds
+    cited = f"data/config/{body['scenario']} repeats"
+    assert cited in failed.test("test_property").detail
+    row = next(r for r in failed.found.requirements if r.requirement["id"] == "LIM-STEP")
+    assert cited in row.remark
+    assert any(cited in reason for reason in failed.found.reasons)
+
+
+def test_what_was_covered_is_journaled_without_the_search_for_a_smaller_example(failed):
+    (body,) = failed.of("property")
+    covered = body["covered"]
+    assert 1 <= covered["examples"] <= 3 == body["asked"]
+    assert body["shrinking"] >= 1
+    (range_,) = covered["ranges"]
+    assert (range_["name"], range_["unit"], range_["count"]) == (
+        "setpoint",
+        "A",
+        covered["examples"],
+    )
+    assert range_["most"] >= 1.5e-3
+    worst = {entry["requirement"]: entry for entry in covered["worst"]}
+    assert float(worst["LIM-STEP"]["margin"]) < 0 < float(worst["LIM-CEIL"]["margin"])
+    assert re.fullmatch(r"setpoint [\d.]+ mA", worst["LIM-STEP"]["example"])
+    assert json.dumps(covered)
+
+
+def test_a_scenario_file_repeats_one_example_and_judges_all_of_it_again(failed, tmp_path):
+    path = scenario_of(failed)
+    (tmp_path / "test_mine.py").write_text(HEAD + PROPERTY + OTHER)
+    again = session(tmp_path, f"--hil-scenario={path}", "--hil-seed=3", suite=None)
+    judged = {body["requirement"]: body["verdict"] for body in again.of("judgement")}
+    assert judged["LIM-CEIL"] == "PASS"
+    assert judged["LIM-STEP"] in {"FAIL", "INCONCLUSIVE"}
+    assert len(again.of("armed")) == 1
+    assert again.of("property") == []
+    assert {row.requirement["id"] for row in again.found.requirements} == {"LIM-STEP", "LIM-CEIL"}
+    assert "one example of test_mine:test_property" in again.found.run["partial"]
+    (plan,) = again.of("plan")
+    assert plan["scenario"]["text"] == path.read_text()
+    first = [body for body in failed.of("judgement") if body["requirement"] == "LIM-STEP"]
+    values = {body["measured"]["value"] for body in first}
+    (repeated,) = [b for b in again.of("judgement") if b["requirement"] == "LIM-STEP"]
+    assert repeated["measured"]["value"] in values  # the same twin with the same noise
+    assert again.verdict("LIM-CEIL") is Verdict.PASS
+
+
+OTHER = """
+@requirement("LIM-OFF")
+def test_other(bench, judge):
+    raise AssertionError("it ran")
+"""
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ("test_mine:test_property", "test_mine:test_gone", "allowed: test_mine:test_property"),
+        ("test_mine:test_property", "test_mine:test_other", "allowed: test_mine:test_property"),
+        ('"LIM-STEP", "LIM-CEIL"', '"LIM-OFF"', "test_mine:test_property judges LIM-STEP, LIM-C"),
+        ('"LIM-STEP", "LIM-CEIL"', '"LIM-MINE"', "LIM-MINE: no catalogue holds it; known: "),
+    ],
+    ids=["unknown test", "test that draws nothing", "not judged there", "unknown requirement"],
+)
+def test_a_file_that_fits_no_property_is_refused_before_the_bench_is_opened(
+    failed, tmp_path, good, bad, said
+):
+    (tmp_path / "test_mine.py").write_text(HEAD + PROPERTY + OTHER)
+    path = tmp_path / "mine.toml"
+    path.write_text(scenario_of(failed).read_text().replace(good, bad))
+    done = session(tmp_path, f"--hil-scenario={path}", suite=None)
+    assert said in done.text.replace("\n", " ")
+    assert not done.of("armed")
+
+
+def test_a_file_that_holds_other_arguments_is_an_error(failed, tmp_path):
+    (tmp_path / "test_mine.py").write_text(HEAD + PROPERTY)
+    path = tmp_path / "mine.toml"
+    path.write_text(scenario_of(failed).read_text().replace("setpoint =", "current ="))
+    done = session(tmp_path, f"--hil-scenario={path}", suite=None)
+    assert "draws setpoint; the scenario file holds current" in done.test("test_property").detail
+    assert done.verdict("LIM-CEIL") is Verdict.ERROR
