@@ -11,12 +11,13 @@ import math
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
+from hil.applicability import Applicability
 from hil.decision import Judgement
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.mask import Mask
 from hil.measurement import Calibration, Component, Measurement
-from hil.requirement import Kind, Knowledge, Limit, Measurand, Requirement
+from hil.requirement import Kind, Knowledge, Limit, Measurand, Requirement, Severity
 from hil.rule import Rule
 
 SCHEMA = 2
@@ -89,6 +90,13 @@ class LimitBody(TypedDict):
     undeclared: list[str]  # figures that it would take and the device file lacks; none has parts
 
 
+class ApplicabilityBody(TypedDict):
+    """What the rule of a requirement makes of the device."""
+
+    removes: bool  # whether it is NOT_APPLICABLE
+    reason: str
+
+
 class RequirementBody(TypedDict):
     """A requirement as judged; `limit` is its text."""
 
@@ -110,6 +118,9 @@ class RequirementBody(TypedDict):
     control: str
     roles: list[str]
     measures: NotRequired[str]  # what is taken of a record; absent where its usual one is
+    method: str  # how it is shown; empty if not said
+    severity: str  # of the harm: minor, serious, critical; empty if not said
+    applicability: ApplicabilityBody | None  # of this device; None if it applies to every one
 
 
 class DocumentBody(TypedDict):
@@ -566,6 +577,9 @@ def requirement_body(requirement: Requirement) -> RequirementBody:
         "hazard": requirement.hazard,
         "control": requirement.control,
         "roles": list(requirement.roles),
+        "method": requirement.method,
+        "severity": requirement.severity.value if requirement.severity else "",
+        "applicability": _applicability_body(requirement.applicability),
     }
     if requirement.measures is not None:
         body["measures"] = requirement.measures.value
@@ -583,6 +597,10 @@ def asked_sha256(body: RequirementBody) -> str:
         body.get("measures", ""),
     ]
     return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+
+
+def _applicability_body(found: Applicability | None) -> ApplicabilityBody | None:
+    return None if found is None else {"removes": found.removes, "reason": found.reason}
 
 
 def _limit_body(limit: Limit) -> LimitBody:
@@ -620,10 +638,17 @@ def requirement_of(body: RequirementBody) -> Requirement:
             control=body["control"],
             roles=tuple(body["roles"]),
             measures=Measurand(body["measures"]) if "measures" in body else None,
+            method=body["method"],
+            severity=Severity(body["severity"]) if body["severity"] else None,
+            applicability=_applicability_of(body["applicability"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as err:
         why = f"{type(err).__name__}: {err}"
         raise UsageError(f"a record of a requirement cannot be read: {why}; it is {body}") from err
+
+
+def _applicability_of(body: ApplicabilityBody | None) -> Applicability | None:
+    return None if body is None else Applicability(bool(body["removes"]), body["reason"])
 
 
 def _limit_of(parts: LimitBody) -> Limit:

@@ -324,7 +324,9 @@ def _standing(
         return Verdict.ERROR, f"recorded as {said!r}, which is no verdict"
     found = replayed(body, requirement)
     if found.value != said:
-        return found, f"recorded as {said}; its own figures make it {found.value}"
+        na = said == Verdict.NOT_APPLICABLE.value
+        made = "no rule of the plan removes it" if na else f"its own figures make it {found.value}"
+        return found, f"recorded as {said}; {made}"
     objection = docket.objection(body["test"], measured["captures"] if measured else ())
     if objection and found is not Verdict.FAIL:
         return Verdict.ERROR, f"recorded as {said}; {objection}"

@@ -13,7 +13,7 @@ from enum import Enum
 from itertools import pairwise
 
 from hil.derivation import argument
-from hil.errors import ConfigurationError
+from hil.errors import ConfigurationError, Unavailable
 from hil.exact import Dimension, Exact
 from hil.line import SERIAL, SerialLine
 from hil.requirement import Knowledge
@@ -236,7 +236,14 @@ class DeviceProfile:
     """The file as read; goes into the plan."""
 
     def __getitem__(self, name: str) -> Exact:
-        """Return the figure of that name, which it remembers; KeyError names the known ones."""
+        """Return the figure of that name, which it remembers; KeyError names the known ones.
+
+        Raises:
+            Unavailable: it is one that a profile may leave out, and this one does.
+        """
+        bound = self.device_class.bounds.get(name)
+        if bound is not None and not bound.needed and name not in self.figures:
+            raise Unavailable(f"the device file declares no {name}: {bound.meaning}")
         if name not in self.figures:
             raise KeyError(
                 f"{name!r} is no figure of this profile; it has {', '.join(self.figures)}"
@@ -301,6 +308,21 @@ IONTOPHORESIS = DeviceClass(
         "dose.cumulative": _optional(
             "1 mA*min", "400 mA*min", "largest charge of all treatments since power-up together"
         ),
+        "output.ripple": _optional(
+            "0.1 %", "20 %", "ripple of a steady current from peak to peak, share of the setting"
+        ),
+        "electrode.area": _optional(
+            "0.1 cm^2", "1000 cm^2", "contact area of the smallest labelled electrode"
+        ),
+        "electrode.density": _optional(
+            "0.01 mA/cm^2", "2 mA/cm^2", "largest current for each area of an electrode"
+        ),
+        "power.minimum": _optional("0.5 V", "60 V", "lowest supply voltage in use"),
+        "power.maximum": _optional("1 V", "60 V", "highest supply voltage in use"),
+        "power.accuracy": _optional(
+            "0.1 %", "20 %", "change of the current over the supply voltages in use, share of it"
+        ),
+        "timer.accuracy": _optional("0.01 %", "20 %", "error of its times, share of the time"),
         "protection.link_time": _optional(
             "0.1 s", "600 s", "silence of the host after which a treatment ends"
         ),
@@ -388,6 +410,8 @@ def _contradictions(profile: DeviceProfile) -> list[tuple[str, str]]:
     ordered("output.load_min", "output.load_max", "protection.open_resistance")
     ordered("protection.stop_time", "protection.off_time")
     ordered("protection.off_current", "output.setpoint_min")
+    if {"power.minimum", "power.maximum"} <= set(profile.figures):
+        ordered("power.minimum", "power.maximum")
     slow_enough("ramp.up_time", "ramp.up_slope")
     slow_enough("ramp.down_time", "ramp.down_slope")
     accuracy = profile["output.accuracy_absolute"].base

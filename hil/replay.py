@@ -49,6 +49,8 @@ def replayed(body: JudgementBody, requirement: Requirement | None) -> Verdict:
         requirement: its requirement, as planned; None if the plan has none of that name.
     """
     recorded = Verdict(body["verdict"])
+    if recorded is Verdict.NOT_APPLICABLE and not (requirement and requirement.inapplicable):
+        return Verdict.ERROR
     if recorded in _UNMEASURED:
         return recorded  # nothing was measured, or it could not be used
     if body["measured"] is None:
@@ -187,7 +189,9 @@ def _judged(
 ) -> JudgementBody:
     judged = judge(requirement, measured, _at(body, sources))
     objection = docket.against(body["test"], judged.verdict, measured) if docket else ""
-    if objection:
+    if requirement.inapplicable:
+        judged = replace(judged, verdict=Verdict.NOT_APPLICABLE, reason=requirement.inapplicable)
+    elif objection:
         judged = Judgement(requirement.id, Verdict.ERROR, objection, measured, judged.at)
     elif docket and (
         why := docket.undecided(judged.requirement, judged.verdict, judged.margin, measured)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 
+from hil.applicability import Applicability
 from hil.errors import UsageError
 from hil.exact import ARITHMETIC, Dimension, Exact
 from hil.mask import Mask
@@ -83,6 +84,17 @@ class Measurand(Enum):
     """A number of things."""
     WORD = "word"
     """What the device says of itself: no instrument measures it."""
+
+
+class Severity(Enum):
+    """Harm that its hazard may do, as a risk file of three levels has it."""
+
+    MINOR = "minor"
+    """Discomfort, or a treatment to be done again."""
+    SERIOUS = "serious"
+    """An injury that heals, as a small burn."""
+    CRITICAL = "critical"
+    """An injury that stays, or a danger to life."""
 
 
 _TOLERANCES = {Kind.WITHIN, Kind.EXCESS, Kind.DIFFERENCE}
@@ -240,6 +252,12 @@ class Requirement:
     """Bench roles without which it is NOT_EVALUATED."""
     measures: Measurand | None = None
     """What is taken of a record, where a catalogue says so; see `measurand`."""
+    method: str = ""
+    """How it is shown, in a sentence; empty if its catalogue does not say."""
+    severity: Severity | None = None
+    """Harm that its hazard may do; None if its catalogue does not say."""
+    applicability: Applicability | None = None
+    """What its rule makes of the device; None if it applies to every one."""
 
     def __post_init__(self) -> None:
         if (self.limit.kind is Kind.TRUE) != (self.dimension is Dimension.TRUTH):
@@ -276,6 +294,12 @@ class Requirement:
                 f"{self.id}: rule {str(self.rule)!r} weighs an uncertainty; "
                 f"a {self.dimension.name.lower()} has none; leave the rule out"
             )
+
+    @property
+    def inapplicable(self) -> str:
+        """Why it does not apply to the device; empty if it is judged."""
+        found = self.applicability
+        return found.reason if found is not None and found.removes else ""
 
     @property
     def measurand(self) -> Measurand:

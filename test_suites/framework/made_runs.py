@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from hil.applicability import Applicability
 from hil.bodies import judgement_body, requirement_body
 from hil.capture import Accuracy, Capture, Source
 from hil.decision import judge
@@ -218,7 +219,13 @@ def every_verdict(folder: Path, **run: Any) -> Path:
     """One requirement a verdict, hostile text in each place that a device or a file can fill."""
     within = Limit(Kind.WITHIN, Exact.parse("0.04 mA"), Decimal("0.05"))
     names = ["PASS", "FAIL", "ERROR", "NOVERDICT", "INCONCLUSIVE", "NE", "NA"]
-    requirements = [requirement(f"R-{name}", mandatory=name != "NE") for name in names]
+    gone = Applicability(removes=True, reason="no lid")
+    requirements = [
+        requirement(
+            f"R-{name}", mandatory=name != "NE", applicability=gone if name == "NA" else None
+        )
+        for name in names
+    ]
     requirements.append(requirement("R-WITHIN", "accuracy", limit=within, title=HOSTILE))
     requirements.append(requirement("R-BARE", "dose", text=HOSTILE, source=HOSTILE))
     run_ = Run(folder, requirements, **run)

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hil.applicability import Applicability
 from hil.bodies import measured_body, requirement_body, requirement_of
 from hil.conclusion import Conclusion, RequirementRow, conclude
 from hil.docket import Docket
@@ -31,12 +32,15 @@ END = ("end", {"pytest_exit": 0, "seconds": 1.0})
 Entry = tuple[str, dict[str, Any]]
 
 
-def requirement(name: str, subject: str = "limits", *, mandatory: bool = True) -> dict[str, Any]:
+def requirement(
+    name: str, subject: str = "limits", *, mandatory: bool = True, removed: bool = False
+) -> dict[str, Any]:
     limit, source = Limit(Kind.AT_MOST, Exact.parse("1 A")), ("project", "project")
     made = Requirement(
         *(name, subject, name, name, limit, Dimension.CURRENT, *source, Knowledge.PROJECT),
         rule=SIMPLE,
         mandatory=mandatory,
+        applicability=Applicability(removes=True, reason="no lid") if removed else None,
     )
     return dict(requirement_body(made))
 
@@ -112,9 +116,10 @@ def row(conclusion: Conclusion, name: str = "A") -> RequirementRow:
     return found
 
 
-def one(*entries: Entry, final: tuple[Entry, ...] = (END,)) -> Conclusion:
+def one(*entries: Entry, final: tuple[Entry, ...] = (END,), removed: bool = False) -> Conclusion:
     """A journal with requirement A and its test t, of which these entries are the course."""
-    return concluded(*head(requirement("A")), collected(("t", ["A"])), *entries, *final)
+    needed = requirement("A", removed=removed)
+    return concluded(*head(needed), collected(("t", ["A"])), *entries, *final)
 
 
 GOOD = ran("t", "A")
@@ -290,20 +295,22 @@ def test_every_code_but_0_has_a_reason(requirements: tuple[dict[str, Any], ...])
 
 def test_a_mandatory_subject_without_a_pass_does_not_comply() -> None:
     entries = [
-        *head(requirement("A"), requirement("B", "dose")),
         collected(("t", ["A"]), ("u", ["B"])),
         *GOOD,
     ]
-    assert concluded(*entries, *ran("u", "B", "NOT_APPLICABLE"), END).exit_code == 10
-    assert concluded(*entries, *ran("u", "B"), END).exit_code == 0
+    removed = head(requirement("A"), requirement("B", "dose", removed=True))
+    assert concluded(*removed, *entries, *ran("u", "B", "NOT_APPLICABLE"), END).exit_code == 10
+    needed = head(requirement("A"), requirement("B", "dose"))
+    assert concluded(*needed, *entries, *ran("u", "B"), END).exit_code == 0
 
 
 @pytest.mark.parametrize(
     ("verdict", "code"), [("NOT_EVALUATED", 0), ("NOT_APPLICABLE", 0), ("FAIL", 10)]
 )
 def test_a_requirement_that_is_not_mandatory(verdict: str, code: int) -> None:
+    removed = verdict == "NOT_APPLICABLE"
     entries = [
-        *head(requirement("A"), requirement("B", mandatory=False)),
+        *head(requirement("A"), requirement("B", mandatory=False, removed=removed)),
         collected(("t", ["A"]), ("u", ["B"])),
     ]
     assert concluded(*entries, *GOOD, *ran("u", "B", verdict), END).exit_code == code
@@ -369,14 +376,16 @@ def test_a_module_that_could_not_be_collected() -> None:
 
 @pytest.mark.parametrize("verdict", ["PASS", "NOT_APPLICABLE", "NOT_EVALUATED", "INCONCLUSIVE"])
 def test_a_test_that_broke_is_an_error_whatever_it_judged(verdict: str) -> None:
-    found = one(begin("t"), judged("t", "A", verdict), end("t", "error", "link lost\nmore"))
+    course = begin("t"), judged("t", "A", verdict), end("t", "error", "link lost\nmore")
+    found = one(*course, removed=verdict == "NOT_APPLICABLE")
     assert row(found).verdict is Verdict.ERROR
     assert row(found).remark == "t: link lost"
 
 
 @pytest.mark.parametrize("verdict", ["PASS", "NOT_APPLICABLE", "NOT_EVALUATED"])
 def test_a_test_that_failed_without_a_judgement_that_says_why(verdict: str) -> None:
-    found = one(begin("t"), judged("t", "A", verdict), end("t", "failed", "assert 1 == 2"))
+    course = begin("t"), judged("t", "A", verdict), end("t", "failed", "assert 1 == 2")
+    found = one(*course, removed=verdict == "NOT_APPLICABLE")
     assert row(found).verdict is Verdict.ERROR
     assert row(found).remark == "t: assert 1 == 2"
 
@@ -695,8 +704,15 @@ def test_a_test_that_judges_no_requirement_is_no_success() -> None:
     ],
 )
 def test_a_verdict_and_the_outcome_that_belongs_to_it(verdict: str, outcome: str) -> None:
-    found = one(begin("t"), judged("t", "A", verdict), end("t", outcome))
+    course = begin("t"), judged("t", "A", verdict), end("t", outcome)
+    found = one(*course, removed=verdict == "NOT_APPLICABLE")
     assert row(found).verdict is Verdict(verdict)
+
+
+def test_what_no_rule_of_the_plan_removes_is_an_error_where_a_journal_says_so() -> None:
+    found = one(begin("t"), judged("t", "A", "NOT_APPLICABLE"), end("t", "skipped"))
+    assert row(found).verdict is Verdict.ERROR
+    assert "no rule of the plan removes it" in row(found).remark
 
 
 # --- rows ----------------------------------------------------------------------------------------

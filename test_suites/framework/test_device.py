@@ -18,7 +18,7 @@ from hil.device import (
     check,
     problems,
 )
-from hil.errors import ConfigurationError
+from hil.errors import ConfigurationError, Unavailable
 from hil.exact import Dimension, Exact
 from hil.requirement import Knowledge
 
@@ -125,6 +125,18 @@ def test_the_ends_of_a_class_belong_to_it(name: str, edge: str) -> None:
 def test_each_figure_that_is_needed_must_be_given(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{re.escape(name)}: missing; "):
         check(profile(without=name))
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in NEEDED])
+def test_who_asks_for_a_figure_that_was_left_out_is_told_what_it_is(name: str) -> None:
+    meaning = IONTOPHORESIS.bounds[name].meaning
+    with pytest.raises(Unavailable, match=re.escape(f"declares no {name}: {meaning}")):
+        profile()[name]
+
+
+def test_the_lowest_supply_lies_below_the_highest() -> None:
+    check(profile(power__minimum="6 V", power__maximum="9 V"))
+    refused("power.minimum", power__minimum="9 V", power__maximum="6 V")
 
 
 @pytest.mark.parametrize("name", NAMES)
