@@ -425,6 +425,7 @@ def _cases() -> Iterator[tuple[str, Case]]:
         "MULTIMETERS": tuple(
             (role, use) for role in ("ammeter", "voltmeter") for use in (read, record)
         ),
+        "AMMETERS": (("ammeter", read), ("ammeter", record)),
         "OSCILLOSCOPES": (("oscilloscope", acquire),),
         "LOADS": (("load", switch),),
         "SUPPLIES": (("supply", feed),),

@@ -16,6 +16,7 @@ from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.conformance import Conformance, meters, multimeter, run
 from hil_fixtures.station import open_station
 from hil_instruments.drivers.keithley_2000 import Keithley2000
+from hil_instruments.drivers.keithley_2450_ammeter import Keithley2450Ammeter
 from hil_instruments.drivers.keysight_34465a import Keysight34465A
 from hil_instruments.simulated.metrology.fault import HEALTHY, MeterFault
 
@@ -28,11 +29,18 @@ BENCHES = {
     "34461A": ("keysight-34461a", "Keysight Technologies", "34461A"),
     "34460A": ("keysight-34461a", "Keysight Technologies", "34460A"),
     "DMM6500": ("keithley-dmm6500", "KEITHLEY INSTRUMENTS", "MODEL DMM6500"),
+    "2450": ("keithley-2450", "KEITHLEY INSTRUMENTS", "MODEL 2450"),
     "2000": ("keithley-2000", "KEITHLEY INSTRUMENTS INC.", "MODEL 2000"),
 }
 ROLES = ("ammeter", "voltmeter")
+ROLES_OF = {"2450": ("ammeter",)}
+"""Model to the roles that it fills, if not both."""
 WIDE = "the smallest range, 0.01 A, holds the stimulus"
-UNTRIED = {("2000", "ammeter"): [f"overload: {WIDE}", f"fixed range: {WIDE}"]}
+LASTING = "memory: the memory lasts 300 s, so that this takes 780 s"
+UNTRIED = {
+    ("2000", "ammeter"): [f"overload: {WIDE}", f"fixed range: {WIDE}"],
+    ("2450", "ammeter"): [LASTING],
+}
 """Beside ONE_SIGN, what the circuit of this bench cannot try with a meter."""
 
 
@@ -40,7 +48,7 @@ def bench_of(model):
     """The built-in bench with other meters."""
     driver, maker, named = BENCHES[model]
     entries = dict(DESCRIPTION.instruments)
-    for role in ROLES:
+    for role in ROLES_OF.get(model, ROLES):
         entries[role] = dataclasses.replace(
             entries[role], driver=driver, manufacturer=maker, model=named
         )
@@ -80,7 +88,7 @@ def failures(found: Conformance) -> list[str]:
 @pytest.mark.parametrize("model", BENCHES)
 def test_our_driver_conforms_in_both_roles(model):
     with opened(model) as (_, subjects):
-        for role in ROLES:
+        for role in ROLES_OF.get(model, ROLES):
             found = run(multimeter.CHECKS, subjects[role])
             assert failures(found) == []
             assert found.missing == [ONE_SIGN, *UNTRIED.get((model, role), [])]
@@ -310,6 +318,13 @@ WRONG = [
     (TrustsEarlierSettings, "left recording"),
     (SendsUnknown, "error queue"),
 ]
+
+
+def test_a_2450_that_overwrites_its_buffer_tells_what_is_lost(monkeypatch):
+    monkeypatch.setattr(Keithley2450Ammeter, "BUFFER", 1_000)
+    monkeypatch.setattr(Keithley2450Ammeter, "KEPT", 750)
+    with opened("2450") as (_, subjects):
+        assert run({"memory": multimeter.CHECKS["memory"]}, subjects["ammeter"]).passed
 
 
 class HidesItsEnd(Keithley2000):

@@ -151,6 +151,19 @@ CASES = {
     "2450, range": Case(
         "stimulator", K2450, "reference", told(), r"^SOUR:CURR:RANG .*", "SOUR:CURR:RANG 0.1"
     ),
+    "2450 as ammeter, function": Case(
+        "ammeter", K2450, "multimeter", small, r'^SENS:FUNC "CURR"', 'SENS:FUNC "VOLT"'
+    ),
+    "2450 as ammeter, range": Case(
+        "ammeter", K2450, "multimeter", small, r"^(SENS:CURR:RANG) .*", r"\1 0.1"
+    ),
+    "2450 as ammeter, limit": Case(
+        "ammeter", K2450, "multimeter", small, r"^(SOUR:VOLT:ILIM) .*", r"\1 0.001"
+    ),
+    "2450 as ammeter, level": Case(
+        "ammeter", K2450, "multimeter", small, r"^SOUR:VOLT 0$", "SOUR:VOLT 0.01"
+    ),
+    "2450 as ammeter, output": Case("ammeter", K2450, "multimeter", small, r"^OUTP ON", ""),
     "34970A, another load": Case(
         "load", K34970A, "load", chosen, r"^ROUT:CLOS .*", "ROUT:CLOS (@104)"
     ),
@@ -230,6 +243,7 @@ def test_every_driver_that_bounds_a_current_is_in_the_table() -> None:
     """But that of PyMeasure, whose readback is tried where PyMeasure is: among the peers."""
     bounding = (
         *drivers.MULTIMETERS,
+        *drivers.AMMETERS,
         *drivers.LOADS,
         *drivers.SUPPLIES,
         *drivers.REFERENCES,

@@ -287,6 +287,39 @@ def test_qcodes_reads_into_buffers_with_its_7510(served, opened):
     assert meter.system_errors().startswith("0,")
 
 
+# --- PyMeasure and QCoDeS: Keithley 2450 in the path ---------------------------------------------
+
+K2450 = {"ammeter": ("KEITHLEY INSTRUMENTS", "MODEL 2450")}
+
+
+def test_pymeasure_measures_the_current_through_its_2450(served, opened, protocol):
+    stand = served(K2450)
+    resource = stand.resource("ammeter", protocol)
+    ends = {"read_termination": "\n", "write_termination": "\n"}
+    meter = opened(pymeasure_keithley.Keithley2450(resource, visa_library="@py", **ends))
+    meter.apply_voltage(voltage_range=0.02, compliance_current=0.1)
+    meter.source_voltage = 0
+    meter.enable_source()
+    meter.measure_current(nplc=1, current=0.01, auto_range=False)
+    assert meter.current == pytest.approx(stand.truth(Node.CURRENT), rel=1e-3)
+    assert meter.check_errors() == []
+
+
+def test_qcodes_measures_the_current_through_its_2450(served, opened):
+    stand = served(K2450)
+    resource = stand.resource("ammeter")
+    meter = opened(qcodes_keithley.Keithley2450("k2450", resource, visalib="@py"))
+    meter.source.function("voltage")
+    meter.source.voltage(0)
+    meter.source.limit(0.1)
+    meter.sense.function("current")
+    meter.sense.auto_range(False)
+    meter.sense.range(0.01)
+    with meter.output_enabled.set_to(True):
+        assert meter.sense.current() == pytest.approx(stand.truth(Node.CURRENT), rel=1e-3)
+    assert meter.ask(":SYST:ERR?").startswith("0,")
+
+
 # --- QCoDeS: Rigol DS1074Z ----------------------------------------------------------------------
 
 

@@ -28,6 +28,7 @@ from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
 from hil_instruments.drivers.keithley_2000 import Keithley2000
 from hil_instruments.drivers.keithley_2450 import Keithley2450
+from hil_instruments.drivers.keithley_2450_ammeter import Keithley2450Ammeter
 from hil_instruments.drivers.keithley_6221 import Keithley6221
 from hil_instruments.drivers.keithley_7001 import Keithley7001, Keithley7001Cutoff
 from hil_instruments.drivers.keithley_dmm6500 import KeithleyDMM6500
@@ -79,6 +80,8 @@ MULTIMETERS: Mapping[str, Factory[Multimeter]] = {
     "keithley-dmm6500": KeithleyDMM6500,
     "keithley-2000": Keithley2000,
 }
+AMMETERS: Mapping[str, Factory[Multimeter]] = {"keithley-2450": Keithley2450Ammeter}
+"""Instruments that fill the role of the ammeter alone."""
 OSCILLOSCOPES: Mapping[str, Factory[Oscilloscope]] = {
     "rigol-ds1000z": RigolDS1000Z,
     "keysight-infiniivision": KeysightInfiniiVision,
@@ -121,7 +124,7 @@ MAKES: Mapping[str, Make] = {
 
 NAMES: Mapping[str, tuple[str, ...]] = {
     "stimulator": tuple(STIMULATORS),
-    "ammeter": tuple(MULTIMETERS),
+    "ammeter": (*MULTIMETERS, *AMMETERS),
     "voltmeter": tuple(MULTIMETERS),
     "oscilloscope": tuple(OSCILLOSCOPES),
     "load": tuple(LOADS),
@@ -152,7 +155,7 @@ device file."""
 
 MANNERS: Mapping[str, Manner] = {
     "relay-module": RelayModule.MANNER,
-    **dict.fromkeys((*MULTIMETERS, *OSCILLOSCOPES), Manner(energised=1.0)),
+    **dict.fromkeys((*MULTIMETERS, *AMMETERS, *OSCILLOSCOPES), Manner(energised=1.0)),
 }
 """Driver to how its instrument is spoken to, where that is not SCPI."""
 
@@ -230,7 +233,8 @@ def multimeter(
     session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
 ) -> Multimeter:
     """Build the driver of an ammeter or voltmeter; raises ConfigurationError if unknown."""
-    return _named(MULTIMETERS, entry)(session, clock, entry, calibration)
+    known = {**MULTIMETERS, **AMMETERS} if entry.role == "ammeter" else MULTIMETERS
+    return _named(known, entry)(session, clock, entry, calibration)
 
 
 def oscilloscope(

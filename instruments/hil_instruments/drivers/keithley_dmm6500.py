@@ -8,7 +8,6 @@ overwrites its oldest readings; how many there were in all is told by the time s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 from hil.capture import Accuracy, Sampling
 from hil.errors import InstrumentError
@@ -16,16 +15,15 @@ from hil.exact import Dimension
 from hil.units import Quantity, quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import MEND
-from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording
+from hil_instruments.drivers.keithley_buffer import BufferedMeter
+from hil_instruments.drivers.meter import UNIT, Range, Ranges, Recording
 
 SLOWEST, FASTEST = 1_000.0, 20_000.0
 """Rates in 1/s: least of the digitiser; largest that this driver sets, of 1 000 000."""
 BUFFER = 400_000
 """Readings of the buffer, of 7 000 000."""
 KEPT = 300_000
-"""Readings left unread of which none is lost; the rest is room for what comes during a fetch."""
-PIECE = 20_000
-"""Readings fetched in one exchange: 160 kB."""
+"""Of them that may be left unread."""
 FINEST = 1e-6
 """Step of the digitiser's aperture in s."""
 
@@ -58,9 +56,10 @@ DIGITIZED: Ranges = {
 _WORD = {Dimension.CURRENT: "CURR", Dimension.VOLTAGE: "VOLT"}
 
 
-class KeithleyDMM6500(Meter):
+class KeithleyDMM6500(BufferedMeter):
     """Multimeter and recorder in fixed ranges, 10 Mohm on every voltage range, no filter."""
 
+    BUFFER, KEPT = BUFFER, KEPT
     SOURCE = "DMM6500 data sheet, 1 year, 23 degC +-5 (from memory, awaits a check)"
     """Of RANGES and DIGITIZED; 10 V alone was looked up (25 + 5 ppm: Calibration and Adjustment
     Manual, DMM6500-905-01 Rev. A, page 2-4)."""
@@ -160,11 +159,9 @@ class KeithleyDMM6500(Meter):
 
         Its place in the buffer tells their number but for whole turns of the buffer.
         """
-        place = self._ask('TRAC:ACT:END? "defbuffer1"', encoding.integer)
+        place, stamp, asked = self._newest()
         if not place:
             return 0
-        asked = f'TRAC:DATA? {place}, {place}, "defbuffer1", REL'
-        stamp = float(self._ask_block(asked, encoding.reals, 8)[0])
         turns = (stamp / recording.interval + 1 - place) / BUFFER
         whole = round(turns) if math.isfinite(turns) else -1
         if whole < 0 or abs(turns - whole) * BUFFER > recording.tolerance(whole * BUFFER):
@@ -175,43 +172,8 @@ class KeithleyDMM6500(Meter):
             )
         return place + whole * BUFFER
 
-    def _fetch(self, recording: Recording, digitized: int) -> int:
-        """Fetch up to a reading; what the buffer may have overwritten by now is a gap before."""
-        waiting = digitized - recording.total
-        if waiting < 0:
-            raise InstrumentError(
-                f"{self.name}: by TRAC:ACT:END? {digitized} readings since the start, after "
-                f"{recording.total}; it was reset, or another program uses it"
-            )
-        if waiting > KEPT:
-            recording.lose(waiting - KEPT)
-        begun, fetched = recording.total, 0
-        for first, last in _stretches(recording.total, digitized):
-            count = last - first + 1
-            asked = f'TRAC:DATA? {first}, {last}, "defbuffer1", READ'
-            samples = self._several(asked, encoding.reals, recording, 8 * count)
-            if len(samples) != count:
-                raise InstrumentError(f"{self.name}: {asked} brought {len(samples)} readings")
-            recording.add(samples)
-            fetched += count
-        if fetched > KEPT - PIECE and self._ready(recording) - begun > BUFFER:
-            raise InstrumentError(
-                f"{self.name}: readings were overwritten while they were fetched: the link is "
-                "slower than the sampling; drain more often or sample more slowly"
-            )
-        return fetched
-
 
 def _plain(function: str, dimension: Dimension) -> tuple[str, ...]:
     """What keeps a reading from being anything but what stands at the terminals."""
     told = (f"SENS:{function}:REL:STAT OFF", f"CALC1:{function}:MATH:STAT OFF")
     return (*told, f"SENS:{function}:INP MOHM10") if dimension is Dimension.VOLTAGE else told
-
-
-def _stretches(begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Places of readings `begin` to `end` - 1 in the buffer, from 1, a piece at a time."""
-    while begin < end:
-        place = begin % BUFFER
-        count = min(PIECE, end - begin, BUFFER - place)
-        yield place + 1, place + count
-        begin += count

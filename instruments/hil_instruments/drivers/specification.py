@@ -105,7 +105,7 @@ def oscilloscope_path(
 
 def families(role: str) -> Iterator[InstrumentEntry]:
     """Entries of all multimeters that have a driver, as they might stand in a role."""
-    for driver in drivers.MULTIMETERS:
+    for driver in drivers.NAMES[role]:
         for model in re.sub(r"\(.*?\)\??", "", drivers.MODELS.get(driver, "")).split("|"):
             if model:
                 yield InstrumentEntry(role, driver, "", "", model)

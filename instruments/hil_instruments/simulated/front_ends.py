@@ -14,6 +14,7 @@ from hil_instruments.simulated.dialects.dermalux_d1 import DermaluxD1
 from hil_instruments.simulated.dialects.galvan_gx2 import GalvanGX2
 from hil_instruments.simulated.dialects.keithley_2000 import Keithley2000
 from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
+from hil_instruments.simulated.dialects.keithley_2450_ammeter import Keithley2450Ammeter
 from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
 from hil_instruments.simulated.dialects.keithley_7001 import Keithley7001
 from hil_instruments.simulated.dialects.keithley_dmm6500 import KeithleyDMM6500
@@ -48,7 +49,7 @@ _SWITCHES: Table = {
 STAND_INS: Table = {"(MODEL )?2450": Keithley2450, "(MODEL )?6221": Keithley6221}
 """Current sources that take the place of a stimulator, by model; every other model is firmware."""
 MODELS: Mapping[str, Table] = {
-    "ammeter": _METERS,
+    "ammeter": {**_METERS, "(MODEL )?2450": Keithley2450Ammeter},
     "voltmeter": _METERS,
     "oscilloscope": {
         r"DS1\d\d\dZ.*": RigolDS1000Z,

@@ -28,10 +28,12 @@ from hil_instruments.simulated.dialects.keithley_2450_unit import (
 )
 from hil_instruments.simulated.dialects.settings import exponential
 from hil_instruments.simulated.scpi import (
+    Answer,
     Parameter,
     ScpiError,
     boolean,
     choice,
+    indefinite,
     integer,
     number,
     optional,
@@ -108,7 +110,7 @@ class Keithley2450(SourceMeasureUnit):
 
     @scpi("TRACe:CLEar", BUFFER)
     def _clear(self, name: str = FIRST_BUFFER) -> None:
-        self._buffer(name).readings.clear()
+        self._buffer(name).clear()
 
     @scpi("TRACe:POINts", integer(), BUFFER)
     def _resize(self, size: int, name: str = FIRST_BUFFER) -> None:
@@ -119,18 +121,25 @@ class Keithley2450(SourceMeasureUnit):
         return str(self._buffer(name).size)
 
     @scpi("TRACe:ACTual?", BUFFER)
-    @scpi("TRACe:ACTual:END?", BUFFER)
     def _held(self, name: str = FIRST_BUFFER) -> str:
         return str(len(self._buffer(name).readings))
 
+    @scpi("TRACe:ACTual:END?", BUFFER)
+    def _last(self, name: str = FIRST_BUFFER) -> str:
+        return str(self._buffer(name).last)
+
     @scpi("TRACe:ACTual:STARt?", BUFFER)
     def _first(self, name: str = FIRST_BUFFER) -> str:
-        return str(min(1, len(self._buffer(name).readings)))
+        return str(self._buffer(name).first)
 
     @scpi("TRACe:DATA?", integer(), integer(), BUFFER, *ELEMENTS_ASKED)
-    def _data(self, first: int, last: int, name: str = FIRST_BUFFER, *elements: str) -> str:
+    def _data(self, first: int, last: int, name: str = FIRST_BUFFER, *elements: str) -> Answer:
         buffer = self._buffer(name)
-        return buffer.written(buffer.part(first, last), elements)
+        readings = buffer.part(first, last)
+        if self.setting("format") == "ASC":
+            return buffer.written(readings, elements)
+        order = ">" if self.setting("order") == "NORM" else "<"
+        return indefinite(buffer.binary(readings, elements, f"{order}f8"))
 
     @scpi("TRACe:TRIGger", BUFFER)
     def _trigger_readings(self, name: str = FIRST_BUFFER) -> None:
@@ -203,7 +212,7 @@ class Keithley2450(SourceMeasureUnit):
             raise ScpiError(-221, "the trigger model is empty; load a sweep first")
         if self._running is not None:
             raise ScpiError(-213, "a sweep runs already; ABORt first")
-        self._buffer(sweep.buffer).readings.clear()
+        self._buffer(sweep.buffer).clear()
         if sweep.function:
             self.settings["source"] = sweep.function
             self.settings[f"level_{sweep.function}"] = sweep.levels[0]

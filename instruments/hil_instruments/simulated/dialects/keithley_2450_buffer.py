@@ -102,6 +102,29 @@ class Buffer:
             raise ScpiError(-222, f"size {size}; allowed: {SMALLEST} to {LARGEST}")
         self.size = size
         self.readings: deque[Reading] = deque(maxlen=size)
+        self.clear()
+
+    def clear(self) -> None:
+        """Empty it."""
+        self.readings.clear()
+        self._taken, self._origin = 0, 0.0
+
+    def add(self, reading: Reading) -> None:
+        """Put a reading behind the others, in the place of the oldest if it is full."""
+        if not self._taken:
+            self._origin = reading.time
+        self.readings.append(reading)
+        self._taken += 1
+
+    @property
+    def last(self) -> int:
+        """Place of the newest reading, from 1; 0 if it is empty."""
+        return (self._taken - 1) % self.size + 1 if self._taken else 0
+
+    @property
+    def first(self) -> int:
+        """Place of the oldest reading, from 1; 0 if it is empty."""
+        return self.last % self.size + 1 if self._taken > self.size else min(self._taken, 1)
 
     def latest(self) -> Reading:
         """Return the newest reading; raises ScpiError if there is none."""
@@ -110,17 +133,29 @@ class Buffer:
         return self.readings[-1]
 
     def part(self, first: int, last: int) -> list[Reading]:
-        """Return readings by their number, counted from 1, both ends included."""
+        """Return readings by their place, counted from 1, both ends included."""
         held = len(self.readings)
         if not 1 <= first <= last <= held:
             raise ScpiError(-222, f"readings {first} to {last}; in the buffer: {held}")
-        return [self.readings[index] for index in range(first - 1, last)]
+        oldest = self.first
+        return [self.readings[(place - oldest) % held] for place in range(first, last + 1)]
 
     def written(self, readings: list[Reading], elements: tuple[str, ...]) -> str:
         """Write readings, each with these elements."""
-        first = self.readings[0].time if self.readings else 0.0
         shown = elements or ("READ",)
-        return ",".join(reading.text(each, first) for reading in readings for each in shown)
+        return ",".join(reading.text(each, self._origin) for reading in readings for each in shown)
+
+    def binary(self, readings: list[Reading], elements: tuple[str, ...], kind: str) -> bytes:
+        """Write readings as numbers of a numpy type; only READing and RELative are some."""
+        shown = elements or ("READ",)
+        if not {*shown} <= {"READ", "REL"}:
+            raise ScpiError(-221, f"{', '.join(shown)} in binary; FORMat ASCii comes first")
+        table = [
+            each.value if element == "READ" else each.time - self._origin
+            for each in readings
+            for element in shown
+        ]
+        return np.array(table).astype(kind).tobytes()
 
     def statistic(
         self, of: Callable[[np.ndarray[tuple[int], np.dtype[np.float64]]], float]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
 
 import numpy as np
 
@@ -32,6 +33,39 @@ STAGE = OutputStage(
     brownout_hysteresis=0.0,
 )
 """Output of the source itself, fed by the mains."""
+
+
+class SourcePart(Protocol):
+    """What a unit asks of its source."""
+
+    @property
+    def limited(self) -> bool:
+        """Whether the load keeps it from the level that is set."""
+        ...
+
+    def drive(self, function: str, level: float, limit: float, used: SourceRange) -> None:
+        """Drive a level; `limit` is the voltage of a current, the current of a voltage."""
+        ...
+
+    def stop(self, mode: str) -> None:
+        """Switch off as an output-off mode says."""
+        ...
+
+
+class MeterPart(Protocol):
+    """What a unit asks of its meter."""
+
+    def readings(
+        self,
+        function: str,
+        starts: np.ndarray[tuple[int], np.dtype[np.float64]],
+        cycles: float,
+        full_scale: float,
+        *,
+        four_wire: bool,
+    ) -> list[float]:
+        """Return what is shown for apertures that have closed; see `Meter`."""
+        ...
 
 
 class Source:

@@ -70,6 +70,8 @@ SETTINGS: dict[str, Setting] = {
     "protection": word("SOURce:VOLTage:PROTection[:LEVel]", "|".join(PROTECTIONS), "NONE"),
     "count": count("[SENSe:]COUNt", 1, (1, 300_000)),
     "terminals": word("ROUTe:TERMinals", "FRONt|REAR", "FRON"),
-    "format": word("FORMat[:DATA]", "ASCii", "ASC"),
+    "format": word("FORMat[:DATA]", "ASCii|REAL", "ASC"),
+    "order": word("FORMat:BORDer", "NORMal|SWAPped", "SWAP"),
+    "fill": word("TRACe:FILL:MODE", "CONTinuous|ONCE", "CONT"),
     "precision": count("FORMat:ASCii:PRECision", 0, (0, 16)),
 }

@@ -18,7 +18,12 @@ from hil_instruments.simulated.dialects.keithley_2450_buffer import (
     Buffer,
     Reading,
 )
-from hil_instruments.simulated.dialects.keithley_2450_parts import Meter, Source
+from hil_instruments.simulated.dialects.keithley_2450_parts import (
+    Meter,
+    MeterPart,
+    Source,
+    SourcePart,
+)
 from hil_instruments.simulated.dialects.keithley_2450_ranges import (
     AUTO_DELAY,
     OHMS,
@@ -73,10 +78,16 @@ class SourceMeasureUnit(SettledInstrument):
         """
         super().__init__(entry, world.clock)
         random = np.random.default_rng(seed)
-        self._source, self._meter = Source(world, random), Meter(world, random)
+        self._source, self._meter = self._parts(world, random, seed)
         self._on = False
         self._needed = math.inf
         self.preset()
+
+    def _parts(
+        self, world: World, random: np.random.Generator, seed: int
+    ) -> tuple[SourcePart, MeterPart]:
+        """Source and meter, as they are wired."""
+        return Source(world, random), Meter(world, random)
 
     def needed_from(self) -> float:
         """Earliest bench time in s that a measurement under way will ask for."""
@@ -106,6 +117,14 @@ class SourceMeasureUnit(SettledInstrument):
     def change(self, name: str, value: Value) -> None:
         """Take over a setting, if the others allow it, and let the output follow."""
         kind, _, function = name.rpartition("_")
+        before = dict(self.settings)
+        try:
+            self._change(name, kind, function, value)
+        except ScpiError:
+            self.settings = before
+            raise
+
+    def _change(self, name: str, kind: str, function: str, value: Value) -> None:
         if kind == "level" and not self.settings[f"auto_{function}"]:
             self._require(float(value), range_of(SOURCES[function], self._fixed(function)))
         if kind == "range":
@@ -231,7 +250,7 @@ class SourceMeasureUnit(SettledInstrument):
         limited = self._on and self._source.limited
         self._needed = math.inf
         for value, level, begun in zip(values, levels_then, starts.tolist(), strict=True):
-            buffer.readings.append(Reading(function, value, sourced, level, limited, begun))
+            buffer.add(Reading(function, value, sourced, level, limited, begun))
 
     def _measured(
         self, function: str, starts: np.ndarray[tuple[int], np.dtype[np.float64]], aperture: float
