@@ -74,7 +74,7 @@ class InstrumentEntry:
     """How PyMeasure drives it; None for every other driver."""
 
 
-AIDS = ("operator", "thermometer", "indicator", "earth", "terminal_source", "loader")
+AIDS = ("operator", "thermometer", "indicator", "earth", "terminal_source", "loader", "jig")
 """Roles that a bench may fill or leave out."""
 PATIENCE = 60.0
 """Bench time in s that an answer of an operator may take unless the file says otherwise."""

@@ -27,6 +27,8 @@ COMMANDED = frozenset(
 """Figures that tests set: what was set once stays so, whatever a changed profile says."""
 OFFERED = ("pause", "resume", "query_impedance", "self_test")
 """Actions that a device may lack: what needs them is not evaluated."""
+LINK = "set_link_time"
+"""Action by which a device is told to watch its host; one that lacks it need not be told."""
 KINDS = {
     "set_current": "current",
     "query_set_current": "current",
@@ -35,6 +37,7 @@ KINDS = {
     "query_set_dose": "charge",
     "query_charge": "charge",
     "query_impedance": "impedance",
+    LINK: "time",
 }
 """Action to the kind of the value that goes with it."""
 

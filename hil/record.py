@@ -12,6 +12,16 @@ from hil.scenario import Scenario
 from hil.waveform import Instant, Waveform
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the device said of itself, and when."""
+
+    value: Exact
+    """As it said."""
+    moment: Instant
+    """When it was asked."""
+
+
 @dataclass(frozen=True)
 class Record:
     """Evidence of one scenario on one device."""

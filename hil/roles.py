@@ -59,6 +59,13 @@ class Stimulator(Identified, Protocol):
         """Ask for a polarity, also while delivering (the device may refuse: read `errors`)."""
         ...
 
+    def watch_host(self, silence: Quantity) -> None:
+        """Have a treatment end after so long a silence of the host; nothing is energised.
+
+        Of a device that need not be told, nothing is sent.
+        """
+        ...
+
     def start(self) -> None:
         """Begin a treatment: ramp up, then hold. Energises the output."""
         ...
@@ -337,6 +344,14 @@ class TerminalSource(Protocol):
 
     def off(self) -> None:
         """Take it off the terminals; always passes."""
+        ...
+
+
+class Jig(Protocol):
+    """A jig inside the device that injects a single fault; transparent until it is told."""
+
+    def halt(self) -> None:
+        """Stop the processor at once; it runs again after a reset, its own or by new power."""
         ...
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from hil.bench import InstrumentEntry
 from hil.device import DeviceProfile, Polarity, State
-from hil.errors import InstrumentError, UsageError
+from hil.errors import InstrumentError, Unavailable, UsageError
 from hil.exact import Dimension, Exact
 from hil.line import SerialLine
 from hil.measurement import Calibration
@@ -147,6 +147,10 @@ class DermaluxD1:
     def set_polarity(self, polarity: Polarity) -> None:
         """Ask for a polarity; a refusal is found in `errors`."""
         self._order(f"P{SIGNS[polarity]}")
+
+    def watch_host(self, silence: Quantity) -> None:
+        """Raises Unavailable: it never looks whether its host still speaks."""
+        raise Unavailable(f"{self.name} does not watch its host; {silence} was asked for")
 
     def start(self) -> None:
         """Begin a treatment. Energises the output."""

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from hil.device import State
 from hil.errors import (
     Abort,
     BenchError,
@@ -78,6 +79,40 @@ RIGS = []
 @pytest.fixture
 def rig():
     return Rig()
+
+
+def test_a_silent_host_sends_commands_and_asks_nothing(rig):
+    with rig.bench.armed() as run:
+        run.watch_host(30 * s)
+        run.start(2 * mA)
+        run.wait(2 * s)
+        silent = run.fall_silent()
+        rig.sent.clear()
+        run.wait(3 * s)
+        run.pause()
+        with pytest.raises(UsageError, match="speak"):
+            run.until(lambda state: True, 1 * s)
+        assert [text for role, text in rig.sent if role == "stimulator"] == ["TREAT:PAUS"]
+        run.speak()
+        run.wait(9 * s)
+    polled = [time for time, _ in run.record.states]
+    assert not [time for time in polled if silent.time < time < silent.time + 3]
+    assert run.record.states[-1][1] is State.PAUSED
+    assert rig.of("stimulus")[-1]["command"] != "host silent"
+    assert {"host silent", "host back", "watch host"} <= {b["command"] for b in rig.of("stimulus")}
+
+
+def test_a_claim_is_a_reading_of_its_moment(rig):
+    with rig.bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(32 * s)
+        current, load = run.claimed_current(), run.impedance()
+        assert abs(current.moment.time - run.now) < 0.1
+    assert abs(float(current.value.base) - 2e-3) < 2e-5
+    assert abs(float(load.value.base) - 2.1e3) < 50
+    told = [body["quantity"] for body in rig.of("reading")]
+    assert "current that the device reports" in told
+    assert "impedance that the device reports" in told
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import hil.bench
 from hil.bodies import requirement_body, requirement_of
 from hil.decision import judge
-from hil.device import IONTOPHORESIS, OFFERED, Polarity, State
+from hil.device import IONTOPHORESIS, LINK, OFFERED, Polarity, State
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Dimension, Exact
 from hil.measurement import Component, Measurement
@@ -116,7 +116,7 @@ def test_the_reference_device_is_read_exactly():
     assert (PROFILE.manufacturer, PROFILE.model) == ("Stimproof", "Reference Ionto")
     assert PROFILE.polarity is Polarity.POSITIVE
     assert PROFILE.channels == ("1",)
-    assert set(PROFILE.wire.commands) == {*COMMANDS, *OFFERED}
+    assert set(PROFILE.wire.commands) == {*COMMANDS, *OFFERED, LINK}
     assert PROFILE.wire.commands["set_current"].format("0.004") == "SOUR:CURR 0.004"
     assert PROFILE.wire.states["RAMPUP"] is State.RAMP_UP
     assert set(PROFILE.wire.states.values()) == set(State)
@@ -164,6 +164,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
         *("POL-SIGN", "POL-BOTH", "POL-LOCK", "POL-ZERO"),
         *("STOP-OPEN", "STOP-OFF", "STOP-SHARE", "STOP-LATCH", "STOP-LIFT", "STOP-CMD"),
         *("STOP-TELL", "STOP-POWER", "DOSE-TRUE", "DOSE-END"),
+        *("CMD-TELL", "CMD-LOCK", "CMD-KEEP"),
     }
     accuracy = requirements["LIM-ACC"]
     assert accuracy.limit.kind is Kind.WITHIN

@@ -6,6 +6,7 @@ from datetime import date
 import pytest
 
 from hil.bench import AidEntry, ScriptedAnswer
+from hil.device import State
 from hil.errors import (
     BenchError,
     ConfigurationError,
@@ -29,7 +30,7 @@ SHA = "ab" * 32
 class Rig:
     """The simulated bench with optional roles."""
 
-    def __init__(self, *entries):
+    def __init__(self, *entries, faults=()):
         description = replace(SIMULATED, aids={entry.role: entry for entry in entries})
         self.journal = []
 
@@ -37,7 +38,7 @@ class Rig:
             self.journal.append((kind, body))
 
         self.station = open_station(
-            PROFILE, description, seed=1, today=date(2026, 1, 1), journal=write
+            PROFILE, description, faults=faults, seed=1, today=date(2026, 1, 1), journal=write
         )
         self.bench = Bench(
             self.station,
@@ -52,8 +53,8 @@ class Rig:
         self.aids = self.bench.aids
 
 
-def simulated(role):
-    return Rig(AidEntry(role, "simulated"))
+def simulated(role, *faults):
+    return Rig(AidEntry(role, "simulated"), faults=faults)
 
 
 def scripted(role, images=None, **answers):
@@ -70,6 +71,37 @@ def test_a_photodiode_sees_the_lamp_of_a_treatment_and_darkness_without_power():
         run.wait(2 * s)
         assert rig.aids.indicator.is_on()
     assert not rig.aids.indicator.is_on()
+
+
+def test_a_lamp_that_stays_dark_is_seen_dark():
+    rig = simulated("indicator", "F48")
+    with rig.bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(2 * s)
+        assert run.findings.states[-1][1] is State.RAMP_UP
+        assert not rig.aids.indicator.is_on()
+
+
+def test_a_jig_halts_the_processor_and_the_watchdog_ends_the_treatment():
+    rig = simulated("jig")
+    with rig.bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(2 * s)
+        run.fall_silent()
+        halted = run.inject("halt")
+        run.wait(3 * s)
+        run.speak()
+        run.wait(0.5 * s)
+        assert run.findings.states[-1][1] is State.IDLE
+    off = run.record.current.time_to_below(10 * uA, after=halted)
+    assert 0.5 < off.value < 2
+
+
+def test_nothing_is_halted_without_a_jig_and_a_person_must_have_done_it():
+    with Rig().bench.armed() as run, pytest.raises(Unavailable, match=r"\[aids.jig\]"):
+        run.inject("halt")
+    with pytest.raises(BenchError, match="was not done"):
+        scripted("jig", halt="refused").aids.jig.halt()
 
 
 def test_a_person_tells_of_the_indicator_and_is_journaled():

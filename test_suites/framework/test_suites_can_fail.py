@@ -40,6 +40,8 @@ CAUGHT = (
     ("F07", "fault-shutdown", "test_a_short_lift_off_causes_no_surge[4mA]", "STOP-LIFT"),
     ("F50", "dose", "test_a_dose_counts_what_flows[4mA-50kohm]", "DOSE-TRUE"),
     ("F51", "dose", "test_a_pause_keeps_the_account[2mA]", "DOSE-TRUE"),
+    ("F56", "command-interface", "test_what_must_be_refused_is_reported[2mA-1mA]", "CMD-TELL"),
+    ("F55", "command-interface", "test_what_must_be_refused_changes_nothing[2mA-1mA]", "CMD-KEEP"),
 )
 
 
@@ -78,7 +80,8 @@ def test_the_healthy_device_passes_everything(tmp_path):
     told = Console(file=io.StringIO(), width=100)
     with told.capture() as table:
         told.print(closing.table(found))
-    assert len(re.findall(r"^  [A-Z-]+ +PASS +\S", table.get(), re.MULTILINE)) == 24
+    rows = re.findall(r"^  [A-Z-]+ +PASS +\S", table.get(), re.MULTILINE)
+    assert len(rows) == len(found.requirements)
     assert re.search(r"^  RAMP-DOWN +PASS +[\d.]+ ± [\d.]+ .A/s; limit", table.get(), re.MULTILINE)
 
 

@@ -89,6 +89,10 @@ class ManualStimulator:
         """Have a polarity set, also while delivering; a refusal is found in `errors`."""
         self._press("set polarity", f"Set the polarity to {polarity.value}.", polarity.value)
 
+    def watch_host(self, silence: Quantity) -> None:
+        """There is no host whose silence it could notice; raises Unavailable."""
+        raise Unavailable(_NO_LINE.format(f"a silence of its host of {silence}"))
+
     def start(self) -> None:
         """Have a treatment begun. Energises the output; a refusal is found in `errors`."""
         self._need_path("start")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from hil.bench import InstrumentEntry
-from hil.device import KINDS, OFFERED, DeviceProfile, ErrorWords, Polarity, Reporting, State
+from hil.device import KINDS, LINK, OFFERED, DeviceProfile, ErrorWords, Polarity, Reporting, State
 from hil.errors import ConfigurationError, InstrumentError, Unavailable
 from hil.exact import Exact
 from hil.measurement import Calibration
@@ -103,6 +103,20 @@ class ScpiStimulator(Instrument):
     def set_polarity(self, polarity: Polarity) -> None:
         """Ask for a polarity, also while delivering; a refusal is found in `errors`."""
         self._tell("set_polarity", self._filled("set_polarity", self._polarity(polarity)))
+
+    def watch_host(self, silence: Quantity) -> None:
+        """Have a treatment end after so long a silence; nothing is sent where no words are known.
+
+        Raises:
+            InstrumentError: the device refused it.
+        """
+        if LINK not in self._wire.commands:
+            return
+        message = self._filled(LINK, self._number(LINK, Exact.of(silence)))
+        self.errors()
+        self._tell(LINK, message)
+        if refused := self.errors():
+            raise InstrumentError(f"{self.name} refused {message!r}: {'; '.join(refused)}")
 
     def start(self) -> None:
         """Begin a treatment. Energises the output; a refusal is found in `errors`."""

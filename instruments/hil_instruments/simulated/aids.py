@@ -6,13 +6,12 @@ import hashlib
 import math
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from hil.device import DeviceProfile, State
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.image import check_installed
-from hil.roles import EarthPath, FirmwareLoader, IndicatorSensor, TerminalSource
+from hil.roles import EarthPath, FirmwareLoader, IndicatorSensor, Jig, TerminalSource
 from hil.units import A, Quantity, quantity
 from hil_instruments.simulated.bench import SimulatedBench, reference
 from hil_instruments.simulated.device.device import Flash
@@ -24,7 +23,6 @@ THRESHOLD = 0.30
 """Voltage in V above which the lamp counts as lit."""
 FLICKER = 0.02
 """Standard deviation in V of its noise."""
-_LIT = {State.RAMP_UP, State.HOLD, State.RAMP_DOWN, State.FAULT}
 LARGEST_VOLTS, LARGEST_AMPERES = 20.0, 10e-3
 """What the source on the terminals gives at most, of either sign."""
 
@@ -32,12 +30,12 @@ LARGEST_VOLTS, LARGEST_AMPERES = 20.0, 10e-3
 class SimulatedIndicator:
     """A photodiode before the lamp of the device (implements `IndicatorSensor`).
 
-    The lamp is lit while the firmware shows a treatment or a fault, and dark without power.
+    The lamp is lit while the firmware says so, and dark without power.
     """
 
-    def __init__(self, bench: SimulatedBench, profile: DeviceProfile, seed: int) -> None:
+    def __init__(self, bench: SimulatedBench, seed: int) -> None:
         """Stick it on."""
-        self._bench, self._wire, self._noise = bench, profile.wire, random.Random(seed)
+        self._bench, self._noise = bench, random.Random(seed)
 
     def is_on(self) -> bool:
         """Whether the lamp is lit now."""
@@ -45,10 +43,22 @@ class SimulatedIndicator:
 
     def volts(self) -> float:
         """Voltage of the photodiode in V."""
-        asked = self._wire.commands["query_state"].encode()
-        word = self._bench.device.receive(asked).decode().strip()
-        lit = self._wire.states.get(word) in _LIT
+        device = self._bench.device
+        lit = device.powered and device.board.indicator
         return (LIT if lit else DARK) + self._noise.gauss(0.0, FLICKER)
+
+
+class SimulatedJig:
+    """A line to the reset logic of the simulated device (implements `Jig`)."""
+
+    def __init__(self, bench: SimulatedBench) -> None:
+        """Fit it; nothing changes."""
+        self._bench = bench
+
+    def halt(self) -> None:
+        """Stop the processor; the watchdog of the board, or new power, starts it again."""
+        board = self._bench.device.board
+        board.faults = replace(board.faults, hang=True)
 
 
 class SimulatedEarthPath:
@@ -131,6 +141,7 @@ class Image:
 INDICATOR: type[IndicatorSensor] = SimulatedIndicator
 EARTH: type[EarthPath] = SimulatedEarthPath
 TERMINAL_SOURCE: type[TerminalSource] = SimulatedTerminalSource
+JIG: type[Jig] = SimulatedJig
 """Proof by types that each keeps its role; so below."""
 REFERENCE = Image("1.0", b"reference firmware 1.0")
 """What the simulated device is delivered with."""
