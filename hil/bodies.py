@@ -53,6 +53,14 @@ class EntryBody(TypedDict):
     previous: PreviousBody | None
 
 
+class EstimateBody(TypedDict):
+    """What a run will take, as its rehearsal on the simulated bench had it."""
+
+    tests: int
+    bench_seconds: float
+    verdict: str  # worst of the rehearsal, on a healthy device of this profile
+
+
 class RunBody(TypedDict):
     """Kind `run`: the first record."""
 
@@ -76,6 +84,7 @@ class RunBody(TypedDict):
     partial: str  # why the scope is partial; empty if it is not
     lease: str  # who keeps the cut-off's lease, in words
     pytest_args: list[str]
+    estimate: EstimateBody | None  # None: it was not rehearsed
 
 
 class LimitBody(TypedDict):

@@ -15,8 +15,8 @@ from hil.errors import UsageError
 from hil.verdict import ExitCode
 from hil_fixtures import config, plan
 from hil_fixtures.plan import Options
+from hil_fixtures.runner import command
 from hil_fixtures.software import software
-from hil_fixtures.supervisor import command
 from hil_reports.evidence import read_journal, verify
 
 HIL = [sys.executable, "-c", "from hil_fixtures.cli import main; main()"]

@@ -1,0 +1,75 @@
+"""How long a run takes on its bench: the time that each of its tests took in a rehearsal."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from hil.journal import Record
+from hil.verdict import Verdict, worst
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bench time of a run, from the journal of the same plan on the simulated bench.
+
+    The waits of a test are bench time, and so is what each exchange with an instrument is declared
+    to take; what a real instrument takes longer for is not in it.
+    """
+
+    seconds: Mapping[str, float]
+    """Bench seconds of each test that ended, by its identity, in the order in which they ran; what
+    is done once for all, as the pre-flight, counts to the first."""
+    total: float
+    """Bench seconds from the first record to the last."""
+    verdict: Verdict
+    """Worst verdict of the rehearsal: a healthy device of this profile passes its own run."""
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> Estimate:
+        """Take the times of a journal.
+
+        Args:
+            records: of a run that has ended, in their order.
+        """
+        now, begun = 0.0, 0.0
+        seconds: dict[str, float] = {}
+        verdicts: list[Verdict] = []
+        for record in records:
+            now = now if record.bench is None else record.bench
+            if record.kind == "test_begin":
+                begun = now if seconds else 0.0
+            elif record.kind == "test_end":
+                seconds[record.body["test"]] = now - begun
+                if record.body["outcome"] == "error":
+                    verdicts.append(Verdict.ERROR)
+            elif record.kind == "judgement":
+                verdicts.append(Verdict(record.body["verdict"]))
+        return cls(seconds, now, worst(verdicts) if verdicts else Verdict.NO_VERDICT)
+
+    def left(self, done: Collection[str]) -> float:
+        """Bench seconds that are still to come.
+
+        Args:
+            done: identities of the tests that have ended.
+        """
+        return max(0.0, self.total - sum(self.seconds.get(test, 0.0) for test in done))
+
+    def by_function(self) -> dict[str, tuple[int, float]]:
+        """Number of tests and bench seconds of each test function, in the order of the run."""
+        found: dict[str, tuple[int, float]] = {}
+        for test, spent in self.seconds.items():
+            name = test.partition("[")[0]
+            count, sofar = found.get(name, (0, 0.0))
+            found[name] = count + 1, sofar + spent
+        return found
+
+
+def in_words(seconds: float) -> str:
+    """Say how long: whole seconds below two minutes, else minutes, else hours and minutes."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
