@@ -42,11 +42,11 @@ def steady(wave: Waveform, phase: str = "hold") -> Measurement:
     parts = [wave.between(begin + SETTLE, end - SETTLE) for begin, end in spans]
     data = np.concatenate(parts) if parts else np.empty(0)
     if data.size < 10:
-        return _nothing(wave, wave.capture.dimension, f"phase {phase} holds {data.size} samples")
+        return nothing(wave, wave.capture.dimension, f"phase {phase} holds {data.size} samples")
     if not all(wave.holds(begin, end) for begin, end in spans):
-        return _nothing(wave, wave.capture.dimension, f"the record does not hold all of {phase}")
+        return nothing(wave, wave.capture.dimension, f"the record does not hold all of {phase}")
     if not np.all(np.isfinite(data)):
-        return _nothing(wave, wave.capture.dimension, f"overload or gap in phase {phase}")
+        return nothing(wave, wave.capture.dimension, f"overload or gap in phase {phase}")
     return _mean(wave, data, f"mean over {phase}")
 
 
@@ -58,7 +58,7 @@ def mean(
     data = wave.window(after, until)
     if data.size < 10 or not np.all(np.isfinite(data)):
         why = f"overload, gap or too little to average in {data.size} samples"
-        return _nothing(wave, wave.capture.dimension, why)
+        return nothing(wave, wave.capture.dimension, why)
     return _mean(wave, data, "mean")
 
 
@@ -66,13 +66,13 @@ def _mean(wave: Waveform, data: Samples, what: str) -> Measurement:
     value = float(np.mean(data))
     blocks = np.array([block.mean() for block in np.array_split(data, 10)])
     spread = float(np.std(blocks, ddof=1)) / math.sqrt(10) * math.sqrt(9 / 7)
-    return _measurement(
+    return made(
         wave,
         value,
         wave.capture.dimension,
         (
             *wave.capture.source.accuracy.components(value),
-            Component(_own("noise", wave), spread, dof=9),
+            Component(own("noise", wave), spread, dof=9),
         ),
         note=f"{what}, {data.size * wave.capture.interval:.4g} s",
     )
@@ -90,17 +90,17 @@ def peak(
     """
     signed = wave.window(after, until)
     if signed.size < 3 or not np.all(np.isfinite(signed)):
-        return _nothing(wave, wave.capture.dimension, "overload or gap in the window of the peak")
+        return nothing(wave, wave.capture.dimension, "overload or gap in the window of the peak")
     data = np.abs(signed)
     sigma = noise(signed)  # folded at zero it would look smaller than it is
-    raw, value, spread = _largest(data, sigma, 1.0)
-    return _measurement(
+    raw, value, spread = largest(data, sigma, 1.0)
+    return made(
         wave,
         value,
         wave.capture.dimension,
         (
             *wave.capture.source.accuracy.components(value),
-            Component(_own("extreme", wave), spread),
+            Component(own("extreme", wave), spread),
         ),
         raw=Decimal(repr(raw)),
         excursion=wave.shortest,
@@ -120,17 +120,17 @@ def slope(
     data = wave.window(_earlier(after, SLOPE_WINDOW), until)
     width = round(SLOPE_WINDOW / wave.capture.interval)
     if width < 3 or data.size < width or not np.all(np.isfinite(data)):
-        return _nothing(wave, kind, f"slope needs {SLOPE_WINDOW} s of finite samples")
+        return nothing(wave, kind, f"slope needs {SLOPE_WINDOW} s of finite samples")
     slopes = np.abs(_sliding_slope(data, width)) / wave.capture.interval
     sigma = noise(data) * math.sqrt(12 / width**3) / wave.capture.interval
-    raw, value, spread = _largest(slopes, sigma, _INDEPENDENT / width)
+    raw, value, spread = largest(slopes, sigma, _INDEPENDENT / width)
     value = max(value, 0.0)
     gain = wave.capture.source.accuracy.components(value)[0]
-    return _measurement(
+    return made(
         wave,
         value,
         kind,
-        (gain, Component(_own("slope noise", wave), spread)),
+        (gain, Component(own("slope noise", wave), spread)),
         raw=Decimal(repr(raw)),
         excursion=SLOPE_WINDOW,
         note=f"largest least-squares slope over a sliding {SLOPE_WINDOW:g} s",
@@ -149,21 +149,21 @@ def largest_step(
     width = max(1, round(STEP_TIME / wave.capture.interval))
     if wave.capture.interval > STEP_TIME:
         why = f"samples every {wave.capture.interval:g} s cannot tell a step from a slope"
-        return _nothing(wave, wave.capture.dimension, why)
+        return nothing(wave, wave.capture.dimension, why)
     if data.size < 3 * width or not np.all(np.isfinite(data)):
-        return _nothing(wave, wave.capture.dimension, "too few finite samples for a step")
+        return nothing(wave, wave.capture.dimension, "too few finite samples for a step")
     sums = np.concatenate(([0.0], np.cumsum(data)))
     means = (sums[width:] - sums[:-width]) / width
     changes = np.abs(means[2 * width :] - means[: -2 * width])
     sigma = noise(data) * math.sqrt(2 / width)
-    raw, value, spread = _largest(changes, sigma, min(3 / width, 1.0))
+    raw, value, spread = largest(changes, sigma, min(3 / width, 1.0))
     value = max(value, 0.0)
     gain = wave.capture.source.accuracy.components(value)[0]
-    return _measurement(
+    return made(
         wave,
         value,
         wave.capture.dimension,
-        (gain, Component(_own("step noise", wave), spread)),
+        (gain, Component(own("step noise", wave), spread)),
         raw=Decimal(repr(raw)),
         excursion=STEP_TIME + wave.capture.interval,
         note=f"largest change within {STEP_TIME * 1e3:g} ms",
@@ -180,21 +180,21 @@ def charge(wave: Waveform) -> Measurement:
     kind = _derived(_INTEGRAL, wave, "charge")
     data = wave.samples
     if data.size < 2 or not np.all(np.isfinite(data)):
-        return _nothing(wave, kind, "overload or gap in the record of the charge")
+        return nothing(wave, kind, "overload or gap in the record of the charge")
     floor = 6 * noise(data) + wave.capture.source.accuracy.offset
     signs = _signs(data, floor)
     interval = wave.capture.interval
     value = float(np.sum(data * signs)) * interval
     gain, offset = wave.capture.source.accuracy.components(value)
     carrying = float(np.sum(signs)) * interval  # an offset cancels between opposite polarities
-    return _measurement(
+    return made(
         wave,
         value,
         kind,
         (
             gain,
             Component(offset.id, offset.u, sensitivity=carrying),
-            Component(_own("charge noise", wave), noise(data) * interval * math.sqrt(data.size)),
+            Component(own("charge noise", wave), noise(data) * interval * math.sqrt(data.size)),
         ),
         note=f"integral of the current over {data.size * interval:.4g} s",
     )
@@ -225,22 +225,22 @@ def outside(wave: Waveform, mask: Mask, *, after: Instant) -> Measurement:
             f"the envelope reaches from {begin:.6g} s to {end:.6g} s, the record from "
             f"{wave.capture.start:.6g} s to {wave.capture.end:.6g} s"
         )
-        return _nothing(wave, kind, why)
+        return nothing(wave, kind, why)
     if not np.all(np.isfinite(data)):
-        return _nothing(wave, kind, "overload or gap in the record")
+        return nothing(wave, kind, "overload or gap in the record")
     pieces = [_piece(wave, line, after.time) for line in mask.lines]
     if not all(piece.size for piece in pieces):
         why = f"samples every {wave.capture.interval:g} s miss a piece of the mask"
-        return _nothing(wave, kind, why)
+        return nothing(wave, kind, why)
     sigma = noise(data)
-    raw, value, spread = _largest(np.concatenate(pieces), sigma, 1.0)
+    raw, value, spread = largest(np.concatenate(pieces), sigma, 1.0)
     worst = max(range(len(pieces)), key=lambda place: float(pieces[place].max()))
-    line, own = mask.lines[worst], wave.capture.sha256[:12]
+    line, mine = mask.lines[worst], wave.capture.sha256[:12]
     first = _span(wave, line, after.time)[0]
     place = first + int(pieces[worst].argmax())
     time = wave.capture.start + place * wave.capture.interval - after.time
     drift = _drift(wave, mask, after, sigma, value)
-    return _measurement(
+    return made(
         wave,
         value,
         kind,
@@ -249,9 +249,9 @@ def outside(wave: Waveform, mask: Mask, *, after: Instant) -> Measurement:
                 replace(part, sensitivity=part.sensitivity * line.side)
                 for part in wave.capture.source.accuracy.components(float(wave.samples[place]))
             ),
-            Component(_own("extreme", wave), spread),
-            Component(f"event {after.name} {own} {after.time!r}", after.u, sensitivity=drift),
-            Component(f"recorder start {own}", wave.capture.start_u, sensitivity=drift),
+            Component(own("extreme", wave), spread),
+            Component(f"event {after.name} {mine} {after.time!r}", after.u, sensitivity=drift),
+            Component(f"recorder start {mine}", wave.capture.start_u, sensitivity=drift),
         ),
         raw=Decimal(repr(raw)),
         excursion=wave.shortest,
@@ -286,7 +286,7 @@ def _drift(wave: Waveform, mask: Mask, after: Instant, sigma: float, value: floa
     changes = []
     for moved in (after.time - error, after.time + error):
         pieces = [_piece(wave, line, moved) for line in mask.lines]
-        found = _largest(np.concatenate(pieces), sigma, 1.0)[1]
+        found = largest(np.concatenate(pieces), sigma, 1.0)[1]
         changes.append(abs(found - value))
     return max(changes) / error
 
@@ -316,7 +316,7 @@ def noise(data: Samples) -> float:
     return float(np.median(np.abs(np.diff(data, n=2)))) / (0.6745 * math.sqrt(6))
 
 
-def _largest(data: Samples, sigma: float, share: float) -> tuple[float, float, float]:
+def largest(data: Samples, sigma: float, share: float) -> tuple[float, float, float]:
     """Maximum, the same corrected for noise of `sigma`, and standard uncertainty of the latter.
 
     Half of the samples that could have been the maximum lie above the corrected one: their number
@@ -367,12 +367,12 @@ def _derived(kinds: dict[Dimension, Dimension], wave: Waveform, name: str) -> Di
     return kinds[found]
 
 
-def _own(cause: str, wave: Waveform) -> str:
+def own(cause: str, wave: Waveform) -> str:
     """Id of a cause that no other capture shares."""
     return f"{cause} {wave.capture.sha256[:12]}"
 
 
-def _measurement(
+def made(
     wave: Waveform,
     value: float,
     dimension: Dimension,
@@ -382,6 +382,7 @@ def _measurement(
     excursion: float | None = None,
     note: str,
 ) -> Measurement:
+    """A value of one waveform, as worth as the instrument behind it."""
     source = wave.capture.source
     return Measurement(
         Exact.si(value, dimension).base,
@@ -396,5 +397,6 @@ def _measurement(
     )
 
 
-def _nothing(wave: Waveform, dimension: Dimension, why: str) -> Measurement:
-    return _measurement(wave, math.nan, dimension, (), note=why)
+def nothing(wave: Waveform, dimension: Dimension, why: str) -> Measurement:
+    """NaN, an ERROR when judged: the record does not show what was asked for."""
+    return made(wave, math.nan, dimension, (), note=why)

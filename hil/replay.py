@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-import hil.features  # noqa: F401  # it registers what a derivation names
+import hil.course  # noqa: F401  # it registers what a derivation names
+import hil.features  # noqa: F401  # it too
 import hil.indication  # noqa: F401  # it too
 import hil.signs  # noqa: F401  # and it
 from hil.bodies import (
