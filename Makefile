@@ -3,7 +3,8 @@
 # make peers ARGS="..."   PyMeasure and QCoDeS on the served bench; a sealed run in the eyes of others; in .venv-peers
 # make qualify            every fault that a suite is said to catch, caught again (some minutes)
 # make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
-# make links ARGS="..."   2 000 faults of links and instruments, each at a moment that is drawn, of every driver
+# make links ARGS="..."   2 000 faults of links and instruments, each at a moment that is drawn, of every driver;
+#                         then 448 of links while current flows, through whole runs (ARMED="...": of these)
 # make bench              the benchmarks, each figure beside its peer
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
 # make chaos ARGS="..."   kills 1 000 runners on a served bench, then strikes 200 real runs at random
@@ -50,6 +51,7 @@ paths: .venv/installed
 
 links: .venv/installed
 	@$(BIN)/python -m framework.link_trials $(ARGS)
+	@$(BIN)/python -m framework.armed_links $(ARMED)
 
 bench: .venv/installed $(PEERS)/locked
 	@for each in benchmarks/*.py; do echo "== $$each"; case $$each in \

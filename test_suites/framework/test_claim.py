@@ -9,6 +9,7 @@ from hil_fixtures.sentinel.claim import prove_off
 from hil_instruments import drivers, transport
 from hil_instruments.simulated import backend
 from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.faults.link import LinkFault
 from hil_instruments.simulated.physics.node import Node
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
@@ -40,7 +41,7 @@ class Left:
         session = transport.connect(transport.open_manager(), entry, clock)
         cutoff = drivers.cutoff(session, clock, entry, Calibration.UNKNOWN)
         write = lambda kind, body: self.written.append((kind, body))  # noqa: E731
-        state = prove_off(PROFILE, DESCRIPTION, clock, cutoff, write)
+        state = prove_off(PROFILE, DESCRIPTION, clock, cutoff, write, session)
         session.close()
         return state
 
@@ -86,6 +87,16 @@ def test_a_trip_finds_off_by_meters_that_answer(monkeypatch, course):
     state = left.prove()
     assert state.confirmed, state.reason
     assert "asked with 20.0 V, the voltmeter rose by 19." in state.path_open
+    assert left.idle
+
+
+def test_a_reply_of_the_cut_off_that_is_lost_is_asked_for_once_more(monkeypatch):
+    left = Left(monkeypatch)
+    delivering(left)
+    left.twin.links["cutoff"].set([LinkFault(kind="silent", first=2, every=0)])  # after *IDN?
+    state = left.prove()
+    assert state.confirmed, state.reason
+    assert "cut-off state: cutoff" in state.reason
     assert left.idle
 
 

@@ -201,7 +201,9 @@ class ScpiStimulator(Instrument):
             if _same(code, words.none):
                 return found
             found.append(reply)
-        raise InstrumentError(f"{self.name}: its error queue holds more than {LONGEST_QUEUE}")
+        raise InstrumentError(
+            f"{self.name}: {words.query!r} was answered by more than {LONGEST_QUEUE} errors; {MEND}"
+        )
 
     def _flagged(self, words: ErrorWords) -> list[str]:
         word = self._read(words.query, self._reply(words.query), words.reply)[encoding.VALUE]
