@@ -1,4 +1,4 @@
-"""index.html: one file that needs nothing else, for reading a run on any screen."""
+"""Pages of one file that need nothing else, for reading on any screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ _TEMPLATES = Path(__file__).parent / "templates"
 
 
 def html_page(view: View) -> str:
-    """Render the page; whatever came from a device or a file is escaped."""
+    """Render the page of a run; whatever came from a device or a file is escaped."""
+    return page("index.html.j2", view)
+
+
+def page(template: str, view: View) -> str:
+    """Render a template; whatever came from a device or a file is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -23,4 +28,4 @@ def html_page(view: View) -> str:
     )
     # The drawings are made by hil_reports.plot, which escapes every text in them.
     environment.filters["drawing"] = Markup
-    return environment.get_template("index.html.j2").render(view=view)
+    return environment.get_template(template).render(view=view)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from xml.sax.saxutils import escape, quoteattr
 
@@ -22,6 +22,8 @@ COLUMNS = 560
 _WIDTH, _HEIGHT = 680, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 30, 40
 _LIMIT, _BAD, _TRACE, _GRID, _INK = "#8a5a00", "#b3261e", "#1d4e89", "#d5d9de", "#3c434b"
+_BEFORE = "#b07a9e"
+_BENCH_TIME = "bench time in s"
 
 
 @dataclass(frozen=True)
@@ -123,24 +125,97 @@ def draw(found: Envelope, marks: Marks, title: str) -> str:
     """Draw an envelope as a stand-alone SVG; all text in it is escaped. Empty without a sample."""
     if not len(found.time):
         return ""
-    frame = _frame(found, marks)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-        f'width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label={quoteattr(clean(title, 200))} '
-        'font-family="Libertinus Serif, system-ui, sans-serif" font-size="12">',
-        *_axes(frame),
-        *_events(frame, marks.events),
-        *_trace(frame, found),
-        *_limits(frame, marks),
-        *_violations(frame, found, marks),
-        "</svg>",
-    ]
-    return "".join(parts)
+    frame = _frame([found], marks)
+    return _svg(
+        title,
+        [
+            *_axes(frame, _BENCH_TIME),
+            *_events(frame, marks.events),
+            *_trace(frame, found),
+            *_limits(frame, marks),
+            *_violations(frame, found, marks),
+        ],
+    )
 
 
-def _frame(found: Envelope, marks: Marks) -> _Frame:
-    extremes = (found.least[1], found.largest[1])
-    shown = scale(found.unit, [Decimal(repr(value)) for value in extremes])
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One of two captures that are drawn over each other."""
+
+    name: str
+    """As the legend tells it."""
+    found: Envelope
+    origin: float
+    """Bench time in s that is drawn as 0."""
+
+    @property
+    def moved(self) -> Envelope:
+        """The envelope, its times counted from the origin."""
+        begin, end = self.found.span
+        span = (begin - self.origin, end - self.origin)
+        return replace(self.found, time=self.found.time - self.origin, span=span)
+
+
+def overlay(before: Trace, after: Trace, marks: Marks, title: str, origin: str) -> str:
+    """Draw two envelopes over each other as one stand-alone SVG; all text in it is escaped.
+
+    Args:
+        before: drawn below.
+        after: drawn above it; where it breaks a limit is marked.
+        marks: limits, and events with their times from the origin.
+        title: for who does not see the plot.
+        origin: what 0 of the time axis is.
+
+    Returns:
+        The SVG; empty if one of them has no sample, or their units differ.
+    """
+    below, above = before.moved, after.moved
+    if not len(below.time) or not len(above.time) or below.unit != above.unit:
+        return ""
+    frame = _frame([below, above], marks)
+    return _svg(
+        title,
+        [
+            *_axes(frame, f"time from {origin} in s"),
+            *_events(frame, marks.events),
+            *_trace(frame, below, "before"),
+            *_trace(frame, above),
+            *_limits(frame, marks),
+            *_violations(frame, above, marks),
+            _legend(before.name, after.name),
+        ],
+    )
+
+
+def _svg(title: str, parts: Iterable[str]) -> str:
+    return "".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+            f'width="{_WIDTH}" height="{_HEIGHT}" role="img" '
+            f"aria-label={quoteattr(clean(title, 200))} "
+            'font-family="Libertinus Serif, system-ui, sans-serif" font-size="12">',
+            *parts,
+            "</svg>",
+        ]
+    )
+
+
+def _legend(before: str, after: str) -> str:
+    foot = _HEIGHT - 10
+    return (
+        f'<path class="before" d="M{_LEFT} {foot}h18" stroke="{_BEFORE}" stroke-width="2.2"/>'
+        + _label(_LEFT + 23, foot + 4, f"A {before}", "start")
+        + f'<path class="trace" d="M{_LEFT + 215} {foot}h18" stroke="{_TRACE}" stroke-width="2"/>'
+        + _label(_LEFT + 238, foot + 4, f"B {after}", "start")
+    )
+
+
+def _frame(found: Sequence[Envelope], marks: Marks) -> _Frame:
+    extremes = (
+        min(each.least[1] for each in found),
+        max(each.largest[1] for each in found),
+    )
+    shown = scale(found[0].unit, [Decimal(repr(value)) for value in extremes])
     factor = float(shown.factor)
     low, high = (value * factor for value in extremes)
     spread = max(high - min(low, 0.0), max(high, 0.0) - low, 1e-12)
@@ -148,7 +223,7 @@ def _frame(found: Envelope, marks: Marks) -> _Frame:
     near = [level for level in levels if low - spread <= level <= high + spread]
     bottom, top = min([low, 0.0, *near]), max([high, 0.0, *near])
     room = 0.08 * (top - bottom) or 1.0
-    left, right = found.span
+    left, right = min(each.span[0] for each in found), max(each.span[1] for each in found)
     return _Frame(
         left,
         right if right > left else left + 1.0,
@@ -159,7 +234,7 @@ def _frame(found: Envelope, marks: Marks) -> _Frame:
     )
 
 
-def _axes(frame: _Frame) -> Iterable[str]:
+def _axes(frame: _Frame, along: str) -> Iterable[str]:
     foot = _HEIGHT - _BOTTOM
     for value in ticks(frame.bottom, frame.top):
         y = frame.y(value / frame.factor)
@@ -172,7 +247,7 @@ def _axes(frame: _Frame) -> Iterable[str]:
     corner = f"M{_LEFT} {_TOP}V{foot}H{_WIDTH - _RIGHT}"
     yield f'<path class="axis" d="{corner}" fill="none" stroke="{_INK}"/>'
     yield _label(6, _TOP - 14, frame.unit, "start")
-    yield _label(_WIDTH - _RIGHT, _HEIGHT - 6, "bench time in s", "end")
+    yield _label(_WIDTH - _RIGHT, _HEIGHT - 6, along, "end")
 
 
 def _events(frame: _Frame, events: Sequence[tuple[str, float]]) -> Iterable[str]:
@@ -188,7 +263,7 @@ def _events(frame: _Frame, events: Sequence[tuple[str, float]]) -> Iterable[str]
         )
 
 
-def _trace(frame: _Frame, found: Envelope) -> Iterable[str]:
+def _trace(frame: _Frame, found: Envelope, kind: str = "trace") -> Iterable[str]:
     edges = [*found.time, found.span[1]]
     path = []
     pen = False
@@ -202,9 +277,10 @@ def _trace(frame: _Frame, found: Envelope) -> Iterable[str]:
         pen = True
         if place + 1 < len(found.low) and math.isnan(found.low[place + 1]) and first == second:
             path.append("h1")
+    colour, width = (_TRACE, 1.4) if kind == "trace" else (_BEFORE, 2.2)
     yield (
-        f'<path class="trace" d="{"".join(path)}" fill="none" stroke="{_TRACE}" '
-        'stroke-width="1.4" stroke-linejoin="round" stroke-linecap="round"/>'
+        f'<path class="{kind}" d="{"".join(path)}" fill="none" stroke="{colour}" '
+        f'stroke-width="{width}" stroke-linejoin="round" stroke-linecap="round"/>'
     )
 
 

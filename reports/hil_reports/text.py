@@ -5,6 +5,7 @@ Nothing here decides: every verdict was made from the exact decimals in the jour
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _FIXED = {
     "degC": ("°C", Decimal(1)),
     "1": ("", Decimal(1)),
 }
+_MARKUP = re.compile(r"[\\`*_{}\[\]<>|~$&]")
+_MENTION = re.compile(r"(@|!|(?<!&)#|://|www|mailto:)")
 DASH = "\N{EN DASH}"
 """Stands where there is no figure."""
 LONGEST = 4000
@@ -156,6 +159,16 @@ def breakable(text: str, stretch: int = 20) -> str:
             parts.append("\u200b")
             run = 0
     return "".join(parts)
+
+
+def markdown(text: object, longest: int = 300) -> str:
+    """Foreign text for one cell or line of Markdown: shown as it is, and neither a link nor markup.
+
+    A zero-width space keeps what a code host would take for a person, an issue or an address.
+    """
+    shown = " ".join(clean(text, longest).split())
+    shown = _MARKUP.sub(lambda found: f"&#{ord(found[0])};", shown)
+    return _MENTION.sub("\\1\u200b", shown)
 
 
 def _power(step: Decimal) -> Decimal:

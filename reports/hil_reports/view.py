@@ -353,7 +353,7 @@ def _judgement(body: JudgementBody) -> View:
     measured = body["measured"]
     row: View = {
         "test": clean(body["test"], 400),
-        "short": _short(clean(body["test"], 400)),
+        "short": short(clean(body["test"], 400)),
         "told": "",
         "verdict": mark(Verdict(body["verdict"])),
         "reason": clean(body["reason"], 700),
@@ -377,7 +377,7 @@ def _judgement(body: JudgementBody) -> View:
     return row | _shown(body, measured)
 
 
-def _short(test: str) -> str:
+def short(test: str) -> str:
     """Test without its module; the list of tests has the whole name."""
     return test.partition(":")[2] or test
 
@@ -561,7 +561,7 @@ class _Plots:
         """Return svg and caption of the decisive record, or nothing if there is none."""
         decisive = row.decisive
         record = self._records.get(decisive.get("record", "")) if decisive else None
-        stored = _channel(record, decisive) if record and decisive else None
+        stored = channel_of(record, decisive) if record and decisive else None
         if record is None or stored is None or decisive is None:
             return NO_PLOT
         if self._drawn >= _PLOTS:
@@ -577,11 +577,11 @@ class _Plots:
         self._drawn += 1
         found = self._known[sha256]
         title = f"{stored['channel']} of record {record['record']}"
-        svg = draw(found, _marks(decisive, record, stored["unit"]), title)
+        svg = draw(found, marks_of(decisive, record, stored["unit"]), title)
         return {"svg": svg, "caption": _caption(found, stored, record)}
 
 
-def _channel(record: Mapping[str, Any], decisive: JudgementBody) -> Mapping[str, Any] | None:
+def channel_of(record: Mapping[str, Any], decisive: JudgementBody) -> Mapping[str, Any] | None:
     """The capture to draw: the current if there is one, else what was judged, else the first."""
     captures: list[Mapping[str, Any]] = record["captures"]
     judged = decisive["measured"]["captures"] if decisive["measured"] else []
@@ -589,7 +589,8 @@ def _channel(record: Mapping[str, Any], decisive: JudgementBody) -> Mapping[str,
     return ranked[0] if ranked else None
 
 
-def _marks(decisive: JudgementBody, record: Mapping[str, Any], unit: str) -> Marks:
+def marks_of(decisive: JudgementBody, record: Mapping[str, Any], unit: str) -> Marks:
+    """Limits that can be drawn over a channel in that unit, and the record's events."""
     same = decisive["measured"] is not None and decisive["measured"]["unit"] == unit
     # A limit on a difference lies about zero, not about the trace.
     related = decisive["lower"] is not None and decisive["upper"] is not None
