@@ -30,7 +30,7 @@ _FIXED = {
     "1": ("", Decimal(1)),
 }
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|~$&]")
-_MENTION = re.compile(r"(@|!|(?<!&)#|://|www|mailto:)")
+_MENTION = re.compile(r"(@|!|(?<!&)#|(?=://)|www|mailto|xmpp)")
 DASH = "\N{EN DASH}"
 """Stands where there is no figure."""
 LONGEST = 4000
