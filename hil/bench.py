@@ -109,13 +109,15 @@ class AidEntry:
     role: str
     """One of AIDS."""
     by: str
-    """Who fills it: `simulated`, `script`, or an operator at a `terminal`."""
+    """Who fills it: `simulated`, `script`, an operator at a `terminal`, or an `instrument`."""
     patience: float = PATIENCE
     """Bench time in s that an answer may take."""
     answers: tuple[ScriptedAnswer, ...] = ()
     """The script, in its order."""
     images: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """Of a loader: name to the version and SHA-256 that must read back."""
+    instrument: InstrumentEntry | None = None
+    """Where an instrument fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,12 @@ class BenchDescription:
     """Build that runs in the device of a served simulated bench; None is the reference firmware."""
     text: str = field(default="", repr=False)
     """The file as read; goes into the plan."""
+
+    @property
+    def entries(self) -> Mapping[str, InstrumentEntry]:
+        """Role to instrument, those of optional roles too."""
+        aids = {role: aid.instrument for role, aid in self.aids.items() if aid.instrument}
+        return {**self.instruments, **aids}
 
     @property
     def roles(self) -> frozenset[str]:

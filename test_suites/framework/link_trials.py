@@ -23,6 +23,7 @@ from pyvisa import constants
 from pyvisa.errors import VisaIOError
 
 from framework import switches
+from hil.bench import AidEntry, BenchDescription, InstrumentEntry
 from hil.capture import Accuracy, Capture
 from hil.device import Polarity, State
 from hil.errors import BenchError, HilError, UsageError
@@ -122,13 +123,11 @@ class Ground:
 
     def __init__(self, case: Case, *, stream: bool) -> None:
         description = switches.bench(**{case.role: case.instrument})
-        entry = description.instruments[case.role]
+        entry = description.entries[case.role]
         if stream:
             resource = entry.resource.replace("inst0::INSTR", "5025::SOCKET")
             entry = dataclasses.replace(entry, resource=resource)
-        description = dataclasses.replace(
-            description, instruments={**description.instruments, case.role: entry}
-        )
+        description = _with(description, entry)
         self.case, self.stream = case, stream
         self.twin = SimulatedBench(switches.PROFILE, description, (), 1)
         self.clock = self.twin.clock
@@ -148,7 +147,7 @@ class Ground:
         self.driver = case.make(*parts)
         self.circuit.set_cutoff(True)
         self.circuit.select_load(description.loads["2k"])
-        if case.table not in {"STIMULATORS", "REFERENCES"}:
+        if case.table not in {"STIMULATORS", "REFERENCES", "TERMINAL_SOURCES"}:
             self.circuit.join_source(SERIES)
             self.drive(10.0)
         self.sleep(0.5)
@@ -236,6 +235,15 @@ class Ground:
                 f"s: {samples[place]:.6g} was handed over, {low[place]:.6g} to {high[place]:.6g} "
                 "is true"
             )
+
+
+def _with(description: BenchDescription, entry: InstrumentEntry) -> BenchDescription:
+    """A bench with this entry in its role."""
+    if entry.role in description.instruments:
+        instruments = {**description.instruments, entry.role: entry}
+        return dataclasses.replace(description, instruments=instruments)
+    aid = AidEntry(entry.role, "instrument", instrument=entry)
+    return dataclasses.replace(description, aids={**description.aids, entry.role: aid})
 
 
 def _grid(slack: float) -> np.ndarray[Any, Any]:
@@ -357,6 +365,19 @@ def refer(ground: Ground) -> None:
     _off(ground, lambda: abs(ground.circuit.value(Node.CURRENT)) > 1e-5)
 
 
+def apply(ground: Ground) -> None:
+    """Two voltages on the terminals, through the load, off."""
+    for volts in (5.0, -2.0):
+        ground.driver.apply(quantity(volts, V), quantity(1e-3, A))
+        ground.sleep(0.1)
+        due = ground.circuit.value(Node.CURRENT)
+        ground.near("drives", due, volts / (abs(volts) / 1e-3 + OHM), 0.1 * abs(due) + 1e-6)
+        came = ground.driver.drawn().m_as("A")
+        if not abs(came - due) <= 1e-5 + 0.01 * abs(due):  # it may have ended on the way
+            ground.near("drawn", came, ground.circuit.value(Node.CURRENT), 1e-5)
+    _off(ground, lambda: abs(ground.circuit.value(Node.CURRENT)) > 1e-5)
+
+
 def _off(ground: Ground, flows: Callable[[], bool]) -> None:
     ground.driver.off()
     ground.sleep(0.2)
@@ -431,6 +452,7 @@ def _cases() -> Iterator[tuple[str, Case]]:
         "SUPPLIES": (("supply", feed),),
         "SOURCES": (("supply", source),),
         "REFERENCES": (("stimulator", refer),),
+        "TERMINAL_SOURCES": (("terminal_source", apply),),
         "CUTOFFS": (("cutoff", cut),),
         "STIMULATORS": (("stimulator", treat),),
     }

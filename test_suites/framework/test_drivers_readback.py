@@ -94,6 +94,10 @@ def recorded(driver: Any) -> None:
     driver.start_recording(Dimension.CURRENT, 4e-3, driver.sampling.slowest)
 
 
+def applied(driver: Any) -> None:
+    driver.apply(5 * V, 1 * mA)
+
+
 def chosen(driver: Any) -> None:
     driver.select(103)
 
@@ -164,6 +168,23 @@ CASES = {
         "ammeter", K2450, "multimeter", small, r"^SOUR:VOLT 0$", "SOUR:VOLT 0.01"
     ),
     "2450 as ammeter, output": Case("ammeter", K2450, "multimeter", small, r"^OUTP ON", ""),
+    "2450 on the terminals, voltage": Case(
+        "terminal_source", K2450, "terminal_source", applied, r"^SOUR:VOLT 5$", "SOUR:VOLT 7"
+    ),
+    "2450 on the terminals, limit": Case(
+        "terminal_source", K2450, "terminal_source", applied, r"ILIM 0.001", "ILIM 0.01"
+    ),
+    "2450 on the terminals, range": Case(
+        "terminal_source",
+        K2450,
+        "terminal_source",
+        applied,
+        r"^SOUR:VOLT:RANG .*",
+        "SOUR:VOLT:RANG 200",
+    ),
+    "2450 on the terminals, output": Case(
+        "terminal_source", K2450, "terminal_source", applied, r"^OUTP ON", ""
+    ),
     "34970A, another load": Case(
         "load", K34970A, "load", chosen, r"^ROUT:CLOS .*", "ROUT:CLOS (@104)"
     ),
@@ -209,7 +230,7 @@ def driver_of(case: Case, opened: list[Any]) -> tuple[Any, Bent]:
     description = switches.bench(**{case.role: case.driver})
     twin = SimulatedBench(PROFILE, description, (), 1)
     manager = backend.resource_manager(twin)
-    entries = description.instruments
+    entries = description.entries
     if case.role == "stimulator" and not case.table:  # the device has its power from the supply
         supply = transport.connect(manager, entries["supply"], twin.clock)
         supplied(drivers.supply(supply, twin.clock, entries["supply"], Calibration.VALID))
@@ -247,6 +268,7 @@ def test_every_driver_that_bounds_a_current_is_in_the_table() -> None:
         *drivers.LOADS,
         *drivers.SUPPLIES,
         *drivers.REFERENCES,
+        *drivers.TERMINAL_SOURCES,
         "scpi-stimulator",
     )
     assert {case.driver[0] for case in CASES.values()} >= {*bounding} - {"pymeasure"}

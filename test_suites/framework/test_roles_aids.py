@@ -5,6 +5,7 @@ from datetime import date
 
 import pytest
 
+from framework import switches
 from hil.bench import AidEntry, ScriptedAnswer
 from hil.device import State
 from hil.errors import (
@@ -19,10 +20,11 @@ from hil.units import V, mA, s, uA
 from hil_fixtures.config import read_bench, read_device, starter
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
-from hil_fixtures.station import open_station
+from hil_fixtures.station import open_station, terminal_source_of
 from hil_instruments.simulated.aids import REFERENCE, Image, SimulatedLoader
 from hil_instruments.simulated.physics.node import Node
 
+K2450 = ("keithley-2450", "KEITHLEY INSTRUMENTS", "MODEL 2450")
 PROFILE, SIMULATED = read_device(None), read_bench(None)
 SHA = "ab" * 32
 
@@ -153,6 +155,61 @@ def test_what_flows_back_into_a_device_that_is_off_is_seen():
     assert float(source.drawn().m_as("A")) == 0
 
 
+def by_instrument():
+    description = switches.bench(terminal_source=K2450)
+    return Rig(*description.aids.values())
+
+
+def test_a_2450_on_the_terminals_shows_what_flows_back_and_is_a_row_of_the_equipment():
+    rig = by_instrument()
+    source, twin = rig.aids.terminal_source, rig.station.twin
+    assert rig.station.instruments[-1]["role"] == "terminal_source"
+    assert float(source.drawn().m_as("A")) == 0
+    for volts in (5, -5):
+        source.apply(volts * V, 1 * mA)
+        rig.station.clock.sleep(0.5)
+        due = (volts - twin.circuit.value(Node.OUTPUT)) / 5e3
+        assert float(source.drawn().m_as("A")) == pytest.approx(due, abs=2e-6)
+        assert abs(due) > 2e-6
+    source.off()
+    assert float(source.drawn().m_as("A")) == 0
+    with rig.bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(1 * s)
+
+
+@pytest.mark.parametrize(
+    ("voltage", "limit", "told"),
+    [
+        (200 * V, 1 * mA, "below 200 V"),
+        (-200 * V, 1 * mA, "200 V"),
+        (5 * V, 30 * mA, "below 30 mA"),
+    ],
+)
+def test_what_would_damage_the_bench_is_not_put_on_its_terminals(voltage, limit, told):
+    source = by_instrument().aids.terminal_source
+    with pytest.raises(SafetyError, match=told):
+        source.apply(voltage, limit)
+    assert not source.applied
+
+
+def test_a_2450_that_was_left_on_is_off_once_the_bench_is_open():
+    rig = by_instrument()
+    rig.aids.terminal_source.apply(5 * V, 1 * mA)
+    rig.aids.terminal_source.applied = False  # as one that nobody knows of
+    rig.station.sessions["terminal_source"].write("*CLS")
+    twin = rig.station.twin
+    assert twin.exchange("terminal_source", "OUTP?") == b"1\n"
+    again = open_source(rig)
+    assert twin.exchange("terminal_source", "OUTP?") == b"0\n"
+    assert again is not None
+
+
+def open_source(rig):
+    station = rig.station
+    return terminal_source_of(station.description, station.sessions, station.clock)
+
+
 def test_nothing_is_put_on_terminals_of_a_device_that_is_on():
     rig = simulated("terminal_source")
     with rig.bench.armed(), pytest.raises(SafetyError, match="armed"):
@@ -257,3 +314,30 @@ def test_a_bench_file_names_the_images_of_a_loader(tmp_path):
     path.write_text(starter("bench") + LOADER.replace("loader", "earth"))
     with pytest.raises(ConfigurationError, match="is told its images"):
         read_bench(path)
+
+
+INSTRUMENT = """
+[aids.terminal_source]
+by = "instrument"
+[aids.terminal_source.instrument]
+driver = "keithley-2450"
+resource = "TCPIP0::SIM-TERMINALS::inst0::INSTR"
+manufacturer = "KEITHLEY INSTRUMENTS"
+model = "MODEL 2450"
+"""
+
+
+def test_an_instrument_of_an_optional_role_is_read_from_the_bench_file(tmp_path):
+    file = tmp_path / "bench.toml"
+    file.write_text(starter("bench") + INSTRUMENT)
+    assert read_bench(file).entries["terminal_source"].driver == "keithley-2450"
+    for wrong, told in (
+        ('"keithley-6221"', "for this role there is keithley-2450"),
+        ('"keithley-7001"', "aids.terminal_source.instrument.driver"),
+    ):
+        file.write_text(starter("bench") + INSTRUMENT.replace('"keithley-2450"', wrong))
+        with pytest.raises(ConfigurationError, match=told):
+            read_bench(file)
+    file.write_text(starter("bench") + INSTRUMENT.partition("[aids.terminal_source.inst")[0])
+    with pytest.raises(ConfigurationError, match="belong together"):
+        read_bench(file)

@@ -23,11 +23,12 @@ from hil.roles import (
     Source,
     Stimulator,
     Supply,
+    TerminalSource,
 )
 from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
 from hil_instruments.drivers.keithley_2000 import Keithley2000
-from hil_instruments.drivers.keithley_2450 import Keithley2450
+from hil_instruments.drivers.keithley_2450 import Keithley2450, Keithley2450Terminals
 from hil_instruments.drivers.keithley_2450_ammeter import Keithley2450Ammeter
 from hil_instruments.drivers.keithley_6221 import Keithley6221
 from hil_instruments.drivers.keithley_7001 import Keithley7001, Keithley7001Cutoff
@@ -66,6 +67,7 @@ __all__ = [
     "stimulator",
     "stimulator_names",
     "supply",
+    "terminal_source",
 ]
 
 _Made = TypeVar("_Made")
@@ -107,6 +109,7 @@ REFERENCES: Mapping[str, Factory[Source]] = {
     "pymeasure": PyMeasureSource,
 }
 """Reference sources: they stand in no role of a run, meters are checked against them."""
+TERMINAL_SOURCES: Mapping[str, Factory[TerminalSource]] = {"keithley-2450": Keithley2450Terminals}
 CUTOFFS: Mapping[str, Factory[Cutoff]] = {
     "stimproof-cutoff": StimproofCutoff,
     "relay-module": RelayModule,
@@ -130,6 +133,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "load": tuple(LOADS),
     "supply": tuple(SUPPLIES),
     "cutoff": tuple(CUTOFFS),
+    "terminal_source": tuple(TERMINAL_SOURCES),
 }
 """Role to the names of the drivers that can fill it."""
 
@@ -270,6 +274,13 @@ def reference(
 ) -> Source:
     """Build the driver of a reference source; raises ConfigurationError if unknown."""
     return _named(REFERENCES, entry)(session, clock, entry, calibration)
+
+
+def terminal_source(
+    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+) -> TerminalSource:
+    """Build the driver of a source on the terminals; raises ConfigurationError if unknown."""
+    return _named(TERMINAL_SOURCES, entry)(session, clock, entry, calibration)
 
 
 def cutoff(

@@ -1,7 +1,6 @@
-"""Keithley 2450: reference source of direct current or voltage.
+"""Keithley 2450: reference source of direct current or voltage, and source on the terminals.
 
-Commands: Model 2450 Reference Manual, 2450-901-01 rev. B. As a meter it takes readings at times of
-its own and no equidistant samples, so it fills neither the ammeter's role nor the voltmeter's.
+Commands: Model 2450 Reference Manual, 2450-901-01 rev. B.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from hil.capture import Accuracy
 from hil.errors import UsageError
 from hil.exact import Dimension
-from hil.units import Quantity, V, quantity
+from hil.units import A, Quantity, V, quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import one_of
 from hil_instruments.drivers.source import STEP, SourceDriver, SourceRange, si
@@ -103,3 +102,25 @@ class Keithley2450(SourceDriver):
             return False
         used = self._ask(f"SOUR:{word}:RANG?", encoding.number)
         return float(used) == chosen.full_scale
+
+
+class Keithley2450Terminals(Keithley2450):
+    """Source on the terminals of a device that is off; open while it is off itself."""
+
+    def apply(self, voltage: Quantity, limit: Quantity) -> None:
+        """Put a signed voltage on the terminals, at most at a current; raises as `drive`."""
+        if si(voltage)[0] is not Dimension.VOLTAGE:
+            raise UsageError(f"{self.name} puts a voltage on the terminals, not {voltage}")
+        self.drive(voltage, limit)
+
+    def drawn(self) -> Quantity:
+        """Current that it drives into the device, in A, over one line cycle; 0 while it is off.
+
+        Raises:
+            InstrumentError: it sent no number, or sources something else by now.
+        """
+        if not self.is_on():
+            return quantity(0.0, A)
+        amperes = float(self._ask('MEAS:CURR? "defbuffer1"', encoding.number))
+        self._confirm({"SOUR:FUNC?": "VOLT", "OUTP?": "1"})
+        return quantity(amperes, A)

@@ -82,7 +82,7 @@ class SimulatedBench:
         """What is seeded: it is there, or waits for its onset."""
         self.roles: dict[str, str] = {}
         """Resource name to role."""
-        for role, entry in bench.instruments.items():
+        for role, entry in bench.entries.items():
             if entry.resource == FRONT_PANEL:
                 continue
             other = self.roles.setdefault(entry.resource, role)
@@ -91,7 +91,7 @@ class SimulatedBench:
                     f"instruments.{role}.resource = {entry.resource!r} is that of {other} already; "
                     "on the simulated bench each role is an instrument of its own"
                 )
-        self.links = {role: Link(seed * 1000 + n) for n, role in enumerate(bench.instruments)}
+        self.links = {role: Link(seed * 1000 + n) for n, role in enumerate(bench.entries)}
         """Role to what its replies pass through."""
         self._flash = flash
         self._clock = VirtualClock()
@@ -104,7 +104,7 @@ class SimulatedBench:
         self._power_on(seed)
 
     def _power_on(self, seed: int) -> None:
-        entries = self.description.instruments
+        entries = self.description.entries
         stands_in_ = stands_in(entries.get("stimulator"))
         flash: Flash = (lambda _: NoFirmware()) if stands_in_ else self._flash
         self._device = Device(self.profile, self.description, flash, seed=seed)

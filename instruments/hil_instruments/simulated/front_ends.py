@@ -15,6 +15,7 @@ from hil_instruments.simulated.dialects.galvan_gx2 import GalvanGX2
 from hil_instruments.simulated.dialects.keithley_2000 import Keithley2000
 from hil_instruments.simulated.dialects.keithley_2450 import Keithley2450
 from hil_instruments.simulated.dialects.keithley_2450_ammeter import Keithley2450Ammeter
+from hil_instruments.simulated.dialects.keithley_2450_terminals import Keithley2450Terminals
 from hil_instruments.simulated.dialects.keithley_6221 import Keithley6221
 from hil_instruments.simulated.dialects.keithley_7001 import Keithley7001
 from hil_instruments.simulated.dialects.keithley_dmm6500 import KeithleyDMM6500
@@ -59,6 +60,7 @@ MODELS: Mapping[str, Table] = {
     "load": {**_SWITCHES, "DL3021A?": RigolDL3000},
     "supply": {r"DP8\d\dA?": RigolDP800, "E36312A": KeysightE36300},
     "cutoff": {"Cutoff-2": StimproofCutoff, "I-7060": DconRelays, **_SWITCHES},
+    "terminal_source": {"(MODEL )?2450": Keithley2450Terminals},
     "stimulator": {**STAND_INS, "GX-2": GalvanGX2, "D1": DermaluxD1, ".*": HostLink},
 }
 """Role to the models that can be simulated in it, each a pattern of the second field of *IDN?."""
