@@ -306,6 +306,35 @@ def test_the_order_is_device_cutoff_bleed_supply(rig):
     assert places == sorted(places)
 
 
+def test_a_cutoff_that_does_not_open_costs_the_supply_before_anything_is_mended(rig, monkeypatch):
+    """Mending a session takes seconds, for which the current would flow on."""
+    session = rig.station.sessions["cutoff"]
+
+    def recover():
+        rig.sent.append(("cutoff", "mended"))
+        raise ConnectionLost("the peer closed the connection")
+
+    def die():
+        session._fault = "the peer closed the connection"
+        lost()
+
+    real = rig.station.close_cutoff
+
+    def close_then_die(seconds):
+        real(seconds)
+        rig.sent.clear()
+        monkeypatch.setattr(session, "recover", recover)
+        for name in ("open_relay", "is_closed", "renew"):
+            monkeypatch.setattr(rig.station.cutoff, name, lambda *_: die())
+
+    monkeypatch.setattr(rig.station, "close_cutoff", close_then_die)
+    with pytest.raises(SafeStateUnconfirmed):
+        inside(rig, raising(ConnectionLost("mine")))
+    off = next(n for n, (role, text) in enumerate(rig.sent) if role == "supply" and "OFF" in text)
+    assert rig.sent.index(("cutoff", "mended")) > off
+    assert not rig.state["confirmed"]
+
+
 def test_no_current_was_commanded_is_said(rig):
     with rig.bench.armed() as run:
         run.wait(1 * s)
