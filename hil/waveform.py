@@ -100,7 +100,11 @@ class Waveform:
         """Spans of a commanded phase; raises UsageError if the scenario has none of that name."""
         if name not in self.phases:
             known = ", ".join(self.phases) or "none"
-            raise UsageError(f"the record has no phase {name!r}; it has: {known}")
+            raise UsageError(
+                f"the record has no phase {name!r}; it has: {known}. Either its scenario has none, "
+                "or the stimulator did not come to it after 'start': check the states that it "
+                "reported, and its link"
+            )
         return self.phases[name]
 
     def begin(self, name: str) -> Instant:

@@ -261,7 +261,7 @@ class Sitting:
         for channel, wave in record.waveforms.items():
             if channel not in NODES:
                 continue
-            for begin, _ in wave.phase("hold"):
+            for begin, _ in wave.phases.get("hold", ()):
                 first, last = begin + 0.5, begin + 1.1
                 came = wave.between(first, last)
                 due = np.mean(circuit.observe(NODES[channel], np.linspace(first, last)))
@@ -278,7 +278,7 @@ def untold(role: str, err: BaseException) -> str:
     lacks = []
     if not re.search(rf"{role}\b", told):
         lacks.append("the instrument")
-    if not re.search(r"'[^']+'|not read|not asked", told):
+    if not re.search(r"'[^']+'|not read|not asked|start", told):
         lacks.append("the command")
     if not re.search(r"recover|check|look|start|Serve|expected|somebody else", told):
         lacks.append("what to do")
