@@ -315,7 +315,7 @@ def test_a_cutoff_that_does_not_open_costs_the_supply_before_anything_is_mended(
         raise ConnectionLost("the peer closed the connection")
 
     def die():
-        session._fault = "the peer closed the connection"
+        monkeypatch.setattr(session, "_fault", "the peer closed the connection")
         lost()
 
     real = rig.station.close_cutoff
