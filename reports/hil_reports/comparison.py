@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from hil.conclusion import conclude
 from hil.errors import UsageError
+from hil_reports.brief import table
 from hil_reports.compare import comparison
 from hil_reports.evidence import capture_loader, read_journal
 from hil_reports.html import page
@@ -66,16 +67,16 @@ def _lines(view: View) -> Iterator[str]:
         yield from ("", f"**SIMULATED**: {markdown(view['banner'])}")
     yield from ("", markdown(view["statement"]), "")
     columns = ("run_id", "firmware", "provenance", "code", "statement")
-    yield from _table(
+    yield from table(
         ["", "run", "firmware", "provenance", "exit code", "result"],
         [[f"**{one['name']}**", *(markdown(one[key]) for key in columns)] for one in view["runs"]],
     )
     yield from ("", "### What they were judged with, where it differs", "")
     rows = [[markdown(one[key]) for key in ("what", "before", "after")]
             for one in view["configuration"]]  # fmt: skip
-    yield from _table(["what", "A", "B"], rows) if rows else ["Nothing differs."]
+    yield from table(["what", "A", "B"], rows) if rows else ["Nothing differs."]
     yield from ("", "### Requirements", "")
-    yield from _table(
+    yield from table(
         ["requirement", "change", "A: worst case", "B: worst case", "margin, B - A"],
         [
             [markdown(one["id"]), one["change"] or "as before", _told(one["before"]),
@@ -91,7 +92,7 @@ def _lines(view: View) -> Iterator[str]:
         for one in changed
     ]  # fmt: skip
     heads = ["requirement", "test", "at", "change", "A", "B"]
-    yield from _table(heads, rows) if rows else ["None."]
+    yield from table(heads, rows) if rows else ["None."]
     left = len(view["judgements"]) - len(changed) + view["unprinted"]
     if left:
         yield from ("", f"{left} more changed.")
@@ -101,10 +102,3 @@ def _lines(view: View) -> Iterator[str]:
 def _told(side: View) -> str:
     verdict = f"**{side['verdict']['word']}** " if side["verdict"] else ""
     return verdict + markdown(side["result"])
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield "| " + " | ".join(heads) + " |"
-    yield "|" + " --- |" * len(heads)
-    for row in rows:
-        yield "| " + " | ".join(row) + " |"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from xml.etree import ElementTree as ET
 
-from hil.conclusion import Conclusion, TestRow
+from hil.bodies import JudgementBody
+from hil.conclusion import Conclusion, TestRow, severity
 from hil.verdict import ExitCode, Verdict, worst
 from hil_reports.text import clean
-from hil_reports.view import WORDS
+from hil_reports.view import WORDS, judged_line
 
 _ELEMENTS = {
     Verdict.FAIL: "failure",
@@ -29,7 +31,9 @@ def junit_xml(conclusion: Conclusion) -> str:
     0: no reader that only counts failures and errors sees green where `hil run` does not.
     """
     bare = [row for row in conclusion.requirements if not row.tests]
-    cases = [_case(row) for row in conclusion.tests]
+    judged = _judged(conclusion)
+    clauses = {row.requirement["id"]: row.requirement["clause"] for row in conclusion.requirements}
+    cases = [_case(row, judged.get(row.test, {}), clauses) for row in conclusion.tests]
     for row in bare:
         case = ET.Element("testcase", classname="requirement", time="0.000")
         case.set("name", clean(row.requirement["id"]))
@@ -47,16 +51,7 @@ def junit_xml(conclusion: Conclusion) -> str:
     for name in ("failure", "error", "skipped"):
         plural = name if name == "skipped" else name + "s"
         suite.set(plural, str(sum(case.find(name) is not None for case in cases)))
-    run = {
-        "run_id": conclusion.run["run_id"],
-        "provenance": conclusion.provenance.word,
-        "verdict": conclusion.verdict.value,
-        "complies": str(conclusion.complies).lower(),
-        "exit_code": str(int(conclusion.exit_code)),
-        "partial": conclusion.run["partial"],
-        "journal_head": conclusion.head,
-    }
-    _properties(suite, run)
+    _properties(suite, _of_run(conclusion))
     suite.extend(cases)
     root = ET.Element("testsuites")
     root.append(suite)
@@ -64,12 +59,58 @@ def junit_xml(conclusion: Conclusion) -> str:
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, "unicode") + "\n"
 
 
-def _case(row: TestRow) -> ET.Element:
+def _of_run(conclusion: Conclusion) -> dict[str, str]:
+    """What the suite's properties say: which run, of what, on what, and what came of it."""
+    run, plan = conclusion.run, conclusion.plan
+    return {
+        "run_id": run["run_id"],
+        "provenance": conclusion.provenance.word,
+        "verdict": conclusion.verdict.value,
+        "complies": str(conclusion.complies).lower(),
+        "complete": str(conclusion.complete).lower(),
+        "exit_code": str(int(conclusion.exit_code)),
+        "safe_state": conclusion.safe_state,
+        "partial": run["partial"],
+        "device": f"{plan['manufacturer']} {plan['model']}",
+        "serial": conclusion.serial,
+        "firmware": conclusion.firmware,
+        "device_sha256": plan["device"]["sha256"],
+        "bench": plan["bench_name"],
+        "bench_sha256": plan["bench"]["sha256"],
+        "operator": run["operator"],
+        "depth": run["depth"],
+        "seed": str(run["seed"]),
+        "faults": ", ".join(run["faults"]),
+        "stimproof": run["version"],
+        "journal_head": conclusion.head,
+    }
+
+
+def _judged(conclusion: Conclusion) -> dict[str, dict[str, JudgementBody]]:
+    """Test to requirement to the worst of its judgements there."""
+    found: dict[str, dict[str, JudgementBody]] = {}
+    for body in (body for row in conclusion.requirements for body in row.judgements):
+        of_test = found.setdefault(body["test"], {})
+        known = of_test.get(body["requirement"])
+        if known is None or severity(body) < severity(known):
+            of_test[body["requirement"]] = body
+    return found
+
+
+def _case(
+    row: TestRow, judged: Mapping[str, JudgementBody], clauses: Mapping[str, str]
+) -> ET.Element:
     module, _, name = row.test.partition(":")
     case = ET.Element("testcase", classname=clean(module), time=f"{row.seconds:.3f}")
     case.set("name", clean(name or row.test))
     verdicts = {f"requirement.{req}": verdict.value for req, verdict in row.by_requirement.items()}
-    _properties(case, {"test": row.test, "verdict": row.verdict.value} | verdicts)
+    told = {"test": row.test, "verdict": row.verdict.value} | verdicts
+    told |= {f"clause.{req}": clauses[req] for req in row.by_requirement if req in clauses}
+    for req, body in judged.items():
+        told[f"result.{req}"] = judged_line(body) or body["reason"]
+        captures = body["measured"]["captures"] if body["measured"] else []
+        told[f"captures.{req}"] = " ".join(captures)
+    _properties(case, {name: value for name, value in told.items() if value})
     _outcome(case, row.verdict, explanation(row))
     return case
 

@@ -11,6 +11,7 @@ from hil.conclusion import Conclusion, conclude
 from hil.errors import UsageError
 from hil.journal import Record
 from hil_reports.allure import reconcile
+from hil_reports.brief import summary_markdown
 from hil_reports.evidence import capture_loader, read_journal
 from hil_reports.evidence.keys import Signer
 from hil_reports.evidence.views import REPORT, seal_views
@@ -99,6 +100,7 @@ def _views(
     view = view_of(conclusion, capture_loader(folder, records), seal)
     _write(_place(report, "html"), html_page(view).encode())
     _write(_place(report, "pdf"), compliance_pdf(view))
+    _write(_place(report, "markdown"), summary_markdown(conclusion).encode())
     rows = matrix(conclusion, records)
     _write(_place(report, "matrix"), matrix_csv(rows))
     _write(_place(report, "spreadsheet"), matrix_xlsx(conclusion, rows))

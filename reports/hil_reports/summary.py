@@ -18,6 +18,7 @@ PATHS = {
     "pdf": "report/compliance.pdf",
     "html": "report/index.html",
     "junit": "report/junit.xml",
+    "markdown": "report/summary.md",
     "allure": "report/allure-results",
     "matrix": "report/matrix.csv",
     "spreadsheet": "report/matrix.xlsx",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -30,13 +31,14 @@ from hil.exact import Dimension, Exact
 from hil.measurement import Calibration
 from hil.requirement import Kind, Limit
 from hil.rule import METHOD_6, SIMPLE, Rule
+from hil.verdict import Verdict
 from hil_fixtures.progress import Progress
 from hil_reports import pdf
 from hil_reports.evidence import capture_loader, read_journal, seal, verify
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
 from hil_reports.text import scale, value_step
-from hil_reports.view import view_of
+from hil_reports.view import WORDS, view_of
 
 
 @cache
@@ -264,7 +266,7 @@ def test_a_changed_capture_is_named_in_the_report_instead_of_drawn(tmp_path):
 def test_the_same_journal_makes_the_same_bytes(good):
     def content() -> dict[str, bytes]:
         views = ("compliance.pdf", "index.html", "junit.xml", "summary.json")
-        views += ("matrix.csv", "matrix.xlsx")
+        views += ("matrix.csv", "matrix.xlsx", "summary.md")
         return {name: (good / "report" / name).read_bytes() for name in views}
 
     first, results = content(), allure(good)
@@ -312,6 +314,34 @@ def test_the_exit_code_of_the_summary_is_that_of_the_conclusion(every, good):
         json.loads((f / "report" / "summary.json").read_text())["exit_code"] for f in (every, good)
     ]
     assert codes == [10, 0]
+
+
+def test_the_markdown_summary_says_what_came_of_the_run(every, good):
+    text = (every / "report" / "summary.md").read_text("utf-8")
+    assert text.startswith("## \N{CROSS MARK} Example Medical Ionto 4: FAIL\n")
+    assert "**SIMULATED**: Simulated instruments: not evidence of device conformity" in text
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| R-")]
+    words = [row[1].partition(" ")[2] for row in rows]
+    order = [WORDS[verdict] for verdict in Verdict]
+    assert words == sorted(words, key=order.index)
+    assert words.count("PASS") == 2
+    (failed,) = [row for row in rows if row[1].endswith("FAIL")]
+    assert failed[2].startswith("4.20000004 ± 0.0022 mA; limit ≤ 4.2 mA")
+    assert "<script" not in text
+    assert "complies with the 2 mandatory" in (good / "report" / "summary.md").read_text("utf-8")
+
+
+def test_junit_tells_each_result_with_its_limit_clause_and_captures(every):
+    (case,) = [c for n, c in cases(every).items() if n.startswith("m:test_FAIL[")]
+    told = {p.get("name"): p.get("value") for p in case.iter("property")}
+    assert told["requirement.R-FAIL"] == "FAIL"
+    assert told["clause.R-FAIL"] == "201.12.4.104"
+    assert told["result.R-FAIL"].startswith("4.20000004 ± 0.0022 mA; limit ≤ 4.2 mA; margin")
+    assert re.fullmatch("[0-9a-f]{64}", told["captures.R-FAIL"])
+    (suite,) = ET.parse(every / "report" / "junit.xml").getroot().iter("testsuite")
+    run = {p.get("name"): p.get("value") for p in suite.find("properties")}
+    wanted = {"device": "Example Medical Ionto 4", "serial": "SIM-0001", "safe_state": "confirmed"}
+    assert run | wanted == run
 
 
 def test_junit_counts_what_it_holds_and_names_requirements(every):
