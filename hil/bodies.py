@@ -85,6 +85,17 @@ class RunBody(TypedDict):
     lease: str  # who keeps the cut-off's lease, in words
     pytest_args: list[str]
     estimate: EstimateBody | None  # None: it was not rehearsed
+    replayed: NotRequired[ReplayedBody | None]  # whose transcript answered for the instruments
+
+
+class ReplayedBody(TypedDict):
+    """The run whose transcript answered in the place of instruments."""
+
+    run_id: str
+    head: str  # hash of the last record of its journal
+    real: bool  # whether the resources of its bench file are real ones
+    begun: str  # UTC of its first record
+    ended: str  # UTC of its last record
 
 
 class LimitBody(TypedDict):

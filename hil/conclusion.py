@@ -25,6 +25,7 @@ from hil.bodies import (
     PropertyBody,
     RegisterBody,
     RemeasuredBody,
+    ReplayedBody,
     RequirementBody,
     RunBody,
     SentinelBody,
@@ -199,6 +200,12 @@ class Conclusion:
         return "confirmed" if all(off.confirmed for off in self.offs) else UNCONFIRMED
 
     @property
+    def what_to_do(self) -> str:
+        """What a person has to do where off is unconfirmed; empty where no device was driven."""
+        alarming = self.safe_state == UNCONFIRMED and not self.run.get("replayed")
+        return WHAT_TO_DO if alarming else ""
+
+    @property
     def complies(self) -> bool:
         """Whether the report may say so: exit code 0 and a scope that is not partial."""
         return self.exit_code is ExitCode.COMPLIES and not self.run["partial"]
@@ -343,9 +350,16 @@ def _standing(
     return found, body["reason"]
 
 
+def replayed_from(records: list[Record]) -> ReplayedBody | None:
+    """The run whose transcript answered in the place of instruments; None if they answered."""
+    return records[0].body.get("replayed") if records[0].kind == "run" else None
+
+
 def _doubtful(records: list[Record]) -> dict[str, str]:
     """Serial number to what speaks against each instrument at the end; empty text if nothing."""
-    last = date.fromisoformat(max(record.utc for record in records)[:10])
+    replayed = replayed_from(records)
+    ended = replayed["ended"] if replayed else max(record.utc for record in records)
+    last = date.fromisoformat(ended[:10])
     found: dict[str, str] = {}
     instruments: list[InstrumentBody] = _bodies(records, "instrument")
     if _set_back(records):
@@ -580,6 +594,8 @@ def _outcome(
     rows: tuple[RequirementRow, ...], tests: tuple[TestRow, ...], records: list[Record]
 ) -> tuple[ExitCode, list[str]]:
     unsafe = _unconfirmed(records)
+    if unsafe and replayed_from(records):
+        return ExitCode.OTHER_VERDICT, [f"off is not shown by what was replayed: {unsafe[0]}"]
     if unsafe:
         return ExitCode.UNSAFE, [f"SAFE STATE UNCONFIRMED: {why}" for why in unsafe]
     refused = [body["cause"] for body in _bodies(records, "refused")]

@@ -5,10 +5,13 @@ A line is `seconds role way text`, with seconds of bench time to the last digit:
     12.5 ammeter write READ?
     12.5002 ammeter read +1.000000E-03
     12.5004 ammeter block 40000 #1200000 9f86d0..
+    12.5006 clock read 12.5004
 
 A text is as it was sent or came, but for what is no printable character, and for the backslash:
 these stand as `\n`, `\\`, `\x07` and the like, so that a line is a line and every text comes back.
 A block's bytes stand apart; its line tells how many they are, where they begin and their SHA-256.
+The last line says that the run read its clock, and where it found another time than that of the
+message or reading before and what it has slept since: so a replay decides by the same times.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ from dataclasses import dataclass
 from hil.errors import UsageError
 
 WRITE, READ, STOP, ERROR, BLOCK = "write", "read", "stop", "error", "block"
+CLOCK = "clock"
+"""Role of a line that tells what was read of the clock, where it is not what was to be expected."""
 _LINE = re.compile(
     r"(?P<at>-?\d+(?:\.\d+)?(?:e-?\d+)?) (?P<role>\S+) (?P<way>write|read|stop|error|block) "
     r"(?P<text>.*)"

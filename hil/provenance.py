@@ -192,6 +192,11 @@ def _lacks(body: Mapping[str, Any]) -> list[str]:
 def _run_lacks(run: Mapping[str, Any]) -> dict[str, str]:
     """What was planned that no hardware knows."""
     found = []
+    if replayed := run.get("replayed"):
+        found.append(
+            f"the instruments' answers are those that run {replayed.get('run_id')} recorded "
+            f"(journal head {replayed.get('head')}); nothing was energised"
+        )
     if run.get("expected") != HARDWARE:
         found.append("it was planned as SIMULATED")
     if run.get("faults"):

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from hil.bodies import JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
-from hil.conclusion import WHAT_TO_DO, Conclusion, Off, RequirementRow, TestRow
+from hil.conclusion import Conclusion, Off, RequirementRow, TestRow
 from hil.errors import UsageError
 from hil.proof import PROBE
 from hil.provenance import PREFIX
@@ -451,7 +451,7 @@ def _safe_states(conclusion: Conclusion) -> View:
         "text": text,
         "confirmed": conclusion.safe_state == "confirmed",
         "unsafe": bool(bad),
-        "what_to_do": WHAT_TO_DO if bad else "",
+        "what_to_do": conclusion.what_to_do,
         "rows": [_off(off) for off in shown],
     }
 

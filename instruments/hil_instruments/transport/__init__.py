@@ -13,21 +13,23 @@ hardware, USB, GPIB, other VISA libraries.
 
 from __future__ import annotations
 
-import pyvisa
-
 from hil.bench import InstrumentEntry
 from hil.errors import BenchError, ReplyTimeout
 from hil.roles import Clock
 from hil_instruments.encoding import Identity
 from hil_instruments.manner import SCPI, Manner
-from hil_instruments.transport.address import Address, open_manager, opening
+from hil_instruments.transport.address import Address, Manager, Opener, open_manager, opening
 from hil_instruments.transport.naming import Place, check_identity, place_of
+from hil_instruments.transport.recorded_line import Diverged, Recording
 from hil_instruments.transport.session import TIMEOUT, Session, Transcript
 
 __all__ = [
+    "Diverged",
     "Identity",
     "Manager",
+    "Opener",
     "Place",
+    "Recording",
     "Session",
     "Transcript",
     "check_identity",
@@ -37,12 +39,9 @@ __all__ = [
     "place_of",
 ]
 
-Manager = pyvisa.ResourceManager
-"""An open VISA library, named here for those who may not import pyvisa."""
-
 
 def open_session(
-    manager: pyvisa.ResourceManager,
+    manager: Opener,
     resource: str,
     clock: Clock,
     transcript: Transcript | None = None,
@@ -64,13 +63,13 @@ def open_session(
     Raises:
         BenchError: the resource does not answer or cannot be opened.
     """
-    address = Address(manager, resource, manner)
+    address = Address(manager, resource, manner, role)
     with opening(address, f"{role} at {resource}"):
         return Session(address, clock, transcript, timeout, role)
 
 
 def connect(
-    manager: pyvisa.ResourceManager,
+    manager: Opener,
     entry: InstrumentEntry,
     clock: Clock,
     transcript: Transcript | None = None,

@@ -5,12 +5,15 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import pyvisa
 from pyvisa.resources import MessageBasedResource, SerialInstrument
 
 from hil.errors import BenchError, ConfigurationError, HilError, Locked
 from hil_instruments.manner import Manner
+from hil_instruments.transport.line import Line
+from hil_instruments.transport.recorded_line import Recording
 from hil_instruments.transport.socket_line import SocketLine, raw_socket
 from hil_instruments.transport.visa_line import VisaLine, set_serial, translated
 
@@ -18,16 +21,25 @@ OPENING = 5.0
 """Seconds in which a resource must let itself be opened."""
 
 
+Manager = pyvisa.ResourceManager
+"""An open VISA library, named here for those who may not import pyvisa."""
+Opener: TypeAlias = Manager | Recording
+"""What opens lines: a VISA library, or a recorded run in its place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """How to reach an instrument again: for recovery and for the stop lane."""
 
-    manager: pyvisa.ResourceManager
+    manager: Opener
     resource: str
     manner: Manner
+    role: str
 
-    def open(self) -> SocketLine | VisaLine:
+    def open(self) -> Line:
         """Open a line there, within OPENING; sends nothing. Raises what the library raises."""
+        if isinstance(self.manager, Recording):
+            return self.manager.line(self.role, self.manner)
         end = self.manner.reply_end.encode("latin-1")
         resource = self.manager.open_resource(self.resource, open_timeout=int(OPENING * 1000))
         if not isinstance(resource, MessageBasedResource):
@@ -58,7 +70,7 @@ def open_manager(visa_library: str = "@py") -> pyvisa.ResourceManager:
         ) from err
 
 
-def opened(address: Address, name: str) -> SocketLine | VisaLine:
+def opened(address: Address, name: str) -> Line:
     """Open a line; raises BenchError, which names the instrument."""
     with opening(address, name):
         return address.open()

@@ -19,8 +19,8 @@ from hil.errors import (
 from hil.roles import Clock
 from hil_instruments.encoding import Identity
 from hil_instruments.transport.address import Address, opened
-from hil_instruments.transport.line import QUIET, Block, Gone, Silence, deaf
-from hil_instruments.transport.socket_line import SocketLine
+from hil_instruments.transport.line import QUIET, Block, Gone, Line, Silence, deaf
+from hil_instruments.transport.recorded_line import Diverged
 from hil_instruments.transport.stop_lane import STOP_PATIENCE, StopLane
 from hil_instruments.transport.visa_line import VisaLine
 
@@ -75,7 +75,7 @@ class Session:
         """Stops whose echo or answer has not been read, and whether there is an answer."""
         self._late: list[str] = []
         """Answers to stops that nobody has taken."""
-        self._line: SocketLine | VisaLine = address.open()
+        self._line: Line = address.open()
 
     @property
     def name(self) -> str:
@@ -191,7 +191,7 @@ class Session:
         try:
             self._stop_lane.send(text, data)
         except BenchError as err:
-            self._note("error", str(err))
+            self._note("error", f"{type(err).__name__}: {err}")
             raise
         self._note("stop", text)
 
@@ -313,7 +313,8 @@ class Session:
                 )
             ) from err
         except BenchError as err:
-            mend = "" if "recover" in str(err) else "; check the line, then recover()"
+            known = isinstance(err, Diverged) or "recover" in str(err)
+            mend = "" if known else "; check the line, then recover()"
             raise self._failed(type(err)(f"{self._name}: {text!r}: {err}{mend}")) from err
         except BaseException as err:  # an Abort or Ctrl-C may leave a reply behind
             self._failed(
@@ -327,7 +328,7 @@ class Session:
 
     def _failed(self, error: BenchError) -> BenchError:
         self._fault = error
-        self._note("error", str(error))
+        self._note("error", f"{type(error).__name__}: {error}")
         return error
 
     def _refusal(self, text: str) -> HilError:
