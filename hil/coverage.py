@@ -17,7 +17,7 @@ from hil.bodies import CoveredBody, RangeBody, WorstBody
 from hil.decision import Judgement
 from hil.exact import Exact
 from hil.scenario import DirectCurrent, Moment, Scenario
-from hil.sequence import Command, told
+from hil.sequence import Command
 
 POINTS = 200
 """Examples whose values are kept one by one; of the others the range alone counts."""
@@ -99,7 +99,7 @@ def in_words(drawn: Mapping[str, Any]) -> str:
     found = []
     for name, value in drawn.items():
         if isinstance(value, tuple):
-            found.append(told(value))
+            found.append(f"{name} {', '.join(map(str, value))}")
             continue
         shown = [
             f"{part.rpartition('.')[2]} {each}" if isinstance(each, Exact) else str(each)
@@ -115,7 +115,7 @@ def _parts(drawn: Mapping[str, Any]) -> Iterator[tuple[str, Exact | str]]:
         if isinstance(value, Scenario):
             yield from _of_scenario(value)
         elif isinstance(value, tuple):
-            yield from _of_sequence(value)
+            yield from _of_sequence(name, value)
         elif isinstance(value, Enum):
             yield name, str(value.value)
         else:
@@ -144,8 +144,11 @@ def _of_scenario(scenario: Scenario) -> Iterator[tuple[str, Exact | str]]:
                 yield f"{kind}.{part.name}", value
 
 
-def _of_sequence(sequence: tuple[Command, ...]) -> Iterator[tuple[str, Exact | str]]:
+def _of_sequence(name: str, sequence: tuple[Any, ...]) -> Iterator[tuple[str, Exact | str]]:
     for command in sequence:
+        if not isinstance(command, Command):
+            yield name, "text"  # each is another one: their number says enough
+            continue
         yield "command", command.do.value
         if command.value is not None:
             yield command.do.value, command.value

@@ -140,6 +140,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class Abort:
+    """The operator stops at once."""
+
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
 class Reverse:
     """The operator asks for the other polarity while current flows."""
 
@@ -162,7 +169,7 @@ class SupplyDip(_Exacting):
     duration: Amount
 
 
-Disturbance: TypeAlias = Open | LoadStep | Pause | Stop | Reverse | Change | SupplyDip
+Disturbance: TypeAlias = Open | LoadStep | Pause | Stop | Abort | Reverse | Change | SupplyDip
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,3 @@ class Command:
 
     def __str__(self) -> str:
         return self.do.value if self.value is None else f"{self.do.value} {self.value}"
-
-
-def told(sequence: tuple[Command, ...]) -> str:
-    """A sequence on one line: `set 2 mA, start, wait 5 s, open`."""
-    return ", ".join(map(str, sequence))

@@ -9,6 +9,7 @@ from hil.device import DeviceProfile, Polarity
 from hil.errors import UsageError
 from hil.exact import Exact
 from hil.scenario import (
+    Abort,
     Change,
     DirectCurrent,
     Disturbance,
@@ -30,6 +31,7 @@ class Verb(Enum):
 
     START = "start"
     STOP = "stop"
+    ABORT = "abort"
     PAUSE = "pause"
     RESUME = "resume"
     OPEN = "open"
@@ -146,6 +148,8 @@ def _steps(
             return [Step(time, Verb.LOAD, load if isinstance(load, str) else exact(load))]
         case Pause(duration=duration):
             return [Step(time, Verb.PAUSE), Step(time + float(exact(duration).base), Verb.RESUME)]
+        case Abort():
+            return [Step(time, Verb.ABORT)]
         case Reverse():
             return [Step(time, Verb.REVERSE, polarity.opposite)]
         case Change(setpoint=setpoint):

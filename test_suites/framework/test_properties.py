@@ -2,21 +2,24 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.sessions import session
-from hil.device import Polarity
+from hil.device import NO_WORDS, Polarity
 from hil.envelope import Envelope
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Exact
 from hil.scenario import (
+    Abort,
     Change,
     LoadStep,
     Moment,
     Open,
+    Pause,
     Phase,
     Reverse,
     Scenario,
@@ -25,6 +28,7 @@ from hil.scenario import (
     at,
 )
 from hil.sequence import Command, Do
+from hil.timeline import lay_out
 from hil.verdict import Verdict
 from hil_fixtures import draw
 from hil_fixtures.config import read_device
@@ -32,6 +36,7 @@ from hil_fixtures.config.scenario import Repetition, parsed_scenario, unwritable
 
 PROFILE = read_device(None)
 ENVELOPE = Envelope.of(PROFILE)
+SCENARIOS = [draw.scenarios, draw.deliverable, draw.treatments, draw.commanded, draw.aborted]
 REPEATED = settings(max_examples=60, database=None, derandomize=True, deadline=None)
 
 
@@ -64,7 +69,7 @@ EVERYTHING = Scenario.treatment(
 )
 
 
-@pytest.mark.parametrize("factory", [draw.scenarios, draw.deliverable])
+@pytest.mark.parametrize("factory", SCENARIOS)
 def test_whatever_is_drawn_comes_back_from_its_file_to_the_digit(factory):
     @REPEATED
     @given(factory(PROFILE, ENVELOPE))
@@ -106,6 +111,7 @@ def test_a_file_holds_all_that_can_happen_to_a_treatment():
         polarity=Polarity.POSITIVE,
         word="slow",
         many=3,
+        texts=("ZZQ", "SOUR:CURR 1E9"),
         sequence=(
             Command(Do.SET, parse("2 mA")),
             Command(Do.START),
@@ -163,6 +169,55 @@ def test_a_bad_sequence_is_refused_too():
     for wrong in (lambda: Command(Do.START, parse("1 s")), lambda: Command(Do.WAIT)):
         with pytest.raises(UsageError):
             wrong()
+
+
+def kinds_of(factory, examples=150):
+    """Kinds of disturbances that a factory draws, each in a scenario that can be laid out."""
+    seen = []
+
+    @settings(max_examples=examples, database=None, derandomize=True, deadline=None)
+    @given(factory(PROFILE, ENVELOPE))
+    def look(scenario):
+        lay_out(scenario, PROFILE)
+        seen.append([type(each) for each in scenario.disturbances])
+
+    look()
+    return seen
+
+
+def test_treatments_meet_all_that_can_happen_to_one():
+    seen = kinds_of(draw.treatments)
+    kinds = {kind for each in seen for kind in each}
+    assert kinds == {Abort, Change, LoadStep, Open, Pause, Reverse, Stop, SupplyDip}
+    assert all(len(each) == 1 for each in seen if SupplyDip in each)  # a device without is mute
+
+
+def test_what_is_commanded_is_paused_and_resumed_each_time():
+    seen = kinds_of(draw.commanded)
+    assert all(Pause in each for each in seen)
+    assert {kind for each in seen for kind in each} == {Pause, Change, Reverse}
+
+
+def test_noise_and_wrong_settings_are_drawn_in_the_words_of_the_device():
+    texts = []
+
+    @REPEATED
+    @given(draw.invalid_texts(PROFILE, ENVELOPE))
+    def look(drawn):
+        assert 4 <= len(drawn) <= 8
+        texts.extend(drawn)
+
+    look()
+    assert {text[:3] for text in texts} >= {"ZZQ", "SOU"}
+    assert not [text for text in texts if "?" in text or "\n" in text]
+    bare = replace(PROFILE, wire=NO_WORDS)  # of a device that a driver of its own speaks to
+
+    @REPEATED
+    @given(draw.invalid_texts(bare, ENVELOPE))
+    def noise(drawn):
+        assert all(text.startswith("ZZQ") for text in drawn)
+
+    noise()
 
 
 HEAD = """

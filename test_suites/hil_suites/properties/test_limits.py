@@ -1,0 +1,63 @@
+"""Limits of all times: whatever happens to a treatment, they hold to its end."""
+
+from hil.features import largest_step, peak, slope, steady
+from hil.signs import keeps_sign
+from hil_fixtures.suite import draw, for_all, requirement
+
+
+@requirement("LIM-CEIL")
+@for_all(scenario=draw.treatments)
+def test_the_current_never_exceeds_the_ceiling(bench, judge, scenario):
+    """Whatever is commanded, and whatever contacts, load and supply do."""
+    judge("LIM-CEIL", peak(bench.record(scenario).current), hunt=True)
+
+
+@requirement("STOP-CMD")
+@for_all(scenario=draw.treatments)
+def test_a_stop_ends_in_off_from_every_state(bench, judge, scenario):
+    """Wherever a treatment stands when it is stopped: rising, held, paused, or ended by a fault."""
+    record, off = bench.record(scenario), bench.profile["protection.off_current"]
+    stopped = record.current.time_to_below(off, after=record.event("stop"))
+    judge("STOP-CMD", stopped, hunt=True)
+
+
+@requirement("STOP-OFF")
+@for_all(scenario=draw.aborted)
+def test_an_abort_ends_in_off_from_every_state(bench, judge, scenario):
+    """Stopped at once, at any moment, at any setting and load."""
+    record, off = bench.record(scenario), bench.profile["protection.off_current"]
+    aborted = record.current.time_to_below(off, after=record.event("abort"))
+    judge("STOP-OFF", aborted, hunt=True)
+
+
+@requirement("LIM-OVER")
+@for_all(scenario=draw.deliverable)
+def test_no_setting_overshoots(bench, judge, scenario):
+    """For settings and loads between the points of the grids."""
+    record, setpoint = bench.record(scenario), scenario.programmes[0].stimulus.setpoint
+    judge("LIM-OVER", peak(record.current) - abs(steady(record.current)), at=setpoint, hunt=True)
+
+
+@requirement("RAMP-UP", "RAMP-DOWN", "RAMP-RESUME", "RAMP-STEP")
+@for_all(scenario=draw.commanded)
+def test_every_slope_is_bounded(bench, judge, scenario):
+    """From the start to the end of a treatment, whatever is commanded in between."""
+    record = bench.record(scenario)
+    current = record.current
+    start, pause, resume, stop = (
+        record.event(name) for name in ("start", "pause", "resume", "stop")
+    )
+    judge("RAMP-UP", slope(current, after=start, until=pause), hunt=True)
+    judge("RAMP-DOWN", slope(current, after=pause, until=resume), hunt=True)
+    judge("RAMP-RESUME", slope(current, after=resume, until=stop), hunt=True)
+    judge("RAMP-DOWN", slope(current, after=stop), hunt=True)
+    judge("RAMP-STEP", largest_step(current, after=start), hunt=True)
+
+
+@requirement("POL-LOCK")
+@for_all(scenario=draw.commanded)
+def test_the_polarity_never_flips_under_current(bench, judge, scenario):
+    """No command, at whatever moment, has current flow the other way in one treatment."""
+    record, polarity = bench.record(scenario), scenario.programmes[0].stimulus.polarity
+    floor = bench.profile["protection.off_current"]
+    judge("POL-LOCK", keeps_sign(record.current, polarity, floor, after=record.event("start")))
