@@ -184,8 +184,7 @@ def _beyond(large: float, large_limit: float, small: float, small_limit: float) 
 
 def _limit(capture: Capture, reading: float) -> float:
     """Limit of the error of a reading of a capture's instrument."""
-    accuracy = capture.source.accuracy
-    return accuracy.gain * abs(reading) + accuracy.offset
+    return capture.source.accuracy.limit(reading)
 
 
 def dispute(
@@ -283,7 +282,7 @@ def _missed(capture: Capture, begin: float, end: float) -> float:
     last = max(math.floor((end - capture.start) / capture.interval), 0)
     part = capture.samples[first - 1 : last]
     steps = np.abs(np.diff(part[np.isfinite(part)]))  # the first one lies outside of the span
-    sudden = steps[steps > 2 * capture.source.accuracy.offset]
+    sudden = steps[steps > 2 * capture.source.accuracy.limit(0.0)]
     return float(sudden.sum()) * capture.interval / (end - begin)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
+from hil.calibration import Band, Circumstances, Specification
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
 from hil.exact import Dimension, Exact, readable
@@ -68,8 +69,14 @@ class InstrumentEntry:
     """Expected serial number; empty accepts any."""
     certificate: str = ""
     """Calibration certificate; empty means none."""
+    calibrated: date | None = None
+    """Day of the calibration; None if never."""
     due: date | None = None
     """Day after which the calibration has expired."""
+    accuracy: tuple[Specification, ...] = ()
+    """Limits of error that stand in place of the data sheet's, by range and age."""
+    circumstances: Circumstances = Circumstances()  # noqa: RUF009  # frozen
+    """Under which it is used: age of its calibration, and air; no file gives them."""
     pymeasure: PyMeasureEntry | None = None
     """How PyMeasure drives it; None for every other driver."""
 
@@ -212,6 +219,8 @@ class BenchDescription:
     """Bench seconds per wall second of a served simulated bench; 1 on hardware."""
     aids: Mapping[str, AidEntry] = field(default_factory=dict)
     """Optional role to what fills it."""
+    air: Band | None = None
+    """Temperatures between which the air at the bench is kept, where no thermometer stands."""
     firmware: FirmwareEntry | None = None
     """Build that runs in the device of a served simulated bench; None is the reference firmware."""
     text: str = field(default="", repr=False)
@@ -233,6 +242,15 @@ class BenchDescription:
         """Whether a person works the device, at its front panel."""
         device = self.instruments.get("stimulator")
         return device is not None and device.driver == BY_HAND
+
+
+def under(bench: BenchDescription, today: date, air: Band | None) -> BenchDescription:
+    """The bench as it is used: on a day, and in air between two temperatures, None if unknown."""
+    instruments = {
+        role: replace(entry, circumstances=Circumstances(entry.calibrated, today, air))
+        for role, entry in bench.instruments.items()
+    }
+    return replace(bench, instruments=instruments)
 
 
 def check(bench: BenchDescription, profile: DeviceProfile) -> None:
@@ -349,10 +367,34 @@ def _instrument_problems(bench: BenchDescription) -> list[tuple[str, str]]:
         if (other := first.setdefault(entry.resource.upper(), role)) != role:
             text = f'"{entry.resource}" is also the {other}; each role has its own instrument'
             found.append((f"instruments.{role}.resource", text))
-        if bool(entry.certificate) != (entry.due is not None):
-            text = "certificate and due belong together; give both, or none if never calibrated"
-            found.append((f"instruments.{role}", text))
+        found += [(f"instruments.{role}{key}", text) for key, text in _undated(entry)]
     return found
+
+
+def _undated(entry: InstrumentEntry) -> Iterator[tuple[str, str]]:
+    """What is wrong with the record of a calibration: the last of its key, and why."""
+    parts = (entry.certificate, entry.calibrated, entry.due)
+    if any(parts) and not all(parts):
+        text = (
+            "certificate, calibrated and due (or interval) belong together; give all three, or "
+            "none if it was never calibrated"
+        )
+        yield "", text
+    if entry.calibrated and entry.due and entry.due < entry.calibrated:
+        yield ".due", f"{entry.due} lies before calibrated = {entry.calibrated}"
+
+
+def future_problems(bench: BenchDescription, today: date) -> list[tuple[str, str]]:
+    """Return (key of the bench file, what is wrong there) of each calibration yet to come."""
+    return [
+        (
+            f"instruments.{role}.calibrated",
+            f"{entry.calibrated} lies in the future: today is {today} (UTC); correct the date, or "
+            "the clock of this machine",
+        )
+        for role, entry in bench.instruments.items()
+        if entry.calibrated and entry.calibrated > today
+    ]
 
 
 def _source_problems(bench: BenchDescription, source: SourceEntry) -> list[tuple[str, str]]:

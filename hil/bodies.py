@@ -16,7 +16,7 @@ from hil.decision import Judgement
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.mask import Mask
-from hil.measurement import Calibration, Component, Measurement
+from hil.measurement import Calibration, Component, Measurement, Shape
 from hil.requirement import Kind, Knowledge, Limit, Measurand, Requirement, Severity
 from hil.rule import Rule
 
@@ -262,8 +262,11 @@ class InstrumentBody(TypedDict):
     named: str  # serial number that the bench file gives; empty accepts any
     firmware: str
     certificate: str
+    calibrated: str  # day of the calibration; empty if none is known
     due: str
     calibration: str
+    until: NotRequired[str]  # last day for which a meter's limits of error hold; empty likewise
+    air: NotRequired[list[float]]  # coldest and warmest in degC that a meter's budgets count
 
 
 class TestBody(TypedDict):
@@ -366,6 +369,8 @@ class AmbientBody(TypedDict):
     limits: str  # of the error, +/-, in K; empty likewise
     by: str  # simulated, or told by an operator; empty likewise
     reason: str  # why it was not recorded; empty if it was
+    counted: list[float]  # coldest and warmest in degC that budgets count from the begin; or none
+    basis: str  # thermometer, or bench file; empty where nothing is counted
 
 
 class RefusalBody(TypedDict):
@@ -478,13 +483,25 @@ class SafeStateBody(TypedDict):
     reason: str
 
 
+class ComponentBody(TypedDict):
+    """One cause of uncertainty; a number that is not finite is text."""
+
+    id: str
+    u: float | str
+    sensitivity: float | str
+    dof: float | None  # None for infinite
+    divisor: float | str  # of the figure that u was made of
+    shape: str  # normal or rectangular
+    source: str  # of that figure
+
+
 class MeasuredBody(TypedDict):
     """A Measurement; numbers are decimal text in SI."""
 
     value: str
     unit: str
     expanded: str
-    components: list[dict[str, Any]]  # id, u, sensitivity, dof (null for infinite)
+    components: list[ComponentBody]
     instruments: list[str]
     calibration: str
     captures: list[str]
@@ -734,6 +751,9 @@ def measured_body(measured: Measurement) -> MeasuredBody:
                 "u": _number(part.u),
                 "sensitivity": _number(part.sensitivity),
                 "dof": part.dof if math.isfinite(part.dof) else None,
+                "divisor": _number(part.divisor),
+                "shape": part.shape.value,
+                "source": part.source,
             }
             for part in measured.components
         ],
@@ -766,6 +786,9 @@ def measured_of(body: MeasuredBody) -> Measurement:
                     _figure(part["u"]),
                     _figure(part["sensitivity"]),
                     math.inf if part["dof"] is None else _figure(part["dof"]),
+                    _figure(part["divisor"]),
+                    Shape(part["shape"]),
+                    part["source"],
                 )
                 for part in body["components"]
             ),

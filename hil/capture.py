@@ -14,14 +14,14 @@ import numpy.typing as npt
 
 from hil.errors import UsageError
 from hil.exact import Dimension
-from hil.measurement import Calibration, Component
+from hil.measurement import COVERAGE, Calibration, Component
 
 Samples: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Limits of error of one range of one instrument: +-(reading x gain + offset)."""
+    """Limits of error of one range of one instrument: +-(reading x gain + offset), and more."""
 
     id: str
     """Names the instrument and its range, as `SIM-0002[10 mA]`; shared by all its captures."""
@@ -30,14 +30,63 @@ class Accuracy:
     offset: float
     """Limit of the additive error, in the unit of the reading (SI)."""
     source: str
-    """Data sheet and specification interval."""
+    """Certificate, or data sheet with its revision."""
+    coverage: float | None = None
+    """Coverage factor k of gain and offset; None where they are limits, with nothing likelier."""
+    warm_gain: float = 0.0
+    """What air beyond the specified temperatures adds to the limit of the relative error."""
+    warm_offset: float = 0.0
+    """What it adds to the limit of the additive error, in SI."""
+    resolution: float = 0.0
+    """Step of the last digit in SI; 0 where the limits of error hold it already."""
+    standing: Calibration = field(default=Calibration.VALID, compare=False)
+    """Whether that may be relied on at the age of the calibration and in the air of the bench; a
+    capture keeps it in its source."""
 
-    def components(self, reading: float) -> tuple[Component, ...]:
-        """Return the budget of a reading (SI): rectangular limits, so u = limit / sqrt(3)."""
-        return (
-            Component(f"{self.id}.gain", self.gain / math.sqrt(3), sensitivity=reading),
-            Component(f"{self.id}.offset", self.offset / math.sqrt(3)),
-        )
+    def gains(self, reading: float) -> tuple[Component, ...]:
+        """Causes that act on a reading (SI) in proportion, and so on every difference too."""
+        warm = self._warm("temperature gain", self.warm_gain, reading)
+        return (self._specified("gain", self.gain, reading), *warm)
+
+    def offsets(self, times: float = 1.0) -> tuple[Component, ...]:
+        """Causes that are the same in every reading; `times` is how often they act."""
+        warm = self._warm("temperature offset", self.warm_offset, times)
+        return (self._specified("offset", self.offset, times), *warm)
+
+    def steps(self, own: str) -> tuple[Component, ...]:
+        """What the last digit leaves open; no other reading shares it, so its id ends in `own`."""
+        if not self.resolution:
+            return ()
+        half = self.resolution / 2
+        return (Component.limited(f"{self.id}.resolution {own}", half, self.source),)
+
+    def components(self, reading: float, own: str = "") -> tuple[Component, ...]:
+        """Return the budget of a reading (SI), whose last digit is named by `own`."""
+        return (*self.gains(reading), *self.offsets(), *self.steps(own))
+
+    def limit(self, reading: float) -> float:
+        """Largest error of a reading, in SI; where it is told with k, the larger of k u and 2 u."""
+        share, rest = self.line
+        return share * abs(reading) + rest
+
+    @property
+    def line(self) -> tuple[float, float]:
+        """Share of the reading and additive part, in SI, of `limit`."""
+        widened = max(1.0, COVERAGE / self.coverage) if self.coverage else 1.0
+        share = widened * self.gain + self.warm_gain
+        return share, widened * self.offset + self.warm_offset + self.resolution / 2
+
+    def _specified(self, kind: str, figure: float, sensitivity: float) -> Component:
+        cause = f"{self.id}.{kind}"
+        if self.coverage is None:
+            return Component.limited(cause, figure, self.source, sensitivity=sensitivity)
+        k = self.coverage
+        return Component(cause, figure / k, sensitivity, divisor=k, source=self.source)
+
+    def _warm(self, kind: str, figure: float, sensitivity: float) -> tuple[Component, ...]:
+        cause = f"{self.id}.{kind}"
+        made = Component.limited(cause, figure, self.source, sensitivity=sensitivity)
+        return (made,) if figure else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +193,8 @@ class Capture:
         source, accuracy = self.source, self.source.accuracy
         base = [float(self.start), float(self.interval), float(self.start_u)]
         limits = [accuracy.id, float(accuracy.gain), float(accuracy.offset), accuracy.source]
+        more = [accuracy.coverage, accuracy.warm_gain, accuracy.warm_offset, accuracy.resolution]
+        limits += [None if each is None else float(each) for each in more]
         instrument = [source.role, source.serial, source.calibration.value]
         head = json.dumps([base, self.dimension.value, instrument, limits, self.gaps])
         digest = hashlib.sha256(head.encode() + b"\n")

@@ -34,6 +34,7 @@ from hil.bodies import (
     measured_of,
     requirement_of,
 )
+from hil.calibration import Band
 from hil.docket import Docket
 from hil.errors import UsageError
 from hil.journal import Record
@@ -367,12 +368,32 @@ def _doubtful(records: list[Record]) -> dict[str, str]:
         return {body["serial"]: why.format(body["serial"]) for body in instruments}
     for body in instruments:
         serial, due = body["serial"], body["due"]
-        late = due and not serial.startswith(PREFIX) and date.fromisoformat(due) < last
-        doubt = (
-            f"the calibration of {serial} expired on {due}, before the run ended" if late else ""
-        )
-        found[serial] = found.get(serial) or doubt
+        real, until = not serial.startswith(PREFIX), body.get("until", "")
+        doubt = ""
+        if real and due and date.fromisoformat(due) < last:
+            doubt = f"the calibration of {serial} expired on {due}, before the run ended"
+        elif real and until and date.fromisoformat(until) < last:
+            doubt = f"the limits of error of {serial} hold until {until}, and the run ended later"
+        found[serial] = found.get(serial) or doubt or _in_other_air(records, body)
     return found
+
+
+def _in_other_air(records: Iterable[Record], instrument: InstrumentBody) -> str:
+    """How the air left what the budgets of an instrument count; empty if it is not known to."""
+    if "air" not in instrument:
+        return ""
+    band = Band(*instrument["air"])
+    bodies: list[AmbientBody] = _bodies(records, "ambient")
+    for body in bodies:
+        if not body["celsius"]:
+            continue
+        celsius, limits = float(body["celsius"]), float(body["limits"])
+        if band.beyond(Band(celsius - limits, celsius + limits)):
+            return (
+                f"{celsius:g} degC +/- {limits:g} K at the {body['when']} lies beyond {band}, the "
+                f"air that the budgets of {instrument['serial']} count"
+            )
+    return ""
 
 
 def _set_back(records: Iterable[Record]) -> bool:

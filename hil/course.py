@@ -64,7 +64,7 @@ def ripple(wave: Waveform, phase: str = "hold") -> Measurement:
         value,
         dimension,
         (
-            wave.capture.source.accuracy.components(value)[0],
+            *wave.capture.source.accuracy.gains(value),
             Component(own("ripple noise", wave), factor * spread),
             Component(own("ripple aperture", wave), factor * (whole - seen) / math.sqrt(12)),
         ),
@@ -119,8 +119,8 @@ def longest_above(
     if not data.size or np.isnan(data).any():
         return nothing(wave, Dimension.TIME, "gap or no sample in the window")
     interval = wave.capture.interval
-    gain, offset = wave.capture.source.accuracy.components(bound)
-    error = COVERAGE * math.hypot(gain.contribution, offset.contribution)
+    parts = wave.capture.source.accuracy.components(bound)
+    error = COVERAGE * math.hypot(*(part.contribution for part in parts))
     found, most, least = (_longest(data > bound + e) * interval for e in (0.0, -error, error))
     spread = max(most - found, found - least) / math.sqrt(3)
     return made(
@@ -202,12 +202,14 @@ def largest_fall(
     sigma = noise(data) * math.sqrt(2 / width)
     _, value, spread = largest(falls, sigma, 1.0)
     value = max(value, 0.0)
-    gain = wave.capture.source.accuracy.components(value)[0]
     return made(
         wave,
         value,
         dimension,
-        (gain, Component(own("fall noise", wave), spread)),
+        (
+            *wave.capture.source.accuracy.gains(value),
+            Component(own("fall noise", wave), spread),
+        ),
         excursion=2 * width * interval,
         note="largest fall below what was reached before",
     )

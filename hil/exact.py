@@ -68,6 +68,7 @@ _OTHERS = {
     "A/m^2": (Dimension.CURRENT_DENSITY, "1"),
     "degC": (Dimension.TEMPERATURE, "1"),
     "%": (Dimension.RATIO, "0.01"),
+    "ppm": (Dimension.RATIO, "1E-6"),
     "1": (Dimension.RATIO, "1"),
     "count": (Dimension.COUNT, "1"),
     "true": (Dimension.TRUTH, "1"),

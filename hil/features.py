@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from hil.errors import UsageError
 from hil.exact import Dimension, Exact, readable
 from hil.mask import Line, Mask
 from hil.measurement import COVERAGE, Component, Measurement
-from hil.waveform import Instant, Waveform
+from hil.waveform import EVENT_SOURCE, START_SOURCE, Instant, Waveform
 
 SETTLE = 0.5
 """Seconds at each end of a hold that `steady` leaves out."""
@@ -27,6 +28,8 @@ _INDEPENDENT = 30.0
 _MISCOUNT = 1.0
 """Standard uncertainty, in sigma, from counting rivals among noisy samples (by simulation of
 plateaus, ramps, decays of 5 ms to 2 s and short excursions)."""
+_BLOCKS = "type A: means of ten blocks of the samples"
+_IN_PLACE = "type A: second differences of neighbouring samples"
 _PER_TIME = {Dimension.CURRENT: Dimension.CURRENT_SLOPE}
 _INTEGRAL = {Dimension.CURRENT: Dimension.CHARGE}
 
@@ -59,20 +62,22 @@ def mean(
     if data.size < 10 or not np.all(np.isfinite(data)):
         why = f"overload, gap or too little to average in {data.size} samples"
         return nothing(wave, wave.capture.dimension, why)
-    return _mean(wave, data, "mean")
+    return _mean(wave, data, "mean", _span_name(after, until))
 
 
-def _mean(wave: Waveform, data: Samples, what: str) -> Measurement:
+def _mean(wave: Waveform, data: Samples, what: str, where: str = "") -> Measurement:
+    """Mean of some samples; `where` tells them from others of the same capture."""
     value = float(np.mean(data))
     blocks = np.array([block.mean() for block in np.array_split(data, 10)])
     spread = float(np.std(blocks, ddof=1)) / math.sqrt(10) * math.sqrt(9 / 7)
+    cause = own(what + where, wave)
     return made(
         wave,
         value,
         wave.capture.dimension,
         (
-            *wave.capture.source.accuracy.components(value),
-            Component(own("noise", wave), spread, dof=9),
+            *wave.capture.source.accuracy.components(value, cause),
+            Component(f"noise {cause}", spread, dof=9, source=_BLOCKS),
         ),
         note=f"{what}, {data.size * wave.capture.interval:.4g} s",
     )
@@ -94,13 +99,14 @@ def peak(
     data = np.abs(signed)
     sigma = noise(signed)  # folded at zero it would look smaller than it is
     raw, value, spread = largest(data, sigma, 1.0)
+    cause = own("extreme" + _span_name(after, until), wave)
     return made(
         wave,
         value,
         wave.capture.dimension,
         (
-            *wave.capture.source.accuracy.components(value),
-            Component(own("extreme", wave), spread),
+            *wave.capture.source.accuracy.components(value, cause),
+            Component(f"noise of the {cause}", spread, source=_IN_PLACE),
         ),
         raw=Decimal(repr(raw)),
         excursion=wave.shortest,
@@ -125,12 +131,17 @@ def slope(
     sigma = noise(data) * math.sqrt(12 / width**3) / wave.capture.interval
     raw, value, spread = largest(slopes, sigma, _INDEPENDENT / width)
     value = max(value, 0.0)
-    gain = wave.capture.source.accuracy.components(value)[0]
+    cause = own("slope" + _span_name(after, until), wave)
+    accuracy = wave.capture.source.accuracy
     return made(
         wave,
         value,
         kind,
-        (gain, Component(own("slope noise", wave), spread)),
+        (
+            *accuracy.gains(value),
+            *_scaled(accuracy.steps(cause), 2 / SLOPE_WINDOW),
+            Component(f"noise of the {cause}", spread, source=_IN_PLACE),
+        ),
         raw=Decimal(repr(raw)),
         excursion=SLOPE_WINDOW,
         note=f"largest least-squares slope over a sliding {SLOPE_WINDOW:g} s",
@@ -158,12 +169,17 @@ def largest_step(
     sigma = noise(data) * math.sqrt(2 / width)
     raw, value, spread = largest(changes, sigma, min(3 / width, 1.0))
     value = max(value, 0.0)
-    gain = wave.capture.source.accuracy.components(value)[0]
+    cause = own("step" + _span_name(after, until), wave)
+    accuracy = wave.capture.source.accuracy
     return made(
         wave,
         value,
         wave.capture.dimension,
-        (gain, Component(own("step noise", wave), spread)),
+        (
+            *accuracy.gains(value),
+            *_scaled(accuracy.steps(cause), 2.0),
+            Component(f"noise of the {cause}", spread, source=_IN_PLACE),
+        ),
         raw=Decimal(repr(raw)),
         excursion=STEP_TIME + wave.capture.interval,
         note=f"largest change within {STEP_TIME * 1e3:g} ms",
@@ -181,20 +197,23 @@ def charge(wave: Waveform) -> Measurement:
     data = wave.samples
     if data.size < 2 or not np.all(np.isfinite(data)):
         return nothing(wave, kind, "overload or gap in the record of the charge")
-    floor = 6 * noise(data) + wave.capture.source.accuracy.offset
+    accuracy = wave.capture.source.accuracy
+    floor = 6 * noise(data) + accuracy.limit(0.0)
     signs = _signs(data, floor)
     interval = wave.capture.interval
     value = float(np.sum(data * signs)) * interval
-    gain, offset = wave.capture.source.accuracy.components(value)
     carrying = float(np.sum(signs)) * interval  # an offset cancels between opposite polarities
+    spread = noise(data) * interval * math.sqrt(data.size)
+    cause = own("charge", wave)
     return made(
         wave,
         value,
         kind,
         (
-            gain,
-            Component(offset.id, offset.u, sensitivity=carrying),
-            Component(own("charge noise", wave), noise(data) * interval * math.sqrt(data.size)),
+            *accuracy.gains(value),
+            *accuracy.offsets(carrying),
+            *_scaled(accuracy.steps(cause), carrying),
+            Component(f"noise of the {cause}", spread, source=_IN_PLACE),
         ),
         note=f"integral of the current over {data.size * interval:.4g} s",
     )
@@ -240,18 +259,29 @@ def outside(wave: Waveform, mask: Mask, *, after: Instant) -> Measurement:
     place = first + int(pieces[worst].argmax())
     time = wave.capture.start + place * wave.capture.interval - after.time
     drift = _drift(wave, mask, after, sigma, value)
+    excess = f"excess after {after.name} {after.time!r} {mine}"
     return made(
         wave,
         value,
         kind,
         (
-            *(
-                replace(part, sensitivity=part.sensitivity * line.side)
-                for part in wave.capture.source.accuracy.components(float(wave.samples[place]))
+            *_scaled(
+                wave.capture.source.accuracy.components(float(wave.samples[place]), excess),
+                line.side,
             ),
-            Component(own("extreme", wave), spread),
-            Component(f"event {after.name} {mine} {after.time!r}", after.u, sensitivity=drift),
-            Component(f"recorder start {mine}", wave.capture.start_u, sensitivity=drift),
+            Component(f"noise of the {excess}", spread, source=_IN_PLACE),
+            Component(
+                f"event {after.name} {mine} {after.time!r}",
+                after.u,
+                sensitivity=drift,
+                source=EVENT_SOURCE,
+            ),
+            Component(
+                f"recorder start {mine}",
+                wave.capture.start_u,
+                sensitivity=drift,
+                source=START_SOURCE,
+            ),
         ),
         raw=Decimal(repr(raw)),
         excursion=wave.shortest,
@@ -365,6 +395,16 @@ def _derived(kinds: dict[Dimension, Dimension], wave: Waveform, name: str) -> Di
         known = ", ".join(kind.name.lower() for kind in kinds)
         raise UsageError(f"{name} of a {found.name.lower()} was asked for; it is known of: {known}")
     return kinds[found]
+
+
+def _scaled(parts: Iterable[Component], factor: float) -> tuple[Component, ...]:
+    return tuple(replace(part, sensitivity=part.sensitivity * factor) for part in parts)
+
+
+def _span_name(after: Instant | None, until: Instant | None) -> str:
+    """Tells a stretch from others of one capture: what is by chance differs from one to another."""
+    ends = [repr(each.time) if each else "" for each in (after, until)]
+    return f" {ends[0]}..{ends[1]}" if any(ends) else ""
 
 
 def own(cause: str, wave: Waveform) -> str:

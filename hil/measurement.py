@@ -28,8 +28,25 @@ class Calibration(Enum):
     """Due date passed; a PASS becomes INCONCLUSIVE."""
     UNKNOWN = "unknown"
     """No calibration record; treated as expired."""
+    AGED = "older than its specification"
+    """Calibrated longer ago than the limits of error are specified for; treated as expired."""
+    OUTSIDE = "in air that its specification does not cover"
+    """Warmer or colder than specified, and nobody tells what that adds; treated as expired."""
     DISPUTED = "disputed by a second path"
     """Two instruments on one circuit disagree beyond their combined uncertainty."""
+
+
+ROOT3 = math.sqrt(3)
+"""Divisor of a rectangular distribution: standard uncertainty to half width."""
+
+
+class Shape(Enum):
+    """Distribution that is taken for a cause."""
+
+    NORMAL = "normal"
+    RECTANGULAR = "rectangular"
+    TRIANGULAR = "triangular"
+    """Of the sum of two that are rectangular and equally wide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +61,31 @@ class Component:
     """Signed factor with which the cause acts on the value."""
     dof: float = math.inf
     """Degrees of freedom; infinite for a data-sheet figure."""
+    divisor: float = 1.0
+    """What the stated figure was divided by to become `u`: coverage factor k, or sqrt(3)."""
+    shape: Shape = Shape.NORMAL
+    """Distribution by which that is right."""
+    source: str = ""
+    """Where the figure comes from: data sheet, certificate, the samples themselves."""
+
+    @classmethod
+    def limited(
+        cls, cause: str, limit: float, source: str, *, sensitivity: float = 1.0
+    ) -> Component:
+        """A cause that lies anywhere within +-limit, none likelier: u = limit / sqrt(3)."""
+        return cls(
+            cause,
+            limit / ROOT3,
+            sensitivity,
+            divisor=ROOT3,
+            shape=Shape.RECTANGULAR,
+            source=source,
+        )
+
+    @property
+    def stated(self) -> float:
+        """The figure that `u` was made of: half width, or expanded uncertainty."""
+        return self.u * self.divisor
 
     @property
     def contribution(self) -> float:
@@ -142,6 +184,8 @@ _POORER = (
     Calibration.DISPUTED,
     Calibration.UNKNOWN,
     Calibration.EXPIRED,
+    Calibration.AGED,
+    Calibration.OUTSIDE,
     Calibration.VALID,
 )
 

@@ -11,7 +11,7 @@ from hil.derivation import derived
 from hil.device import Polarity
 from hil.exact import Dimension, Exact, readable
 from hil.features import steady
-from hil.measurement import Component, Measurement, truth
+from hil.measurement import Component, Measurement, Shape, truth
 from hil.units import Quantity
 from hil.waveform import Instant, Waveform
 
@@ -75,7 +75,15 @@ def rest_between(wave: Waveform, floor: Quantity | Exact) -> Measurement:
     return Measurement(
         Exact.si(float(gaps.min()) * interval, Dimension.TIME).base,
         Dimension.TIME,
-        (Component("sampling", interval / math.sqrt(6)),),
+        (
+            Component(
+                f"sampling of both ends {wave.capture.sha256[:12]}",
+                interval / math.sqrt(6),
+                divisor=math.sqrt(6),
+                shape=Shape.TRIANGULAR,
+                source="interval of the samples",
+            ),
+        ),
         instruments=(source.serial,),
         calibration=source.calibration,
         captures=(wave.capture.sha256,),

@@ -44,8 +44,8 @@ def _least(capture: Capture, beyond: float) -> Samples:
     """Smallest magnitude that each reading leaves possible."""
     size = np.abs(capture.samples)
     size = np.where(np.isinf(size), beyond, np.nan_to_num(size, nan=0.0))
-    accuracy = capture.source.accuracy
-    return np.maximum(size * (1 - accuracy.gain) - accuracy.offset, 0.0)
+    share, rest = capture.source.accuracy.line
+    return np.maximum(size * (1 - share) - rest, 0.0)
 
 
 def _times(capture: Capture) -> Samples:

@@ -17,6 +17,8 @@ from hil.units import Quantity
 
 COMMAND_U = 2e-3
 """Standard uncertainty in s of a command's moment: exchange latency and relay operate time."""
+EVENT_SOURCE = "moment of a command or of a relay"
+START_SOURCE = "begin of the recording, as the bench clock bounds it"
 WHOLE = 2
 """Sample intervals that an excursion must last to fill one sample, whatever part of its interval
 that integrates over."""
@@ -136,7 +138,7 @@ class Waveform:
             *(part.contribution for part in self.capture.source.accuracy.components(bound))
         )
         early, late = (self._settled(bound + e, after, last)[0] for e in (error, -error))
-        spread = max(late - seconds, seconds - early) / math.sqrt(3)
+        spread = max(late - seconds, seconds - early)
         return self._duration(seconds, after, reached, spread, censored=reached >= last, note=note)
 
     def _settled(self, bound: float, after: Instant, last: int) -> tuple[float, int]:
@@ -160,17 +162,17 @@ class Waveform:
         censored: bool = False,
         note: str,
     ) -> Measurement:
-        sampling = self.capture.interval / math.sqrt(12)
+        half = self.capture.interval / 2
         source, own = self.capture.source, self.capture.sha256[:12]
         return Measurement(
             Exact.si(seconds, Dimension.TIME).base,
             Dimension.TIME,
             components=(
                 # Ids of this capture: what two captures do not share must not cancel between them.
-                Component(f"event {after.name} {own} {after.time!r}", after.u),
-                Component(f"sampling {own} {reached}", sampling),
-                Component(f"recorder start {own}", self.capture.start_u),
-                Component(f"level {own} {reached}", spread),
+                Component(f"event {after.name} {own} {after.time!r}", after.u, source=EVENT_SOURCE),
+                Component.limited(f"sampling {own} {reached}", half, "interval of the samples"),
+                Component(f"recorder start {own}", self.capture.start_u, source=START_SOURCE),
+                Component.limited(f"level {own} {reached}", spread, source.accuracy.source),
             ),
             instruments=(source.serial,),
             calibration=source.calibration,

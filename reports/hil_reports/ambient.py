@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from hil.bodies import AmbientBody
 from hil_reports.text import clean
 
-_COUNTED = "no budget counts the air beyond the temperatures for which its accuracy is declared"
+_ASSUMED = (
+    "budgets assume each instrument in the air for which its limits of error are specified: nobody "
+    "measured or declared it"
+)
 
 
 def ambient_in_brief(bodies: Sequence[AmbientBody]) -> str:
@@ -34,4 +37,17 @@ def ambient(bodies: Sequence[AmbientBody]) -> str:
         else:
             limits = f"+/- {clean(body['limits'])} K, {clean(body['by'])}"
             said.append(f"{clean(body['celsius'])} degC at the {when} ({limits})")
-    return "; ".join([*said, _COUNTED])
+    return "; ".join([*said, _counted(known.get("begin"))])
+
+
+def _counted(begin: AmbientBody | None) -> str:
+    """Which air the budgets of the run count, and on what ground."""
+    if begin is None or not begin["counted"]:
+        return _ASSUMED
+    coldest, warmest = begin["counted"]
+    ground = {
+        "thermometer": "what was read at the begin, its limits and 1 K either way",
+        "bench file": "as the bench file declares it",
+    }
+    told = ground.get(begin["basis"], clean(begin["basis"]))
+    return f"budgets count air of {coldest:g} to {warmest:g} degC, {told}"

@@ -299,6 +299,7 @@ def _requirement(row: RequirementRow, plot: View) -> View:
         "judgements": [_judgement(judged) for judged in ranked[:_ROWS]],
         "unprinted": max(len(ranked) - _ROWS, 0),
         "budget": budget_rows(row.decisive),
+        "sources": budget_sources(row.decisive),
         "correlated": _correlated(row.decisive),
         "plot": plot,
     }
@@ -412,6 +413,13 @@ def budget_rows(decisive: JudgementBody | None) -> list[View]:
         )
     total = {"id": "Expanded uncertainty U, k = 2", "u": "", "sensitivity": "", "dof": ""}
     return [*rows, total | {"contribution": _two_digits(unit, expanded), "total": True}]
+
+
+def budget_sources(decisive: JudgementBody | None) -> list[str]:
+    """Where the figures of a budget come from, each once: data sheets, certificates, samples."""
+    measured = decisive["measured"] if decisive else None
+    parts = measured["components"] if measured else []
+    return [clean(each, 300) for each in dict.fromkeys(part["source"] for part in parts) if each]
 
 
 def _two_digits(unit: Scale, value: Decimal | None) -> str:

@@ -543,6 +543,48 @@ def test_a_calibration_that_expires_before_the_run_ends(
     assert row(one(instrument(serial, due), begin("t"), failed, end("t"))).verdict is Verdict.FAIL
 
 
+@pytest.mark.parametrize(
+    ("serial", "until", "verdict"),
+    [
+        ("MY1", "2026-03-01", Verdict.PASS),
+        ("MY1", "2026-02-28", Verdict.INCONCLUSIVE),
+        ("MY1", "", Verdict.PASS),
+        ("SIM-1", "2026-02-28", Verdict.PASS),
+    ],
+)
+def test_limits_of_error_that_no_longer_hold_at_the_end_pass_nothing(serial, until, verdict):
+    kind, body = instrument(serial, "2027-01-01")
+    met = kind, {**body, "until": until}
+    for said, expected in (("PASS", verdict), ("FAIL", Verdict.FAIL)):
+        judgement = rests_on(judged("t", "A", said), serials=(serial,))
+        found = row(one(met, begin("t"), judgement, end("t")))
+        assert found.verdict is expected
+        told = f"the limits of error of {serial} hold until {until}" in found.remark
+        assert told is (expected is Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("celsius", "verdict"),
+    [
+        ("19", Verdict.PASS),
+        ("27", Verdict.PASS),
+        ("27.1", Verdict.INCONCLUSIVE),
+        ("18.9", Verdict.INCONCLUSIVE),
+        ("", Verdict.PASS),  # nobody took it: the report says so
+    ],
+)
+def test_air_beyond_what_the_budgets_count_passes_nothing(celsius, verdict):
+    kind, body = instrument("SIM-1", "")
+    met = kind, {**body, "air": [18.0, 28.0]}
+    last = "ambient", {"when": "end", "celsius": celsius, "limits": "1"}
+    for said, expected in (("PASS", verdict), ("FAIL", Verdict.FAIL)):
+        judgement = rests_on(judged("t", "A", said), serials=("SIM-1",))
+        found = row(one(met, begin("t"), judgement, end("t"), last))
+        assert found.verdict is expected
+        told = "at the end lies beyond 18 to 28 degC" in found.remark
+        assert told is (expected is Verdict.INCONCLUSIVE)
+
+
 @pytest.mark.parametrize("serial", ["MY1", "SIM-1"])
 @pytest.mark.parametrize(
     ("behind", "said", "verdict"),
@@ -587,7 +629,14 @@ def stated(**changes: Any) -> Entry:
     return kind, {**body, "measured": {**body["measured"], **changes}}
 
 
-GUESS = {"id": "guess", "sensitivity": 1.0, "dof": "Infinity"}
+GUESS = {
+    "id": "guess",
+    "sensitivity": 1.0,
+    "dof": "Infinity",
+    "divisor": 1.0,
+    "shape": "normal",
+    "source": "",
+}
 
 
 @pytest.mark.parametrize(

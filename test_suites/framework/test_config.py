@@ -530,7 +530,7 @@ def test_a_bench_without_a_device_under_test_is_refused(tmp_path):
 
 def test_a_calibration_is_read(tmp_path):
     path = tmp_path / "b.toml"
-    lines = 'model = "34465A"\ncertificate = "K-4711"\ndue = 2027-01-31'
+    lines = 'model = "34465A"\ncertificate = "K-4711"\ncalibrated = 2026-01-31\ndue = 2027-01-31'
     path.write_text(edited("bench", ('model = "34465A"', lines)))
     ammeter = read_bench(path).instruments["ammeter"]
     assert (ammeter.certificate, ammeter.due) == ("K-4711", date(2027, 1, 31))

@@ -334,6 +334,7 @@ REQUIREMENT = Requirement(
     "R-1", "limits", "title", "text", Limit(Kind.WITHIN, Exact.parse("0.1 mA"), Decimal("0.05")),
     Dimension.CURRENT, "201.12.4", "sheet", Knowledge.PROJECT,
 )  # fmt: skip
+PLAIN = {"divisor": 1.0, "shape": "normal", "source": ""}
 MEASURED = Measurement(
     Decimal("0.0040"),
     Dimension.CURRENT,
@@ -364,8 +365,8 @@ def test_a_judgement_is_written_with_all_that_repeats_it() -> None:
     assert body["measured"]["value"] == "0.0040"
     assert body["measured"]["raw"] == "0.0041"
     assert body["measured"]["components"] == [
-        {"id": "gain", "u": 1e-6, "sensitivity": -0.004, "dof": 9.0},
-        {"id": "offset", "u": 2e-6, "sensitivity": 1.0, "dof": None},
+        {"id": "gain", "u": 1e-6, "sensitivity": -0.004, "dof": 9.0} | PLAIN,
+        {"id": "offset", "u": 2e-6, "sensitivity": 1.0, "dof": None} | PLAIN,
     ]
     assert body["record"] == "r1"
     assert "record" not in judgement_body("m:t", judgement)

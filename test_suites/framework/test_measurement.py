@@ -124,7 +124,14 @@ def test_a_sum_rests_on_both_instruments_and_on_the_poorer_calibration() -> None
     assert (a - b).captures == ("x", "y")
     assert (a - b).raw is None  # the raw extreme of one is no raw value of the difference
     assert (-a).raw is None
-    order = (Calibration.DISPUTED, Calibration.UNKNOWN, Calibration.EXPIRED, Calibration.VALID)
+    order = (
+        Calibration.DISPUTED,
+        Calibration.UNKNOWN,
+        Calibration.EXPIRED,
+        Calibration.AGED,
+        Calibration.OUTSIDE,
+        Calibration.VALID,
+    )
     rank = {state: place for place, state in enumerate(order)}
     for one, two in itertools.product(Calibration, repeat=2):
         total = current("1", calibration=one) + current("1", calibration=two)

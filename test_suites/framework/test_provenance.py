@@ -35,7 +35,7 @@ from hil_reports.evidence.register import Register
 from hil_reports.report import write_report
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-DUE = date(2099, 1, 1)
+CALIBRATED, DUE = date(2026, 1, 1), date(2099, 1, 1)
 RUN_BODY = {"real": True, "expected": HARDWARE, "expected_reason": "HARDWARE is possible"}
 ATTESTED = ("attestation", {"name": "A. Person", "statement": "Nobody is connected."})
 NUMBERS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-"
@@ -325,7 +325,7 @@ def real_bench(tmp_path, *edits, certified=True):
         place = ROLES.index(role) + 10
         lines = f'resource = "TCPIP0::192.0.2.{place}::inst0::INSTR"\nserial = "{role}-01"'
         if certified:
-            lines += f'\ncertificate = "C-{place}"\ndue = {DUE}'
+            lines += f'\ncertificate = "C-{place}"\ncalibrated = {CALIBRATED}\ndue = {DUE}'
         named = f'resource = "TCPIP0::SIM-{role.upper()}::inst0::INSTR"'
         assert named in text
         text = text.replace(named, lines)

@@ -35,7 +35,10 @@ def filled(description, *, simulated=True, seed=3, journal=nothing):
     return aids_of(description, Around(clock, PROFILE, seed, twin, journal)), clock
 
 
-BEYOND = "no budget counts the air beyond the temperatures for which its accuracy is declared"
+ASSUMED = (
+    "budgets assume each instrument in the air for which its limits of error are specified: nobody "
+    "measured or declared it"
+)
 
 
 def test_a_bench_without_one_says_so():
@@ -44,7 +47,7 @@ def test_a_bench_without_one_says_so():
     assert ambient_in_brief(bodies) == "ambient not recorded"
     said = ambient(bodies)
     assert said.startswith("ambient not recorded at the begin: the bench file has no")
-    assert said.endswith(BEYOND)
+    assert said.endswith(ASSUMED)
 
 
 def test_a_run_that_was_lost_has_no_temperature_of_its_end():
@@ -54,7 +57,8 @@ def test_a_run_that_was_lost_has_no_temperature_of_its_end():
     assert ambient_in_brief([body, end]) == "ambient 21.5 to 22 degC"
     assert ambient([body]) == (
         "21.5 degC at the begin (+/- 1 K, told); ambient not recorded at the end: the run did not "
-        f"come so far; {BEYOND}"
+        "come so far; budgets count air of 19.5 to 23.5 degC, what was read at the begin, its "
+        "limits and 1 K either way"
     )
 
 
@@ -82,6 +86,8 @@ def test_a_script_tells_it_and_is_journaled():
         "limits": "1",
         "by": "told",
         "reason": "",
+        "counted": [20.5, 24.5],
+        "basis": "thermometer",
     }
     assert journal[0]["answer"] == "22.5 degC"
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from hil.bench import InstrumentEntry
 from hil.capture import Accuracy, Source
 from hil.errors import BenchError, InstrumentError
-from hil.measurement import Calibration
+from hil.measurement import Calibration, poorer
 from hil.provenance import PREFIX
 from hil.roles import Clock
 from hil_instruments import encoding
@@ -158,7 +158,8 @@ class Instrument:
             raise InstrumentError(f"{self.name}: {question!r}: {err}; {MEND}") from err
 
     def _source(self, accuracy: Accuracy) -> Source:
-        return Source(self._entry.role, self.serial, accuracy, self._calibration)
+        state = poorer(self._calibration, accuracy.standing)
+        return Source(self._entry.role, self.serial, accuracy, state)
 
 
 def one_of(known: Mapping[str, _Read]) -> Callable[[str], _Read]:

@@ -9,6 +9,7 @@ it is full or stopped, since no source at hand says that a buffer can be read wh
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from hil.capture import Accuracy, Capture, Sampling
 from hil.errors import InstrumentError, UsageError
@@ -50,7 +51,7 @@ def _unzeroed(dimension: Dimension, each: Range) -> Range:
     ohm = SHUNTS[each.full_scale] if dimension is Dimension.CURRENT else 1.0
     more = UNZEROED + UNZEROED_VOLTS / ohm / each.full_scale
     name = f"{each.name} without autozero"
-    return Range(each.full_scale, name, each.gain_percent, each.offset_percent + 100 * more)
+    return replace(each, name=name, offset_percent=each.offset_percent + 100 * more)
 
 
 RECORDED: Ranges = {
@@ -66,6 +67,11 @@ class Keithley2000(Meter):
     """
 
     SOURCE = "2000 and 2016 data sheets, 1 year, 23 degC +-5, 1 line cycle"
+
+    @property
+    def reading_ranges(self) -> Ranges:
+        """Ranges of a single reading, with autozero."""
+        return RANGES
 
     @property
     def recording_ranges(self) -> Ranges:

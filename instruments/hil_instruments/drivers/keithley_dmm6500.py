@@ -65,6 +65,11 @@ class KeithleyDMM6500(BufferedMeter):
     Manual, DMM6500-905-01 Rev. A, page 2-4)."""
 
     @property
+    def reading_ranges(self) -> Ranges:
+        """Ranges of a single reading."""
+        return RANGES
+
+    @property
     def recording_ranges(self) -> Ranges:
         """Those of its digitiser."""
         return DIGITIZED

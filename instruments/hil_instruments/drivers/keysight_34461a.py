@@ -29,17 +29,17 @@ TOLERANCE = 0.25
 """Largest relative difference of a rate from the one asked for: 60 Hz mains, and OVERHEAD."""
 WIDER: Ranges = {
     Dimension.CURRENT: (
-        Range(1e-4, "100 uA", 0.100, 0.025),
-        Range(1e-3, "1 mA", 0.100, 0.006),
-        Range(1e-2, "10 mA", 0.100, 0.020),
-        Range(1e-1, "100 mA", 0.100, 0.010),
+        Range(1e-4, "100 uA", 0.100, 0.025, 0.0020, 0.0030),
+        Range(1e-3, "1 mA", 0.100, 0.006, 0.0020, 0.0005),
+        Range(1e-2, "10 mA", 0.100, 0.020, 0.0020, 0.0020),
+        Range(1e-1, "100 mA", 0.100, 0.010, 0.0020, 0.0005),
     ),
     Dimension.VOLTAGE: (
-        Range(0.1, "100 mV", 0.0090, 0.0065),
-        Range(1.0, "1 V", 0.0080, 0.0010),
-        Range(10.0, "10 V", 0.0075, 0.0005),
-        Range(100.0, "100 V", 0.0085, 0.0006),
-        Range(1000.0, "1000 V", 0.0085, 0.0010),
+        Range(0.1, "100 mV", 0.0090, 0.0065, 0.0005, 0.0005),
+        Range(1.0, "1 V", 0.0080, 0.0010, 0.0005, 0.0001),
+        Range(10.0, "10 V", 0.0075, 0.0005, 0.0005, 0.0001),
+        Range(100.0, "100 V", 0.0085, 0.0006, 0.0005, 0.0001),
+        Range(1000.0, "1000 V", 0.0085, 0.0010, 0.0005, 0.0001),
     ),
 }
 """Of the 34460A."""
@@ -55,7 +55,8 @@ class Keysight34461A(Keysight34465A):
     _opened = 0.0
 
     @property
-    def _ranges(self) -> Ranges:
+    def reading_ranges(self) -> Ranges:
+        """Ranges of a single reading, by model."""
         return WIDER if self._model == "34460A" else RANGES
 
     @property
@@ -84,7 +85,7 @@ class Keysight34461A(Keysight34465A):
                 f"{self.name}: rate = {rate}/s; allowed: 50 or 250 per second: a {self._model} has "
                 "no sample timer and cannot digitise; a 34465A or DMM6500 does 2 000 and more"
             )
-        chosen = self._fitting(self._ranges, dimension, full_scale)
+        chosen = self._fitting(self.reading_ranges, dimension, full_scale)
         self._session.write("ABOR")
         self._recording = None
         cycles = CYCLES[rate]

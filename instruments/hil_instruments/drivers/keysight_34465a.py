@@ -27,17 +27,17 @@ READING_APERTURE = 0.02
 
 RANGES: Ranges = {
     Dimension.CURRENT: (
-        Range(1e-4, "100 uA", 0.050, 0.025),
-        Range(1e-3, "1 mA", 0.050, 0.006),
-        Range(1e-2, "10 mA", 0.050, 0.020),
-        Range(1e-1, "100 mA", 0.050, 0.005),
+        Range(1e-4, "100 uA", 0.050, 0.025, 0.0020, 0.0030),
+        Range(1e-3, "1 mA", 0.050, 0.006, 0.0020, 0.0005),
+        Range(1e-2, "10 mA", 0.050, 0.020, 0.0020, 0.0020),
+        Range(1e-1, "100 mA", 0.050, 0.005, 0.0020, 0.0005),
     ),
     Dimension.VOLTAGE: (
-        Range(0.1, "100 mV", 0.0050, 0.0035),
-        Range(1.0, "1 V", 0.0040, 0.0007),
-        Range(10.0, "10 V", 0.0035, 0.0005),
-        Range(100.0, "100 V", 0.0045, 0.0006),
-        Range(1000.0, "1000 V", 0.0045, 0.0010),
+        Range(0.1, "100 mV", 0.0050, 0.0035, 0.0005, 0.0005),
+        Range(1.0, "1 V", 0.0040, 0.0007, 0.0005, 0.0001),
+        Range(10.0, "10 V", 0.0035, 0.0005, 0.0005, 0.0001),
+        Range(100.0, "100 V", 0.0045, 0.0006, 0.0005, 0.0001),
+        Range(1000.0, "1000 V", 0.0045, 0.0010, 0.0005, 0.0001),
     ),
 }
 FUNCTION = {Dimension.CURRENT: "CURR:DC", Dimension.VOLTAGE: "VOLT:DC"}
@@ -53,13 +53,14 @@ class Keysight34465A(Meter):
     _text_format: tuple[str, ...] = ("FORM:DATA ASC",)
 
     @property
-    def _ranges(self) -> Ranges:
+    def reading_ranges(self) -> Ranges:
+        """Ranges of a single reading."""
         return RANGES
 
     @property
     def recording_ranges(self) -> Ranges:
         """Those of its readings."""
-        return self._ranges
+        return self.reading_ranges
 
     @property
     def sampling(self) -> Sampling:
@@ -77,7 +78,7 @@ class Keysight34465A(Meter):
             InstrumentError: the instrument refused its settings or sent no number.
         """
         self._need_idle()
-        chosen = self._fitting(self._ranges, dimension, full_scale)
+        chosen = self._fitting(self.reading_ranges, dimension, full_scale)
         self._set_up(dimension, chosen, self.INTEGRATION, *self._text_format)
         value = float(self._ask("READ?", encoding.reading))
         self._confirm(taken_as(dimension, chosen))

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from hil.calibration import Band, Footing, Specification, Term, accuracy, footing, holding
 from hil.capture import Accuracy, Capture, Samples, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
@@ -40,6 +41,10 @@ class Range:
     """Of the reading."""
     offset_percent: float
     """Of full scale."""
+    warm_gain_percent: float | None = None
+    """Of the reading, for each kelvin out of the band; None if it is not known."""
+    warm_offset_percent: float = 0.0
+    """Of full scale, likewise."""
 
 
 Ranges: TypeAlias = Mapping[Dimension, Sequence[Range]]
@@ -94,6 +99,10 @@ class Meter(Instrument):
 
     SOURCE = ""
     """Specification of its ranges: data sheet and interval."""
+    TERM = Term(1, "y")
+    """How long after a calibration that holds."""
+    BAND = Band(18.0, 28.0)
+    """Air in which it holds."""
 
     _recording: Recording | None = None
 
@@ -101,6 +110,11 @@ class Meter(Instrument):
     def sampling(self) -> Sampling:
         """Rates that it offers, and what its memory holds."""
         raise UsageError(f"{self.name} records nothing")
+
+    @property
+    def reading_ranges(self) -> Ranges:
+        """Ranges of a single reading; those of a recording where both are the same."""
+        return self.recording_ranges
 
     @property
     def recording_ranges(self) -> Ranges:
@@ -111,6 +125,12 @@ class Meter(Instrument):
         """Ranges of a recording, rising, each with its limits of error; nothing is asked."""
         ranges = self.recording_ranges.get(dimension, ())
         return [(each, self._accuracy(each)) for each in ranges]
+
+    def footing(self, dimension: Dimension) -> Footing:
+        """For how long, and in which air, budgets of recordings hold; nothing is asked."""
+        ranges = self.recording_ranges[dimension]
+        under = self._entry.circumstances
+        return footing([self._specification(each) for each in ranges], under)
 
     def drain(self) -> int:
         """Fetch what was sampled since the last call; return how many samples came.
@@ -209,11 +229,25 @@ class Meter(Instrument):
         return self._ask(question, samples)
 
     def _accuracy(self, chosen: Range) -> Accuracy:
-        return Accuracy(
-            f"{self.serial}[{chosen.name}]",
+        name = f"{self.serial}[{chosen.name}]"
+        return accuracy(name, self._specification(chosen), self._entry.circumstances)
+
+    def _specification(self, chosen: Range) -> Specification:
+        """What the bench file says of a range; of one that it does not name, the data sheet's."""
+        told = [each for each in self._entry.accuracy if each.range == chosen.name]
+        return holding(told or [self._sheet(chosen)], self._entry.circumstances)
+
+    def _sheet(self, chosen: Range) -> Specification:
+        warm = chosen.warm_gain_percent
+        return Specification(
+            chosen.name,
             gain=chosen.gain_percent / 100,
             offset=chosen.offset_percent / 100 * chosen.full_scale,
             source=self.SOURCE,
+            term=self.TERM,
+            band=self.BAND,
+            gain_per_kelvin=None if warm is None else warm / 100,
+            offset_per_kelvin=chosen.warm_offset_percent / 100 * chosen.full_scale,
         )
 
     def _confirm_setup(self, function: str, chosen: Range, node: str) -> None:

@@ -68,6 +68,19 @@ def meter_paths(
     ]
 
 
+def ranges(entry: InstrumentEntry) -> dict[str, tuple[Dimension, float]]:
+    """Name of each range of a multimeter to what it measures, and its full scale in SI."""
+    made = drivers.multimeter(*_parts(entry))
+    if not isinstance(made, Meter):
+        return {}
+    return {
+        each.name: (dimension, each.full_scale)
+        for table in (made.reading_ranges, made.recording_ranges)
+        for dimension, found in table.items()
+        for each in found
+    }
+
+
 def oscilloscope_path(
     entry: InstrumentEntry, level: float, span: float, shunt: float, tolerance: float
 ) -> Path:

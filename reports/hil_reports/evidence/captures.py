@@ -150,6 +150,10 @@ def _attributes(capture: Capture) -> dict[str, Any]:
         "offset": codes.offset if codes else 0.0,
         "accuracy_gain": source.accuracy.gain,
         "accuracy_offset": source.accuracy.offset,
+        "accuracy_coverage": source.accuracy.coverage or 0.0,
+        "accuracy_warm_gain": source.accuracy.warm_gain,
+        "accuracy_warm_offset": source.accuracy.warm_offset,
+        "accuracy_resolution": source.accuracy.resolution,
     }
     clips = {"lowest": codes.lowest, "highest": codes.highest} if codes else {}
     return {name: np.float64(value) for name, value in numbers.items()} | {
@@ -199,6 +203,10 @@ def _capture(dataset: h5py.Dataset) -> Capture:
         attrs["accuracy_gain"],
         attrs["accuracy_offset"],
         attrs["accuracy_source"],
+        coverage=attrs["accuracy_coverage"] or None,
+        warm_gain=attrs["accuracy_warm_gain"],
+        warm_offset=attrs["accuracy_warm_offset"],
+        resolution=attrs["accuracy_resolution"],
     )
     raw, codes = dataset[()], None
     if "lowest" in attrs:
