@@ -9,18 +9,22 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
-from hil.conclusion import Conclusion, RequirementRow, TestRow
+from hil.bodies import JudgementBody, PropertyBody, RequirementBody
+from hil.conclusion import Conclusion, RequirementRow, TestRow, severity
 from hil.verdict import Verdict
 from hil_reports.junit import WHOLE, explanation, shortfall
+from hil_reports.steps import BENCH, JUDGED, Step, Stored, bench_steps, judged_steps, settings
 from hil_reports.text import clean
-from hil_reports.view import WORDS, banner, judged_line, statement
+from hil_reports.view import NO_PLOT, WORDS, View, banner, judged_line, statement
 
 Result: TypeAlias = dict[str, Any]
 
@@ -36,6 +40,9 @@ STATUS = {
     Verdict.NOT_APPLICABLE: "skipped",
 }
 _BADNESS = ["failed", "broken", "unknown", "skipped", "passed"]
+_STANDARD = re.compile(r"((?:[A-Z][A-Za-z/]*[ -])+[\w.-]+(?::[\w+:-]+)?) (\S.*)")
+_SEVERITIES = {"critical": "critical", "serious": "normal", "minor": "minor"}
+_PROJECT = "project requirements"
 _NAMESPACE = uuid.UUID("6f1f4a52-3c1e-5b0e-9a35-0d5c1f1d9a11")
 _OURS = "stimproof-"  # prefix of attachments that are made here, so that they can be made again
 _CATEGORIES = [
@@ -52,16 +59,56 @@ _CATEGORIES = [
 ]
 
 
-def reconcile(results: Path, conclusion: Conclusion) -> None:
+Draw: TypeAlias = Callable[[JudgementBody], View]
+"""Draws the record of a judgement: svg and caption, empty where there is none."""
+
+
+class _Told:
+    """What the journal says of each test."""
+
+    def __init__(self, conclusion: Conclusion, draw: Draw) -> None:
+        self.conclusion = conclusion
+        self.draw = draw
+        self.requirements = {row.requirement["id"]: row for row in conclusion.requirements}
+        self.properties = {body["test"]: body for body in conclusion.properties}
+        self.judgements: dict[str, list[JudgementBody]] = {}
+        for body in (body for row in conclusion.requirements for body in row.judgements):
+            self.judgements.setdefault(body["test"], []).append(body)
+        self._records = {body["record"]: body for body in conclusion.records}
+        self._made: dict[str, list[Stored]] = {}
+        for record in conclusion.records:
+            self._made.setdefault(record["test"], []).append(record)
+
+    def own(self, test: TestRow) -> list[RequirementRow]:
+        """Requirements that a test was planned for."""
+        return [self.requirements[n] for n in test.by_requirement if n in self.requirements]
+
+    def worst(self, test: TestRow) -> JudgementBody | None:
+        """The worst of a test's judgements."""
+        return min(self.judgements.get(test.test, ()), key=severity, default=None)
+
+    def records(self, test: TestRow) -> list[Stored]:
+        """What a test recorded, then what it was given; of a property what decides it."""
+        worst = self.worst(test)
+        if test.test in self.properties:
+            decisive = self._records.get(worst.get("record", "")) if worst else None
+            return [decisive] if decisive else []
+        made = self._made.get(test.test, [])
+        cited = {body.get("record", "") for body in self.judgements.get(test.test, ())}
+        given = cited - {record["record"] for record in made}
+        return [*made, *(self._records[name] for name in sorted(given) if name in self._records)]
+
+
+def reconcile(results: Path, conclusion: Conclusion, draw: Draw = lambda _: NO_PLOT) -> None:
     """Bring a folder of Allure results into line with the journal; may be repeated.
 
     Args:
         results: the folder; made if it is missing. Files in it are rewritten and removed.
         conclusion: what the journal amounts to.
+        draw: draws the record of a test's worst judgement.
     """
     results.mkdir(parents=True, exist_ok=True)
-    rows = {row.requirement["id"]: row for row in conclusion.requirements}
-    tables = _tables(conclusion)
+    told = _Told(conclusion, draw)
     found = _found(results, [row.test for row in conclusion.tests])
     for test in conclusion.tests:
         copies = found.pop(test.test, [])
@@ -69,7 +116,7 @@ def reconcile(results: Path, conclusion: Conclusion) -> None:
         for path, _ in copies:
             if kept is None or path != kept[0]:
                 path.unlink()
-        _write_test(results, conclusion, test, rows, tables.get(test.test, []), kept)
+        _write_test(results, told, test, kept)
     for copies in found.values():
         for path, result in copies:
             _disown(path, result)
@@ -127,14 +174,9 @@ def _worst(copies: list[tuple[Path, Result]]) -> tuple[Path, Result] | None:
 
 
 def _write_test(
-    results: Path,
-    conclusion: Conclusion,
-    test: TestRow,
-    rows: dict[str, RequirementRow],
-    table: list[dict[str, Any]],
-    kept: tuple[Path, Result] | None,
+    results: Path, told: _Told, test: TestRow, kept: tuple[Path, Result] | None
 ) -> None:
-    own = [rows[name] for name in test.by_requirement if name in rows]
+    conclusion, own = told.conclusion, told.own(test)
     name = str(uuid.uuid5(_NAMESPACE, f"{conclusion.run['run_id']} {test.test}"))
     path, result = kept or (results / f"{name}-result.json", _new(conclusion, test, name))
     status = STATUS[test.verdict]
@@ -146,22 +188,84 @@ def _write_test(
     result["statusDetails"] = (
         {} if test.verdict is Verdict.PASS else {"message": message, "trace": trace or test.detail}
     )
-    result["historyId"] = hashlib.md5(test.test.encode(), usedforsecurity=False).hexdigest()
-    result["descriptionHtml"] = _description(conclusion, test, own)
+    result["historyId"] = _history(conclusion, test.test)
+    result["descriptionHtml"] = _description(told, test, own)
+    result["parameters"] = _parameters(told, test)
+    result["steps"] = [
+        *(step for step in result.get("steps") or [] if not _is_ours(step)),
+        *_steps(told, test, result),
+    ]
     result["labels"] = _labels(result.get("labels"), conclusion, test, own)
     result["links"] = [
         link for link in result.get("links") or [] if link.get("type") != "requirement"
-    ] + [{"type": "requirement", "name": row.requirement["id"], "url": ""} for row in own]
-    source = f"{_OURS}{name}-attachment.json"
-    _write_json(results / source, table)
+    ] + [_link(row) for row in own]
     others = [
         attached
         for attached in result.get("attachments") or []
         if not str(attached.get("source")).startswith(_OURS)
     ]
-    verdicts = {"name": "Verdicts", "source": source, "type": "application/json"}
-    result["attachments"] = [*others, verdicts]
+    result["attachments"] = [*others, *_attached(results, told, test, f"{_OURS}{name}")]
     _write_json(path, result)
+
+
+def _attached(results: Path, told: _Told, test: TestRow, name: str) -> list[dict[str, str]]:
+    """What a test judged, as JSON, and the record of its worst judgement, drawn."""
+    source = f"{name}-attachment.json"
+    _write_json(results / source, _table(told.judgements.get(test.test, ())))
+    attached = [{"name": "Verdicts", "source": source, "type": "application/json"}]
+    worst = told.worst(test)
+    plot = told.draw(worst) if worst else NO_PLOT
+    if plot["svg"]:
+        source = f"{name}-attachment.svg"
+        _write_text(results / source, plot["svg"])
+        attached.append({"name": plot["caption"], "source": source, "type": "image/svg+xml"})
+    return attached
+
+
+def _is_ours(step: object) -> bool:
+    name = step.get("name") if isinstance(step, dict) else None
+    return isinstance(name, str) and name.startswith((BENCH, JUDGED))
+
+
+def _history(conclusion: Conclusion, test: str) -> str:
+    """What a test's history is found by: the same test on the same type of device."""
+    plan = conclusion.plan
+    name = json.dumps([plan["manufacturer"], plan["model"], test])
+    return hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+
+
+def _steps(told: _Told, test: TestRow, result: Result) -> list[Step]:
+    start = result.get("start")
+    begun = start if isinstance(start, int) else _milliseconds(test.begun or told.conclusion.ended)
+    made = bench_steps(told.records(test), begun)
+    end = made[-1]["stop"] if made else begun
+    return [*made, *judged_steps(told.judgements.get(test.test, ()), STATUS, end)]
+
+
+def _parameters(told: _Told, test: TestRow) -> list[dict[str, str]]:
+    """What was set on the bench, as quantities; of a property also what it drew."""
+    _, bracket, case = test.test.partition("[")
+    found = {"case": case.removesuffix("]")} if bracket else {}
+    found |= settings(told.records(test))
+    if body := told.properties.get(test.test):
+        found |= _drawn(body)
+    return [{"name": clean(key, 100), "value": clean(value, 400)} for key, value in found.items()]
+
+
+def _drawn(body: PropertyBody) -> dict[str, str]:
+    covered = body["covered"]
+    found = {"examples": f"{covered['examples']} of {body['asked']}", "seed": str(body["seed"])}
+    if body["failed"]:
+        found["falsifying example"] = body["failed"]
+    if body["scenario"]:
+        found["repeat with"] = f"hil run --scenario {body['scenario']}"
+    return found
+
+
+def _link(row: RequirementRow) -> dict[str, str]:
+    """To the requirement in the HTML report that lies beside the rendered Allure report."""
+    name = row.requirement["id"]
+    return {"type": "requirement", "name": name, "url": f"index.html#{quote(name, safe='')}"}
 
 
 def _new(conclusion: Conclusion, test: TestRow, name: str) -> Result:
@@ -182,7 +286,7 @@ def _new(conclusion: Conclusion, test: TestRow, name: str) -> Result:
 def _labels(
     present: object, conclusion: Conclusion, test: TestRow, own: Iterable[RequirementRow]
 ) -> list[dict[str, str]]:
-    ours = {LABEL, "requirement", "layer", "feature", "epic", "verdict"}
+    ours = {LABEL, "requirement", "layer", "feature", "epic", "story", "verdict", "severity"}
     kept = [
         label
         for label in (present if isinstance(present, list) else [])
@@ -190,17 +294,40 @@ def _labels(
     ]
     layer = "hardware" if conclusion.provenance.hardware else "simulated"
     added = [(LABEL, test.test), ("layer", layer), ("verdict", test.verdict.value)]
-    for row in own:
-        added.append(("requirement", row.requirement["id"]))
-        added.append(("epic", row.requirement["subject"]))
-        added.append(("feature", row.requirement["clause"]))
+    requirements = [row.requirement for row in own]
+    for body in requirements:
+        standard, clause = parted(body["clause"])
+        added.append(("requirement", body["id"]))
+        added.append(("epic", standard))
+        added.append(("feature", clause))
+        added.append(("story", f"{body['id']} {body['title']} (clause {clause})"))
+    if requirements:
+        added.append(("severity", _severity(requirements)))
     return kept + [{"name": key, "value": clean(value, 400)} for key, value in dict.fromkeys(added)]
 
 
-def _description(conclusion: Conclusion, test: TestRow, own: Iterable[RequirementRow]) -> str:
+def parted(clause: str) -> tuple[str, str]:
+    """Standard and clause of what a requirement names, as (IEC 60601-1:2005, 12.4.4)."""
+    found = _STANDARD.fullmatch(clause)
+    return (found[1], found[2]) if found else (_PROJECT, clause)
+
+
+def _severity(requirements: Sequence[RequirementBody]) -> str:
+    """Allure's word for the gravest harm that is at stake; where none is said, what must hold."""
+    found = {
+        _SEVERITIES.get(body["severity"]) or ("normal" if body["mandatory"] else "minor")
+        for body in requirements
+    }
+    return next(word for word in ("critical", "normal", "minor") if word in found)
+
+
+def _description(told: _Told, test: TestRow, own: Iterable[RequirementRow]) -> str:
     parts = [f"<p>{escape(clean(test.doc))}</p>"]
-    if not conclusion.provenance.hardware:
-        parts.append(f"<p><strong>{escape(banner(conclusion))}</strong></p>")
+    if not told.conclusion.provenance.hardware:
+        parts.append(f"<p><strong>SIMULATED: {escape(banner(told.conclusion))}</strong></p>")
+    worst: dict[str, JudgementBody] = {}
+    for body in sorted(told.judgements.get(test.test, ()), key=severity):
+        worst.setdefault(body["requirement"], body)
     cells = "".join(
         "<tr>"
         + "".join(
@@ -209,21 +336,29 @@ def _description(conclusion: Conclusion, test: TestRow, own: Iterable[Requiremen
                 row.requirement["clause"],
                 f"{row.requirement['id']} {row.requirement['title']}",
                 row.requirement["limit"],
+                _measured(worst.get(row.requirement["id"])),
                 WORDS[test.by_requirement[row.requirement["id"]]],
             )
         )
         + "</tr>"
         for row in own
     )
-    head = "<tr><th>Clause</th><th>Requirement</th><th>Limit</th><th>Verdict</th></tr>"
+    names = ("Clause", "Requirement", "Limit", "Worst measured value", "Verdict")
+    head = "<tr>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>"
     return "".join(parts) + (f"<table>{head}{cells}</table>" if cells else "")
 
 
-def _tables(conclusion: Conclusion) -> dict[str, list[dict[str, Any]]]:
-    """What each test judged."""
-    tables: dict[str, list[dict[str, Any]]] = {}
-    for body in (body for row in conclusion.requirements for body in row.judgements):
-        entry = {
+def _measured(body: JudgementBody | None) -> str:
+    if body is None:
+        return "not judged"
+    at = f" at {body['at']}" if body["at"] else ""
+    return (judged_line(body) or body["reason"]) + at
+
+
+def _table(judgements: Iterable[JudgementBody]) -> list[dict[str, Any]]:
+    """What a test judged."""
+    return [
+        {
             "requirement": body["requirement"],
             "verdict": body["verdict"],
             "result": judged_line(body),
@@ -231,8 +366,8 @@ def _tables(conclusion: Conclusion) -> dict[str, list[dict[str, Any]]]:
             "at": body["at"],
             "captures": body["measured"]["captures"] if body["measured"] else [],
         }
-        tables.setdefault(body["test"], []).append(entry)
-    return tables
+        for body in judgements
+    ]
 
 
 def _disown(path: Path, result: Result) -> None:
@@ -261,7 +396,7 @@ def _write_bare(results: Path, conclusion: Conclusion) -> None:
             "name": clean(f"{name}: {remark}", 300),
             "status": STATUS[verdict],
             "stage": "finished",
-            "historyId": hashlib.md5(gap.test.encode(), usedforsecurity=False).hexdigest(),
+            "historyId": _history(conclusion, gap.test),
             "statusDetails": {"message": f"{WORDS[verdict]}: {clean(remark)}"},
             "labels": _labels(None, conclusion, gap, ()),
         }
@@ -288,6 +423,8 @@ def _environment(conclusion: Conclusion) -> str:
         "faults": ", ".join(run["faults"]) or "none",
         "partial": run["partial"] or "no",
         "device": f"{plan['manufacturer']} {plan['model']}",
+        "device.serial": conclusion.serial,
+        "device.firmware": conclusion.firmware,
         "device.profile.sha256": plan["device"]["sha256"],
         "bench": plan["bench_name"],
         "bench.sha256": plan["bench"]["sha256"],
@@ -296,7 +433,8 @@ def _environment(conclusion: Conclusion) -> str:
         "platform": run["platform"],
         "stimproof": run["version"],
     } | {
-        f"instrument.{body['role']}": f"{body['model']} {body['serial']}, due {body['due'] or '-'}"
+        f"instrument.{body['role']}": f"{body['model']} {body['serial']}, "
+        f"calibration {body['calibration']}, due {body['due'] or '-'}"
         for body in conclusion.instruments
     }
     return "".join(f"{key} = {_property(value)}\n" for key, value in values.items())

@@ -21,7 +21,7 @@ from hil_reports.matrix import matrix, matrix_csv, matrix_xlsx
 from hil_reports.pdf import compliance_pdf
 from hil_reports.signatures import seal_view
 from hil_reports.summary import PATHS, summary_json
-from hil_reports.view import view_of
+from hil_reports.view import Plots, view_of
 
 _PART = f"{REPORT}.part"
 
@@ -95,9 +95,10 @@ def _views(
     report.mkdir(exist_ok=True)
     for name in ("summary.json", "manifest-sha256.txt"):
         (report / name).unlink(missing_ok=True)
-    reconcile(_place(report, "allure"), conclusion)
+    plots = Plots(conclusion, capture_loader(folder, records))
     _write(_place(report, "junit"), junit_xml(conclusion).encode())
-    view = view_of(conclusion, capture_loader(folder, records), seal)
+    view = view_of(conclusion, capture_loader(folder, records), seal, plots)
+    reconcile(_place(report, "allure"), conclusion, plots.draw)
     _write(_place(report, "html"), html_page(view).encode())
     _write(_place(report, "pdf"), compliance_pdf(view))
     _write(_place(report, "markdown"), summary_markdown(conclusion).encode())

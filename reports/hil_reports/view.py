@@ -66,7 +66,10 @@ _ROWS = 400  # judgements of one requirement printed in full; the worst come fir
 
 
 def view_of(
-    conclusion: Conclusion, load: Callable[[str], Capture], seal: View = NOT_SEALED
+    conclusion: Conclusion,
+    load: Callable[[str], Capture],
+    seal: View = NOT_SEALED,
+    plots: Plots | None = None,
 ) -> View:
     """Lay out a conclusion.
 
@@ -74,11 +77,12 @@ def view_of(
         conclusion: all that the journal amounts to.
         load: reads a capture by its hash; raises UsageError if it is missing or was changed.
         seal: what `hil_reports.signatures.seal_view` says of the run folder.
+        plots: draws its records, where others look at the same ones; None makes one.
 
     Returns:
         Text, numbers, lists and dicts only: what JSON carries.
     """
-    plots = _Plots(conclusion, load)
+    plots = plots or Plots(conclusion, load)
     chosen = _plotted(conclusion.requirements)
     requirements = [
         _requirement(row, plots.of(row) if row.requirement["id"] in chosen else NO_PLOT)
@@ -491,7 +495,7 @@ def _remeasured(body: RemeasuredBody | None) -> str:
     return "; ".join(parts)
 
 
-def _limitations(conclusion: Conclusion, plots: _Plots) -> list[str]:
+def _limitations(conclusion: Conclusion, plots: Plots) -> list[str]:
     run = conclusion.run
     found = [
         "The results relate only to the item tested, in the configuration named above.",
@@ -554,7 +558,7 @@ def _plotted(rows: Sequence[RequirementRow]) -> set[str]:
     return chosen
 
 
-class _Plots:
+class Plots:
     """Draws decisive records; reads each capture once and keeps only its columns."""
 
     def __init__(self, conclusion: Conclusion, load: Callable[[str], Capture]) -> None:
@@ -568,25 +572,41 @@ class _Plots:
     def of(self, row: RequirementRow) -> View:
         """Return svg and caption of the decisive record, or nothing if there is none."""
         decisive = row.decisive
-        record = self._records.get(decisive.get("record", "")) if decisive else None
-        stored = channel_of(record, decisive) if record and decisive else None
-        if record is None or stored is None or decisive is None:
+        if decisive is None or self._stored(decisive) is None:
             return NO_PLOT
         if self._drawn >= _PLOTS:
             self.left_out += 1
             return NO_PLOT
+        plot = self.draw(decisive)
+        self._drawn += bool(plot["svg"])
+        return plot
+
+    def draw(self, decisive: JudgementBody) -> View:
+        """Return svg and caption of a judgement's record, or nothing if there is none."""
+        found = self._stored(decisive)
+        if found is None:
+            return NO_PLOT
+        record, stored = found
         sha256 = stored["sha256"]
         try:
             if sha256 not in self._known:
                 self._known[sha256] = envelope(self._load(sha256))
         except UsageError as err:
-            self.problems.append(f"{clean(row.requirement['id'])}: {clean(err, 500)}")
+            problem = f"{clean(decisive['requirement'])}: {clean(err, 500)}"
+            if problem not in self.problems:
+                self.problems.append(problem)
             return NO_PLOT
-        self._drawn += 1
-        found = self._known[sha256]
+        drawn = self._known[sha256]
         title = f"{stored['channel']} of record {record['record']}"
-        svg = draw(found, marks_of(decisive, record, stored["unit"]), title)
-        return {"svg": svg, "caption": _caption(found, stored, record)}
+        svg = draw(drawn, marks_of(decisive, record, stored["unit"]), title)
+        return {"svg": svg, "caption": _caption(drawn, stored, record)}
+
+    def _stored(
+        self, decisive: JudgementBody
+    ) -> tuple[Mapping[str, Any], Mapping[str, Any]] | None:
+        record = self._records.get(decisive.get("record", ""))
+        stored = channel_of(record, decisive) if record else None
+        return (record, stored) if record and stored else None
 
 
 def channel_of(record: Mapping[str, Any], decisive: JudgementBody) -> Mapping[str, Any] | None:

@@ -156,7 +156,7 @@ class Run:
                 },
             )
 
-    def record(self, test: str, capture: Capture) -> str:
+    def record(self, test: str, capture: Capture, scenario: Any = None) -> str:
         stored = self.evidence.capture(capture, "current")
         name = self.made[capture.sha256] = capture.sha256[:12]
         self.evidence.append(
@@ -164,7 +164,7 @@ class Run:
             {
                 "record": name,
                 "test": test,
-                "scenario": {},
+                "scenario": scenario or {},
                 "captures": [stored],
                 "events": [{"name": "open", "time": 15.0, "u": 1e-4}],
                 "phases": {"hold": [[8.0, 40.0]]},
