@@ -354,7 +354,7 @@ def test_stop_is_not_glued_to_a_message_that_was_cut_off(session, peer, monkeypa
 
         def send(self, data):
             if len(sent) == 1:
-                raise TimeoutError
+                raise BlockingIOError
             sent.append(raw.send(data[: len(data) // 2]))
             return sent[0]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from typing import TYPE_CHECKING
 
 from hil.bench import InstrumentEntry
@@ -45,6 +44,8 @@ class ScpiStimulator(Instrument):
         self._largest_dose = profile["dose.maximum"]
         self._refusals: list[str] = []
         self._hears_from = 0.0
+        self._counters: dict[str, tuple[str, Callable[[str], Decimal]]] = {}
+        """Query of a number to its command, and to what reads the reply."""
 
     @staticmethod
     def manner(profile: DeviceProfile) -> Manner:
@@ -261,8 +262,10 @@ class ScpiStimulator(Instrument):
 
     def _wait(self) -> None:
         """Let the device come to hear again after its last command."""
+        if not self._wire.settle:
+            return
         rest = self._hears_from - self._clock.now()
-        if self._wire.settle and rest > 0:
+        if rest > 0:
             self._clock.sleep(min(rest, self._wire.settle))
 
     # --- words ----------------------------------------------------------------------------------
@@ -322,6 +325,10 @@ class ScpiStimulator(Instrument):
         return self._wire.replies.get(key, "{}")
 
     def _read(self, command: str, reply: str, pattern: str) -> dict[str, str]:
+        return self._understood(command, reply, self._fields(pattern))
+
+    def _fields(self, pattern: str) -> Callable[[str], dict[str, str]]:
+        """Make what takes a reply apart; it raises InstrumentError for a refusal."""
         words = self._wire.errors
 
         def fields(reply: str) -> dict[str, str]:
@@ -329,7 +336,7 @@ class ScpiStimulator(Instrument):
                 self._need_no_refusal(reply, words)
             return encoding.reply_fields(reply, pattern)
 
-        return self._understood(command, reply, fields)
+        return fields
 
     def _need_no_refusal(self, reply: str, words: ErrorWords) -> None:
         try:
@@ -340,13 +347,26 @@ class ScpiStimulator(Instrument):
 
     def _counted(self, key: str) -> Decimal:
         """Number that answers a query, in SI."""
-        command, step, open_load = self._command(key), self._step(key), self._wire.open_load
-        reply = self._reply(command)
-        if key == "query_impedance" and reply.strip() == open_load != "":
-            return Decimal("Infinity")
-        word = self._read(command, reply, self._pattern(key))[encoding.VALUE]
-        read = partial(encoding.pictured_number, picture=self._picture(key))
-        return self._understood(command, word, read) * step.base
+        if key not in self._counters:
+            self._counters[key] = self._command(key), self._counter(key)
+        command, read = self._counters[key]
+        return self._understood(command, self._reply(command), read)
+
+    def _counter(self, key: str) -> Callable[[str], Decimal]:
+        """Make what reads the reply to a query of a number."""
+        fields, picture, base = (
+            self._fields(self._pattern(key)),
+            self._picture(key),
+            self._step(key).base,
+        )
+        open_load = self._wire.open_load if key == "query_impedance" else ""
+
+        def read(reply: str) -> Decimal:
+            if open_load and reply.strip() == open_load:
+                return Decimal("Infinity")
+            return encoding.pictured_number(fields(reply)[encoding.VALUE], picture) * base
+
+        return read
 
     def _reading(self, key: str) -> float:
         value = self._counted(key)

@@ -280,7 +280,7 @@ class Session:
     ) -> _Result:
         """Hold the lock; whatever ends the exchange other than cleanly poisons the session."""
         seconds = self._timeout if timeout is None else timeout
-        if self.watched:
+        if self._heed is not None:
             seconds = min(seconds, self._energised)
         self._acquire(text, seconds)
         try:
@@ -341,7 +341,8 @@ class Session:
         )
 
     def _send(self, text: str, seconds: float) -> None:
-        self._collect(seconds)
+        if self._owed:
+            self._collect(seconds)
         data = self._encoded(text)
         self._note("write", text)
         self._half_sent = True
@@ -379,7 +380,8 @@ class Session:
         return reply
 
     def _ask(self, text: str, seconds: float) -> str:
-        self._collect(seconds)
+        if self._owed:
+            self._collect(seconds)
         self._check_quiet()
         self._send(text, seconds)
         return self._receive(seconds)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from pyvisa.resources import MessageBasedResource
 
@@ -17,8 +18,6 @@ from hil_instruments.transport.line import CHUNK, QUIET, SLICE, Block, Gone, Sil
 LONGEST_LINE = 2**20
 """A line that is longer than this never ends."""
 
-_Given = TypeVar("_Given")
-_Result = TypeVar("_Result")
 _NO_DELAY = (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -33,8 +32,10 @@ class SocketLine:
         self._end = end
         self._buffer = bytearray()
         self.heed = deaf
-        self._timeout = -1.0
         raw.setsockopt(*_NO_DELAY)
+        raw.setblocking(False)  # with a timeout Python would ask before each call whether it may
+        self._readable = _waiting(raw, write=False)
+        self._writable = _waiting(raw, write=True)
         refused = raw.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if refused:  # pyvisa-py takes a refused connection for an open one
             raise ConnectionError(refused, "connection refused")
@@ -42,8 +43,9 @@ class SocketLine:
     def send(self, data: bytes, timeout: float) -> None:
         """Send a whole message; raises Silence if it is not taken in `timeout` s, Gone."""
         deadline = time.monotonic() + timeout
-        while (sent := self._within(deadline, self._socket.send, data)) < len(data):
+        while (sent := self._sent(data)) < len(data):
             data = data[sent:]
+            self._wait(self._writable, deadline)
 
     def receive_line(self, timeout: float) -> bytes:
         """Read one message of text, its end included, within `timeout` s; raises Silence, Gone."""
@@ -71,7 +73,7 @@ class SocketLine:
     def unexpected(self) -> bytes:
         """Bytes that wait although nothing was asked; empty if none, or if it cannot be known."""
         try:
-            if not self._buffer and select.select([self._socket], [], [], 0)[0]:
+            if not self._buffer and self._readable(0.0):
                 self._append(self._socket.recv(CHUNK))
         except (OSError, ValueError) as err:  # ValueError: this program has closed it
             raise Gone(str(err)) from err
@@ -98,19 +100,33 @@ class SocketLine:
         del self._buffer[:count]
         return taken
 
-    def _fill(self, deadline: float) -> None:
-        self._append(self._within(deadline, self._socket.recv, CHUNK))
+    def _sent(self, data: bytes) -> int:
+        """Send what is taken now; how many bytes that were."""
+        try:
+            return self._socket.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError as err:
+            raise Gone(str(err)) from err
 
-    def _within(self, deadline: float, call: Callable[[_Given], _Result], given: _Given) -> _Result:
-        """Call until it is done, in slices; raises Silence at the deadline, Gone."""
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                self._set_timeout(min(left, SLICE))
-                return call(given)
-            except TimeoutError:
+    def _fill(self, deadline: float) -> None:
+        self._wait(self._readable, deadline)
+        try:
+            self._append(self._socket.recv(CHUNK))
+        except BlockingIOError:
+            return  # the system has thrown away what it had announced
+        except OSError as err:
+            raise Gone(str(err)) from err
+
+    def _wait(self, ready: Callable[[float], bool], deadline: float) -> None:
+        """Wait until it is ready, in slices; raises Silence at the deadline, Gone."""
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                if ready(min(left, SLICE)):
+                    return
                 self.heed()
-            except OSError as err:
-                raise Gone(str(err)) from err
+        except (OSError, ValueError) as err:  # ValueError: this program has closed it
+            raise Gone(str(err)) from err
         raise Silence
 
     def _append(self, data: bytes) -> None:
@@ -118,10 +134,17 @@ class SocketLine:
             raise Gone("the peer closed the connection")
         self._buffer += data
 
-    def _set_timeout(self, timeout: float) -> None:
-        if timeout != self._timeout:  # each change is a system call
-            self._socket.settimeout(timeout)
-            self._timeout = timeout
+
+def _waiting(raw: socket.socket, *, write: bool) -> Callable[[float], bool]:
+    """Make what waits so many seconds for a socket, and tells whether it is ready, or gone."""
+    if sys.platform == "win32":
+        watched: tuple[list[socket.socket], list[socket.socket]] = (
+            ([], [raw]) if write else ([raw], [])
+        )
+        return lambda seconds: any(select.select(*watched, [], seconds))
+    poll = select.poll()
+    poll.register(raw, select.POLLOUT if write else select.POLLIN)
+    return lambda seconds: bool(poll.poll(seconds * 1000))
 
 
 def raw_socket(resource: MessageBasedResource) -> socket.socket | None:
