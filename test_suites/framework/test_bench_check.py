@@ -1,22 +1,35 @@
 """A look at a bench: each instrument by itself, then what needs all of them."""
 
 import contextlib
+import dataclasses
 import itertools
 import re
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from pyvisa import constants
+from pyvisa.errors import VisaIOError
 
 from chaos.ground import brisk
+from framework import switches
 from hil.errors import BenchError
+from hil.verdict import ExitCode
 from hil_fixtures import cli, inspection, plan
+from hil_fixtures.cli import bench as cli_bench
 from hil_fixtures.config import read_bench, read_device, starter, write_bench
-from hil_fixtures.inspection import Inspection, queue
+from hil_fixtures.inspection import CLOCK, Inspection, calibrated, queue, told_time
 from hil_fixtures.service import pointed_at
+from hil_instruments.drivers.calendars import CALENDARS
+from hil_instruments.simulated import backend
+from hil_instruments.simulated import bench as simulated
 from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.servers.served import BenchServer, Protocol
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 def rows(*, bench=None, faults=(), roles=(), arm=True):
@@ -30,31 +43,9 @@ def rows(*, bench=None, faults=(), roles=(), arm=True):
     return list(look.rows(roles, arm=arm)), journal
 
 
-def test_one_instrument_of_another_serial_hides_no_other(tmp_path):
-    head = r"(?m)^(\[instruments\.voltmeter\].*)$"
-    text, count = re.subn(head, r'\1\nserial = "SIM-another"', starter("bench"))
-    assert count == 1
-    file = tmp_path / "bench.toml"
-    file.write_text(text, encoding="utf-8")
-    found, journal = rows(bench=file)
-    (wrong,) = [row for row in found if row.tried and not row.passed]
-    assert wrong.subject == "voltmeter"
-    assert "'SIM-voltmeter-01' instead of 'SIM-another'" in wrong.check.remark
-    assert {row.subject for row in found if row.passed} == {
-        "cutoff",
-        "supply",
-        "ammeter",
-        "oscilloscope",
-        "load",
-    }
-    assert [row.subject for row in found if not row.tried] == ["conformance", "stage A", "stage B"]
-    assert not [kind for kind, _ in journal if kind in {"preflight", "armed"}]
-    assert len([kind for kind, _ in journal if kind == "bench_step"]) == len(found)
-
-
 def test_one_role_leaves_the_device_alone():
     found, journal = rows(roles=("ammeter",))
-    assert [row.check.name for row in found] == ["identity", "error queue", "self-test"]
+    assert [row.check.name for row in found] == ["identity", "error queue", "clock", "self-test"]
     assert all(row.passed for row in found)
     assert {kind for kind, _ in journal} == {"bench_step"}
 
@@ -110,6 +101,122 @@ def test_a_device_beyond_its_limit_at_its_smallest_setting_does_not_pass():
     assert broken == ["LIM-CEIL", "LIM-CEIL"]
     kinds = [kind for kind, _ in journal if kind in {"armed", "safe_state"}]
     assert kinds == ["armed", "safe_state"]
+
+
+# --- what may be wrong with one instrument --------------------------------------------------------
+
+
+def off(twin):
+    twin.instruments["voltmeter"].set_mains(False)
+
+
+def failed(twin):
+    twin.instruments["voltmeter"].self_test = lambda: False
+
+
+def complaining(twin):
+    twin.instruments["voltmeter"].receive(b"FOO\n")
+
+
+def an_hour_off(twin):
+    twin.instruments["voltmeter"].ahead = timedelta(hours=-1)
+
+
+def another(twin):
+    twin.instruments["voltmeter"].entry = dataclasses.replace(
+        twin.description.instruments["voltmeter"], model="34470A"
+    )
+
+
+def locked(twin):
+    twin.locked = "voltmeter"
+
+
+MATRIX = {
+    "off": (off, "", "answers", "check power, cable"),
+    "another model": (another, "", "answers", "'34470A' instead of '34465A'"),
+    "another serial number": (
+        None,
+        'serial = "SIM-another"',
+        "answers",
+        "'SIM-voltmeter-01' instead of 'SIM-another'",
+    ),
+    "locked by another client": (locked, "", "answers", "another client holds"),
+    "self-test fails": (failed, "", "self-test", "self-test failed: 1; see its manual"),
+    "errors in its queue": (complaining, "", "error queue", "read away now; check again"),
+    "clock an hour off": (an_hour_off, "", "clock", "the time of a zone, not UTC; set it"),
+    "past due": (None, 'certificate = "C-7"\ndue = 2020-01-31', "calibration", "past due"),
+}
+"""What is done to it, what its file says more, the row that does not pass, and the mend there."""
+
+
+class Damaged(SimulatedBench):
+    """The simulated bench, with one thing wrong."""
+
+    damage = None
+    locked = ""
+
+    def __init__(self, *parts):
+        super().__init__(*parts)
+        if self.damage is not None:
+            type(self).damage(self)
+
+
+@pytest.fixture
+def damaged(monkeypatch):
+    """Has the bench that is looked at damaged by a function."""
+    real = backend.resource_manager
+
+    def manager(twin):
+        made = real(twin)
+        write = made.visalib.write
+
+        def refusing(session, data):
+            if made.visalib._sessions[session].session.role == twin.locked:  # noqa: SLF001
+                raise VisaIOError(constants.StatusCode.error_resource_locked)
+            return write(session, data)
+
+        made.visalib.write = refusing
+        return made
+
+    def damage(what):
+        monkeypatch.setattr(Damaged, "damage", what)
+        monkeypatch.setattr(simulated, "SimulatedBench", Damaged)
+        monkeypatch.setattr(backend, "resource_manager", manager)
+
+    return damage
+
+
+@pytest.mark.parametrize("what", MATRIX)
+def test_what_is_wrong_with_one_is_told_with_its_mend_and_hides_no_other(what, damaged, tmp_path):
+    damage, more, name, mend = MATRIX[what]
+    damaged(damage)
+    head = r"(?m)^(\[instruments\.voltmeter\].*)$"
+    text, count = re.subn(head, rf"\1\n{more}", starter("bench"))
+    assert count == 1
+    file = tmp_path / "bench.toml"
+    file.write_text(text, encoding="utf-8")
+    found, journal = rows(bench=file)
+    (wrong,) = [row for row in found if row.tried and not row.passed]
+    assert (wrong.subject, wrong.check.name) == ("voltmeter", name)
+    assert mend in wrong.check.remark
+    others = {"cutoff", "supply", "ammeter", "oscilloscope", "load"}
+    asked = [(row.subject, row.check.name) for row in found if row.passed]
+    assert {role for role, name in asked if name == "self-test"} >= others
+    assert [row.subject for row in found if not row.tried] == ["conformance", "stage A", "stage B"]
+    assert not [kind for kind, _ in journal if kind in {"preflight", "armed"}]
+    code = cli_bench.exit_code([row for row in found if not row.passed], "", "")
+    assert code is ExitCode.BENCH_BEFORE_OUTPUT
+
+
+def test_a_meter_without_a_calibration_record_is_told_on_a_real_bench():
+    entry = dataclasses.replace(read_bench(None).instruments["ammeter"], due=None)
+    found = calibrated(entry, NOON.date())
+    assert not found.passed
+    assert "add due to [instruments.ammeter]" in found.remark
+    whole = dataclasses.replace(entry, certificate="C-7", due=NOON.date())
+    assert calibrated(whole, NOON.date()).passed
+    assert not calibrated(whole, NOON.date() + timedelta(days=1)).passed
 
 
 # --- the sentinel, which alone closes onto a device with power ------------------------------------
@@ -198,3 +305,49 @@ def test_a_served_bench_is_armed_under_its_sentinel(tmp_path):
     (hazard,) = [text for text in said if text.startswith("stage B")]
     assert "0.1 mA" in hazard
     assert "NO PERSON MAY BE CONNECTED" in hazard
+
+
+# --- clocks ---------------------------------------------------------------------------------------
+
+KEEPERS = {
+    "34465A": (switches.BUILT_IN, "ammeter"),
+    "34461A": (switches.bench(ammeter=("keysight-34461a", "Keysight", "34461A")), "ammeter"),
+    "DMM6500": (switches.bench(ammeter=("keithley-dmm6500", "KEITHLEY", "DMM6500")), "ammeter"),
+    "34970A": (switches.BUILT_IN, "load"),
+    "DAQ970A": (switches.KEYSIGHT, "load"),
+    "DSO-X": (switches.KEYSIGHT, "oscilloscope"),
+}
+
+
+@pytest.mark.parametrize("model", KEEPERS)
+def test_a_clock_that_is_an_hour_off_is_told_with_what_sets_it(model):
+    bench, role = KEEPERS[model]
+    twin = SimulatedBench(switches.PROFILE, bench)
+    twin.clock.calendar = lambda: NOON
+    asked = SimpleNamespace(query=lambda text: twin.exchange(role, text).decode().strip())
+    calendar = CALENDARS[bench.instruments[role].driver]
+
+    def look():
+        return told_time(asked, calendar, lambda: NOON)
+
+    assert look().passed, look()
+    twin.instruments[role].ahead = timedelta(hours=1, seconds=20)
+    wrong = look()
+    assert "13:00:20, 3620 s fast" in wrong.measured
+    assert "the time of a zone, not UTC" in wrong.remark
+    for words in wrong.remark.partition("set it: ")[2].split(" and "):
+        twin.exchange(role, words)
+    assert look().passed, look()
+    twin.instruments[role].ahead = timedelta(seconds=-CLOCK - 1)
+    assert "61 s slow" in look().measured
+    assert "zone" not in look().remark
+    assert not look().passed
+
+
+@pytest.mark.parametrize("driver", ["keysight-34465a", "keithley-dmm6500"])
+def test_what_is_no_time_is_told_with_what_was_asked(driver):
+    asked = SimpleNamespace(query=lambda text: "25")
+    found = told_time(asked, CALENDARS[driver], lambda: NOON)
+    assert not found.passed
+    assert "'SYST:TIME?" in found.remark
+    assert "'25'" in found.remark

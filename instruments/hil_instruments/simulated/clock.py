@@ -6,6 +6,7 @@ import heapq
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from hil.errors import UsageError
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from hil.bench import BenchDescription
     from hil.device import DeviceProfile
     from hil_instruments.simulated.device.device import Device
+
+
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+"""Date and time at which bench time is 0, where nobody says otherwise."""
 
 
 @dataclass(order=True, slots=True)
@@ -37,7 +42,7 @@ class VirtualClock:
     restart it begins at 0 again, so that a restarted bench repeats a fresh one to the last bit.
     """
 
-    __slots__ = ("_agenda", "_offset", "_planned", "chore", "chore_at", "time")
+    __slots__ = ("_agenda", "_offset", "_planned", "calendar", "chore", "chore_at", "time")
 
     def __init__(self) -> None:
         self.time = 0.0
@@ -46,6 +51,8 @@ class VirtualClock:
         """What is done after an advance that reaches `chore_at`; it is no action that is `due`."""
         self.chore_at = math.inf
         """When, on the clock's own count, in s."""
+        self.calendar: Callable[[], datetime] = lambda: BEGAN + timedelta(seconds=self.now())
+        """Date and time of the bench; whoever has a wall clock may set it."""
         self._offset = 0.0
         self._agenda: list[Timer] = []
         self._planned = 0

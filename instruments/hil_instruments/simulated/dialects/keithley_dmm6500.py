@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from hil_instruments.simulated.dialects.calendars import KeithleyCalendar
 from hil_instruments.simulated.dialects.dmm6500_buffers import Values, exponential
 from hil_instruments.simulated.dialects.dmm6500_ranges import ALL
 from hil_instruments.simulated.dialects.dmm6500_sense import general
@@ -45,10 +46,10 @@ _STARTS = "NONE|TIMer1|TIMer2|TIMer3|TIMer4|NOTify1|NOTify2|NOTify3|DISPlay|COMM
 _ANY = Parameter(str)
 _LARGEST_SCANS = 100_000_000
 _TIME = "Thu Jan 01 00:00:00 2026"
-"""What the clock of the instrument shows: it is not that of anybody else."""
+"""Time in an entry of its event log: every message takes some, and no two logs would be alike."""
 
 
-class KeithleyDMM6500(Dmm6500Trigger):
+class KeithleyDMM6500(Dmm6500Trigger, KeithleyCalendar):
     """The whole multimeter."""
 
     firmware = "1.7.12b"
@@ -233,14 +234,6 @@ class KeithleyDMM6500(Dmm6500Trigger):
     @scpi("SYSTem:LFRequency?")
     def _line_frequency(self) -> str:
         return general(self._mains)
-
-    @scpi("SYSTem:TIME", *(optional(number()),) * 6)
-    def _set_time(self, *_: float) -> None:
-        """The time of the bench is not for the instrument to set."""
-
-    @scpi("SYSTem:TIME?", optional(integer()))
-    def _time_shown(self, form: int = 0) -> str:
-        return _TIME if form else general(self.clock.time)
 
     @scpi("ROUTe:TERMinals?")
     def _front(self) -> str:

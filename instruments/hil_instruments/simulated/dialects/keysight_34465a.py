@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.dialects.calendars import KeysightCalendar
 from hil_instruments.simulated.dialects.functions import each
 from hil_instruments.simulated.dialects.truevolt_memory import TruevoltMemory
 from hil_instruments.simulated.dialects.truevolt_ranges import (
@@ -53,7 +54,7 @@ _MEASURED = {f: nodes for f, nodes in FUNCTIONS.items() if f in RANGED}
 _PLAIN = {f: nodes for f, nodes in FUNCTIONS.items() if f not in RANGED}
 
 
-class Keysight34465A(TruevoltMemory):
+class Keysight34465A(TruevoltMemory, KeysightCalendar):
     """The whole multimeter."""
 
     firmware = "A.02.14-02.40-02.14-00.49-03-01"

@@ -20,9 +20,9 @@ from decimal import Decimal
 from hil.bench import InstrumentEntry, LoadEntry
 from hil.exact import Exact
 from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.dialects.calendars import KeysightCalendar
 from hil_instruments.simulated.scpi import (
     Answer,
-    Instrument,
     ScpiError,
     boolean,
     channels,
@@ -71,7 +71,7 @@ def refused(error: tuple[int, str], detail: str) -> ScpiError:
     return ScpiError(code, detail, text)
 
 
-class Keysight34970A(Instrument):
+class Keysight34970A(KeysightCalendar):
     """Switch unit; in the role `cutoff` its second card is the cut-off, else its first the load.
 
     Loads closed together are connected in parallel where the combination is again a load that the

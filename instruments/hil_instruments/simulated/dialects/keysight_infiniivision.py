@@ -15,6 +15,7 @@ import numpy as np
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.dialects.calendars import KeysightCalendar
 from hil_instruments.simulated.dialects.eight_bits import (
     WIRED,
     Channel,
@@ -41,7 +42,7 @@ STEPS = tuple(digit * 10**power for power in range(2, 7) for digit in (1, 2, 5))
 SLOPES = {"NEG": "NEG", "POS": "POS", "EITH": "RFAL"}
 
 
-class KeysightInfiniiVision(EightBitAcquisition):
+class KeysightInfiniiVision(EightBitAcquisition, KeysightCalendar):
     """The whole oscilloscope."""
 
     no_error = '+0,"No error"'
