@@ -1,10 +1,10 @@
 """How a value follows from its captures: a tree of JSON that the core alone can walk again.
 
 A node is an object with one tag. `feature` names what was computed and holds what it was `given`;
-`minus`, `magnitude` and `sum` are the arithmetic of measurements. What a feature is given has a
-form of its own: `wave` (hash of its capture, commanded phases), `exact` (a level, and the figures
-of the device that it is a product of), `instant` and others. Text, numbers, true, false and null
-stand for themselves.
+`minus`, `magnitude`, `sum`, `product` and `quotient` are the arithmetic of measurements. What a
+feature is given has a form of its own: `wave` (hash of its capture, commanded phases), `exact` (a
+level, and the figures of the device that it is a product of), `instant` and others. Text, numbers,
+true, false and null stand for themselves.
 """
 
 from __future__ import annotations
@@ -208,9 +208,23 @@ def magnitude(tree: Tree | None) -> Tree | None:
 
 def total(first: Tree | None, second: Tree | Exact | None) -> Tree | None:
     """Derivation of a sum; none if one of both has none."""
+    return _pair("sum", first, second)
+
+
+def product(first: Tree | None, second: Tree | Exact | None) -> Tree | None:
+    """Derivation of a product; none if one of both has none."""
+    return _pair("product", first, second)
+
+
+def quotient(first: Tree | None, second: Tree | Exact | None) -> Tree | None:
+    """Derivation of a quotient; none if one of both has none."""
+    return _pair("quotient", first, second)
+
+
+def _pair(tag: str, first: Tree | None, second: Tree | Exact | None) -> Tree | None:
     if first is None or second is None:
         return None
-    return {"sum": [first, _exact_node(second) if isinstance(second, Exact) else second]}
+    return {tag: [first, _exact_node(second) if isinstance(second, Exact) else second]}
 
 
 def _name(function: Callable[..., object]) -> str:
@@ -238,6 +252,18 @@ def _feature(node: Tree, sources: Sources) -> Measurement:
 def _sum(node: Tree, sources: Sources) -> Measurement:
     first, second = (walked(each, sources) for each in node["sum"])
     found: Measurement = first + second
+    return found
+
+
+def _product_of(node: Tree, sources: Sources) -> Measurement:
+    first, second = (walked(each, sources) for each in node["product"])
+    found: Measurement = first * second
+    return found
+
+
+def _quotient_of(node: Tree, sources: Sources) -> Measurement:
+    first, second = (walked(each, sources) for each in node["quotient"])
+    found: Measurement = first / second
     return found
 
 
@@ -284,6 +310,8 @@ _READERS |= {
     "minus": lambda node, sources: -walked(node["minus"], sources),
     "magnitude": lambda node, sources: abs(walked(node["magnitude"], sources)),
     "sum": _sum,
+    "product": _product_of,
+    "quotient": _quotient_of,
     "number": lambda node, _: float(node["number"]),
 }
 form("exact", Exact, _exact_node, _exact)

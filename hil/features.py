@@ -14,7 +14,7 @@ from hil.derivation import derived
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact, readable
 from hil.mask import Line, Mask
-from hil.measurement import COVERAGE, Component, Measurement
+from hil.measurement import COVERAGE, Component, Measurement, combined
 from hil.waveform import EVENT_SOURCE, START_SOURCE, Instant, Waveform
 
 SETTLE = 0.5
@@ -217,6 +217,76 @@ def charge(wave: Waveform) -> Measurement:
         ),
         note=f"integral of the current over {data.size * interval:.4g} s",
     )
+
+
+@derived
+def energy(voltage: Waveform, current: Waveform) -> Measurement:
+    """Energy delivered: the integral of voltage times current, in J; negative if it came back.
+
+    Over the time that both records hold; the voltage is taken between its samples where those of
+    the current lie. What a wrong distance between both starts would change is in the budget.
+
+    Raises:
+        UsageError: they are no voltage and no current.
+    """
+    for wave, wanted in ((voltage, Dimension.VOLTAGE), (current, Dimension.CURRENT)):
+        if wave.capture.dimension is not wanted:
+            came = wave.capture.dimension.name.lower()
+            raise UsageError(f"energy needs a {wanted.name.lower()} there, not a {came}")
+    begin = max(voltage.capture.start, current.capture.start)
+    end = min(voltage.capture.end, current.capture.end)
+    amperes, interval = current.between(begin, end), current.capture.interval
+    reach = voltage.capture.interval  # the samples beside both ends count too
+    if amperes.size < 3 or not np.all(np.isfinite(voltage.between(begin - reach, end + reach))):
+        return nothing(current, Dimension.ENERGY, "no common time, or a gap or overload in it")
+    if not np.all(np.isfinite(amperes)):
+        return nothing(current, Dimension.ENERGY, "overload or gap in the current")
+    times = current.capture.start + interval * (
+        current.index(begin) + np.arange(amperes.size, dtype=np.float64)
+    )
+    volts = _at(voltage, times)
+    value = float(np.sum(volts * amperes)) * interval
+    delay = math.hypot(voltage.capture.start_u, current.capture.start_u)
+    moved = [float(np.sum(_at(voltage, times + d) * amperes)) * interval for d in (-delay, delay)]
+    cause = f"{own('energy', voltage)} {current.capture.sha256[:12]}"
+    by_current, by_voltage = current.capture.source.accuracy, voltage.capture.source.accuracy
+    passed, risen = (float(np.sum(each)) * interval for each in (amperes, volts))
+    spread = math.hypot(noise(amperes) * _norm(volts), noise(volts) * _norm(amperes)) * interval
+    whole = combined(
+        Exact.si(value, Dimension.ENERGY).base,
+        Dimension.ENERGY,
+        [(nothing(wave, Dimension.ENERGY, ""), 1.0) for wave in (voltage, current)],
+        f"integral of voltage times current over {amperes.size * interval:.4g} s",
+    )
+    return replace(
+        whole,
+        components=(
+            *by_current.gains(value),
+            *by_current.offsets(risen),
+            *_scaled(by_current.steps(cause), risen),
+            *by_voltage.gains(value),
+            *by_voltage.offsets(passed),
+            *_scaled(by_voltage.steps(cause), passed),
+            Component(
+                f"distance of the starts {cause}",
+                max(abs(each - value) for each in moved),
+                source=START_SOURCE,
+            ),
+            Component(f"noise of the {cause}", spread, source=_IN_PLACE),
+        ),
+    )
+
+
+def _at(wave: Waveform, times: Samples) -> Samples:
+    """Samples of a waveform at other moments, between its own."""
+    capture = wave.capture
+    mine = capture.start + capture.interval * np.arange(len(wave.samples), dtype=np.float64)
+    found: Samples = np.interp(times, mine, np.nan_to_num(wave.samples, posinf=0.0, neginf=0.0))
+    return found
+
+
+def _norm(data: Samples) -> float:
+    return math.sqrt(float(np.sum(data * data)))
 
 
 @derived

@@ -9,16 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from enum import Enum
 
-from hil.derivation import Tree, magnitude, opposite, total
+from hil.derivation import Tree, argument, magnitude, opposite, product, quotient, total
+from hil.errors import DimensionError, UsageError
 from hil.exact import ARITHMETIC, Dimension, Exact, readable
 
 COVERAGE = 2
 """Coverage factor k of an expanded uncertainty (about 95 % for a normal distribution)."""
 
 
+@argument("calibration")
 class Calibration(Enum):
     """Whether the instruments behind a value may be relied on at the time of measurement."""
 
@@ -175,9 +177,124 @@ class Measurement:
             derivation=total(self.derivation, other.derivation),
         )
 
+    def __mul__(self, other: Measurement | Exact) -> Measurement:
+        kind = _PRODUCTS.get(frozenset((self.dimension, other.dimension)))
+        if kind is None:
+            raise _no_kind(self.dimension, "*", other.dimension)
+        factor = other.base if isinstance(other, Exact) else other.value
+        return _joined(
+            ARITHMETIC.multiply(self.value, factor),
+            kind,
+            ((self, float(factor)), (other, float(self.value))),
+            derivation=product(self.derivation, _derivation(other)),
+        )
+
+    def __truediv__(self, other: Measurement | Exact) -> Measurement:
+        kind = _QUOTIENTS.get((self.dimension, other.dimension))
+        if kind is None:
+            raise _no_kind(self.dimension, "/", other.dimension)
+        below = other.base if isinstance(other, Exact) else other.value
+        value = _DIVISION.divide(self.value, below)
+        by = float(below)
+        slopes = (1 / by, -float(value) / by) if by else (math.inf, math.inf)
+        return _joined(
+            value,
+            kind,
+            ((self, slopes[0]), (other, slopes[1])),
+            derivation=quotient(self.derivation, _derivation(other)),
+        )
+
     def __str__(self) -> str:
         value = readable(self.value, self.dimension, digits=5)
         return f"{value} (U = {readable(self.expanded, self.dimension, digits=2)}, k = {COVERAGE})"
+
+
+_DIVISION = Context(prec=28, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+_COUNTED = {Dimension.COUNT, Dimension.TRUTH}
+_FACTORS = (
+    (Dimension.VOLTAGE, Dimension.CURRENT, Dimension.RESISTANCE),
+    (Dimension.CHARGE, Dimension.CURRENT, Dimension.TIME),
+    (Dimension.CURRENT, Dimension.CURRENT_SLOPE, Dimension.TIME),
+    (Dimension.ENERGY, Dimension.VOLTAGE, Dimension.CHARGE),
+    (Dimension.CURRENT, Dimension.CURRENT_DENSITY, Dimension.AREA),
+    *((kind, kind, Dimension.RATIO) for kind in Dimension if kind not in _COUNTED),
+)
+"""What is the product of what: the first of both others."""
+_PRODUCTS = {frozenset((first, second)): made for made, first, second in _FACTORS}
+_QUOTIENTS = {
+    pair: left
+    for made, first, second in _FACTORS
+    for pair, left in (((made, first), second), ((made, second), first))
+}
+
+
+def _no_kind(first: Dimension, sign: str, second: Dimension) -> DimensionError:
+    names = [each.name.lower().replace("_", " ") for each in (first, second)]
+    known = ", ".join(
+        f"{made.name} = {one.name} x {two.name}"
+        for made, one, two in _FACTORS
+        if two is not Dimension.RATIO
+    )
+    return DimensionError(
+        f"{names[0]} {sign} {names[1]} is no quantity here; products are: "
+        f"{known.lower().replace('_', ' ')}, and anything = itself x ratio"
+    )
+
+
+def _derivation(other: Measurement | Exact) -> Tree | Exact | None:
+    return other if isinstance(other, Exact) else other.derivation
+
+
+def _joined(
+    value: Decimal,
+    dimension: Dimension,
+    parts: Iterable[tuple[Measurement | Exact, float]],
+    *,
+    derivation: Tree | None,
+) -> Measurement:
+    found = [(each, slope) for each, slope in parts if isinstance(each, Measurement)]
+    return replace(combined(value, dimension, found), derivation=derivation)
+
+
+def combined(
+    value: Decimal, dimension: Dimension, parts: Iterable[tuple[Measurement, float]], note: str = ""
+) -> Measurement:
+    """A value that follows from measurements: each cause of theirs acts by its share.
+
+    To first order (GUM, 5.1.2 and 5.2.2): what two of them share by an id stays one cause. Of what
+    is known as a lower bound only, nothing follows: the value is NaN.
+
+    Args:
+        value: that follows, in the SI unit of `dimension`.
+        dimension: kind of quantity.
+        parts: each measurement with the partial derivative of `value` by it, in SI.
+        note: how the value was obtained, in one line for the report.
+
+    Raises:
+        UsageError: there is no measurement.
+    """
+    known = list(parts)
+    if not known:
+        raise UsageError("a value without a measurement behind it has no uncertainty")
+    components: tuple[Component, ...] = ()
+    instruments: tuple[str, ...] = ()
+    captures: tuple[str, ...] = ()
+    excursion = None
+    for each, slope in known:
+        components += _scaled(each.components, slope)
+        instruments = _union(instruments, each.instruments)
+        captures = _union(captures, each.captures)
+        excursion = _longer(excursion, each.excursion)
+    return Measurement(
+        Decimal("NaN") if any(each.censored for each, _ in known) else value,
+        dimension,
+        components,
+        instruments,
+        poorer(*(each.calibration for each, _ in known)),
+        captures,
+        excursion=excursion,
+        note=note or "; ".join(filter(None, (each.note for each, _ in known))),
+    )
 
 
 _POORER = (

@@ -7,15 +7,16 @@ from datetime import date
 
 import pytest
 
-from hil import bench
+from hil import bench, feasibility
 from hil.bench import AidEntry
 from hil.calibration import Band, Circumstances, Specification, Term, accuracy, footing, holding
 from hil.capture import Accuracy
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
-from hil_fixtures.config import read_bench, read_device, starter
+from hil_fixtures.config import read_bench, read_device, read_setup, starter
 from hil_fixtures.config.bench import check_dates
+from hil_fixtures.foresight import foresee
 from hil_fixtures.station import open_station
 from hil_instruments.drivers import specification
 
@@ -361,6 +362,17 @@ def test_a_capture_tells_what_its_limits_of_error_do_not_cover(calibrated, air, 
     instruments = {**DESCRIPTION.instruments, "ammeter": entry}
     capture, _, _ = captured(described(instruments=instruments, air=air))
     assert capture.source.calibration is state
+
+
+def test_what_is_foreseen_counts_the_air():
+    (accurate,) = [each for each in read_setup(None, None).requirements if each.id == "LIM-ACC"]
+    here = {
+        air: feasibility.judging(foresee([accurate], described(air=air), PROFILE))[0]["u"]
+        for air in (None, Band(20.0, 28.0), Band(20.0, 48.0))
+    }
+    first, band, warm = here.values()
+    assert first == band
+    assert warm > 1.5 * first
 
 
 def test_a_bench_is_used_on_a_day_and_in_its_air():
