@@ -10,16 +10,25 @@ import pytest
 
 from hil.conclusion import conclude
 from hil.device import Polarity
-from hil.errors import ConnectionLost, InstrumentError, ReplyTimeout, SessionPoisoned, UsageError
+from hil.errors import (
+    ConnectionLost,
+    InstrumentError,
+    ReplyTimeout,
+    SafetyError,
+    SessionPoisoned,
+    UsageError,
+)
 from hil.exchanges import Message, Stored
 from hil.features import steady
 from hil.scenario import Scenario
 from hil.signs import along, has_sign
 from hil.units import mA, s
 from hil.verdict import ExitCode, Verdict
-from hil_fixtures import cli, clocks, plan, recorded
+from hil_fixtures import cli, clocks, plan, recorded, told
 from hil_fixtures.campaign import Campaign
+from hil_fixtures.clocks import HeardClock, WallClock
 from hil_fixtures.grid import Depth
+from hil_instruments.encoding import Identity
 from hil_instruments.manner import SCPI
 from hil_instruments.transport import Diverged, Recording, open_session
 from hil_reports.evidence import read_journal, seal
@@ -272,3 +281,44 @@ def test_the_clock_tells_what_was_read_of_it_where_it_was_read():
     assert (clock.now(), clock.now()) == (0.2, 0.2)
     clock.sleep(0.5)
     assert (clock.now(), clock.now()) == (0.3, 0.3)
+
+
+class Held:
+    """Stands in for the cut-off that the sentinel holds; refuses an old epoch."""
+
+    identity = Identity("Maker", "Relay", "SIM-1", "1.0, of its firmware")
+
+    def __init__(self):
+        self.closed = 0
+
+    def identify(self):
+        return self.identity
+
+    def epoch(self):
+        return self.closed
+
+    def close_relay(self, epoch):
+        if epoch <= self.closed:
+            raise SafetyError(f"epoch {epoch} is old")
+        self.closed = epoch
+
+    def is_closed(self):
+        return bool(self.closed)
+
+
+def test_what_the_sentinel_answered_is_replayed_and_refused_as_then():
+    heard = []
+    clock = HeardClock(WallClock(), lambda *each: heard.append(each))
+    said = []
+    for ask in (told.aloud(clock), None):
+        if ask is None:
+            lines = [Message(0, at, role, way, text) for role, way, text, at in heard]
+            ask = told.again(Recording(lines, lambda stored: b""))
+        cutoff = told.ToldCutoff(ask, Held() if not said else None)
+        cutoff.close_relay(cutoff.epoch() + 1)
+        with pytest.raises(SafetyError, match="epoch 1 is old"):
+            cutoff.close_relay(1)
+        said.append((cutoff.identity, cutoff.epoch(), cutoff.is_closed(), cutoff.serial))
+    assert said[0] == said[1] == (Held.identity, 1, True, "SIM-1")
+    with pytest.raises(Diverged, match="write 'open', but it ends here"):
+        cutoff.open_relay()

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from hil.errors import BenchError, InstrumentError
+from hil.errors import BenchError, HilError, InstrumentError, SafetyError
 from hil.exchanges import BLOCK, CLOCK, ERROR, READ, STOP, WRITE, Message, Stored
 from hil_instruments.manner import Manner
 from hil_instruments.transport.line import Block, Gone, Silence, deaf
@@ -202,4 +202,8 @@ def failure(text: str) -> Exception:
         return Silence()
     if name == "ConnectionLost":
         return Gone(cause)
-    return InstrumentError(cause) if name == "InstrumentError" else BenchError(cause)
+    kinds: dict[str, type[HilError]] = {
+        "InstrumentError": InstrumentError,
+        "SafetyError": SafetyError,
+    }
+    return kinds.get(name, BenchError)(cause)

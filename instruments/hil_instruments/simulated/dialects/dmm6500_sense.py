@@ -131,6 +131,10 @@ class Dmm6500Sense(FunctionInstrument, ABC):
     def _stop(self) -> None:
         """Stop measuring, as a change of configuration does."""
 
+    def limits_of_error(self) -> tuple[float, float]:
+        """Those of the range last used."""
+        return self._converter.limits()
+
     @property
     def fault(self) -> MeterFault:
         """What is wrong with it; healthy by default."""

@@ -142,6 +142,11 @@ class EightBitAcquisition(SettledInstrument):
         self._depth, self._kind, self._averages = 0, "NORM", 2
         self._run("AUTO")
 
+    def limits_of_error(self) -> tuple[float, float]:
+        """Those of the wired channel, in V."""
+        channel = self._channels[WIRED - 1]
+        return GAIN_ACCURACY, OFFSET_ACCURACY * channel.scale
+
     @property
     def fault(self) -> MeterFault:
         """What is wrong with the input of channel 1; healthy by default."""

@@ -118,6 +118,10 @@ class Keithley2000(MeasurementStatus, FunctionInstrument):
     def _sensing_of(self, function: str) -> Sensing:
         return Sensing(self._converter.scales[function][-1])
 
+    def limits_of_error(self) -> tuple[float, float]:
+        """Those of the range last used."""
+        return self._converter.limits()
+
     @property
     def fault(self) -> MeterFault:
         """What is wrong with it; healthy by default."""

@@ -92,6 +92,10 @@ class Keithley2450Ammeter(Keithley2450):
         self._terminals = Terminals(world, self.entry.role)
         return _ZeroVolts(self._terminals), _Shunt(self._terminals, seed)
 
+    def limits_of_error(self) -> tuple[float, float]:
+        """Those of the range last used."""
+        return self._meter.converter.limits()
+
     @property
     def fault(self) -> MeterFault:
         """What is wrong with it; healthy by default."""

@@ -23,6 +23,7 @@ from hil_instruments.simulated.dialects.rigol_dp800_output import (
     LEAST_LEVEL,
     LIMITING,
     RATINGS,
+    READ_BACK,
     RISE_TIME,
     VOLTAGE_STEP,
     Channel,
@@ -105,6 +106,10 @@ class RigolDP800(Instrument):
         """Come up as after a power failure: everything at its default, output off."""
         super().power_on()
         self.preset()
+
+    def limits_of_error(self) -> tuple[float, float]:
+        """Those of its read-back of voltage, which in numbers hold that of current too."""
+        return READ_BACK
 
     def preset(self) -> None:
         """Switch everything off, back to 0 V; select CH1."""

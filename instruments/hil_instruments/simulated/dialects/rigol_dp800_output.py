@@ -80,6 +80,8 @@ class Errors:
 
 
 _ACCURACIES = ((5e-4, 20e-3), (2e-3, 10e-3), (5e-4, 10e-3), (1.5e-3, 5e-3))
+READ_BACK = (1.5e-3, 20e-3)
+"""Limits of error of what it reads back: relative, and in V with a step of its display."""
 
 
 def draw(random: np.random.Generator) -> Errors:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import World
+from hil_instruments.simulated.device.board import CALIBRATED_ERROR
 from hil_instruments.simulated.device.console import Console
 from hil_instruments.simulated.device.firmware import ReferenceFirmware
+from hil_instruments.simulated.device.port import CURRENT_STEP
 from hil_instruments.simulated.scpi import Instrument, Pending, ScpiError
 
 
@@ -26,6 +28,10 @@ class HostLink(Instrument):
         device = self._world.device
         firmware = device.firmware
         return firmware.console if isinstance(firmware, ReferenceFirmware) else None
+
+    def limits_of_error(self) -> tuple[float, float]:
+        """Those of its own meters, of a calibrated board, and a step of each."""
+        return CALIBRATED_ERROR, 4 * CURRENT_STEP
 
     def powered(self) -> bool:
         """Whether the device has supply: without it nobody hears or answers."""

@@ -121,6 +121,10 @@ class TruevoltSense(FunctionInstrument, ABC):
     def _before_change(self) -> None:
         """Digest what was sampled under the old conditions."""
 
+    def limits_of_error(self) -> tuple[float, float]:
+        """Those of the range last used."""
+        return self._converter.limits()
+
     @property
     def fault(self) -> MeterFault:
         """What is wrong with it; healthy by default."""

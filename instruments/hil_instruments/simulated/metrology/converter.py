@@ -124,6 +124,7 @@ class Converter:
         self.noise = Noise(random)
         self.fault: MeterFault = HEALTHY
         self._curve = curve
+        self._used: tuple[Scale, float] | None = None
         self._shares: dict[float, float] = {}
 
     def scale(self, function: str, magnitude: float) -> Scale | None:
@@ -133,11 +134,20 @@ class Converter:
                 return scale
         return None
 
+    def limits(self) -> tuple[float, float]:
+        """Limits of error in the range last used: relative, and absolute with six deviations."""
+        if self._used is None:
+            return 0.0, 0.0
+        scale, deviation = self._used
+        return scale.range.gain, scale.range.offset * scale.range.full_scale + 6 * deviation
+
     def _deviation(self, scale: Scale, cycles: float) -> float:
         share = self._shares.get(cycles)
         if share is None:
             share = self._shares[cycles] = self._curve.deviation(cycles)
-        return share * scale.range.full_scale * scale.range.noise
+        deviation = share * scale.range.full_scale * scale.range.noise
+        self._used = scale, deviation
+        return deviation
 
     def reading(
         self, true: float, scale: Scale, cycles: float, start: float, aperture: float

@@ -110,6 +110,13 @@ class Core:
     def preset(self) -> None:
         """Go to the state after *RST."""
 
+    def limits_of_error(self) -> tuple[float, float]:
+        """Limits of the error of what it reports now: a share of it, and a part in its unit.
+
+        Zeros where it reports settings and states alone.
+        """
+        return 0.0, 0.0
+
     def self_test(self) -> bool:
         """Test itself; True if passed."""
         return True
