@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 from hil.calibration import Band, Circumstances, Specification
 from hil.device import DeviceProfile
 from hil.errors import ConfigurationError
 from hil.exact import Dimension, Exact, readable
+from hil.measurement import Calibration
 from hil.requirement import Requirement
+from hil.resistor import REFERENCE, Resistor
 
 ROLES = ("stimulator", "ammeter", "voltmeter", "oscilloscope", "load", "supply", "cutoff")
 """Every role that a suite may ask for."""
+WITHIN = 0.01
+"""Relative error of a shunt of which nothing else is told: the pre-flight finds a larger one."""
+USUAL = Band(18.0, 28.0)
+"""Air in degC that is assumed where nobody measures or declares it."""
+MARGIN = timedelta(days=1)
+"""How long before its due date the calibration of a shunt must be for a run that begins today."""
 WELDED = Decimal(10)
 """Multiple of the current that counts as off which a welded cut-off must let pass to be found."""
 
@@ -181,6 +189,37 @@ class SourceEntry:
         return Exact(self.voltage.base / self.series.base, "A")
 
 
+@dataclass(frozen=True, slots=True)
+class ShuntEntry:
+    """How well the resistance of the shunt is known."""
+
+    tolerance: float = WITHIN
+    """Limit of its relative error at 23 degC, or with `coverage` its relative uncertainty."""
+    source: str = "the pre-flight, which takes it for what is declared within 1 %"
+    """Certificate, or data sheet with its revision."""
+    coverage: float | None = None
+    """Coverage factor k; None where `tolerance` is a limit."""
+    per_kelvin: float = 0.0
+    """Limit of its relative change for each kelvin away from 23 degC."""
+    certificate: str = ""
+    """Of its calibration; empty means none."""
+    calibrated: date | None = None
+    """Day of the calibration; None if never."""
+    due: date | None = None
+    """Day after which the calibration has expired."""
+    circumstances: Circumstances = Circumstances()  # noqa: RUF009  # frozen
+    """Under which it is used; no file gives them."""
+
+    @property
+    def calibration(self) -> Calibration:
+        """State of its calibration on the day of the readings; of none, and on none, UNKNOWN."""
+        today = self.circumstances.today
+        if not self.certificate or self.due is None or today is None:
+            return Calibration.UNKNOWN
+        # A resistor tells no serial number by which the end of a run would find it expired.
+        return Calibration.VALID if today + MARGIN <= self.due else Calibration.EXPIRED
+
+
 @dataclass(frozen=True)
 class FirmwareEntry:
     """A build of firmware, as a bench file declares it."""
@@ -219,6 +258,8 @@ class BenchDescription:
     """Bench seconds per wall second of a served simulated bench; 1 on hardware."""
     aids: Mapping[str, AidEntry] = field(default_factory=dict)
     """Optional role to what fills it."""
+    shunt_known: ShuntEntry = ShuntEntry()  # frozen
+    """How well that is known."""
     air: Band | None = None
     """Temperatures between which the air at the bench is kept, where no thermometer stands."""
     firmware: FirmwareEntry | None = None
@@ -250,7 +291,30 @@ def under(bench: BenchDescription, today: date, air: Band | None) -> BenchDescri
         role: replace(entry, circumstances=Circumstances(entry.calibrated, today, air))
         for role, entry in bench.instruments.items()
     }
-    return replace(bench, instruments=instruments)
+    known = bench.shunt_known
+    known = replace(known, circumstances=Circumstances(known.calibrated, today, air))
+    return replace(bench, instruments=instruments, shunt_known=known)
+
+
+def shunt_of(bench: BenchDescription, *, simulated: bool) -> Resistor:
+    """The shunt of a bench in use, with its tolerance and what the air makes of it.
+
+    Args:
+        bench: as `under` gives it.
+        simulated: whether it is: such a shunt has no calibration, and needs none.
+    """
+    known = bench.shunt_known
+    air = known.circumstances.air or USUAL
+    return Resistor(
+        "shunt",
+        bench.shunt,
+        known.tolerance,
+        known.source,
+        coverage=known.coverage,
+        per_kelvin=known.per_kelvin,
+        warmth=max(abs(air.coldest - REFERENCE), abs(air.warmest - REFERENCE)),
+        calibration=Calibration.VALID if simulated else known.calibration,
+    )
 
 
 def check(bench: BenchDescription, profile: DeviceProfile) -> None:
@@ -273,6 +337,7 @@ def problems(
         profile: the device that it shall judge; None asks for the problems of the bench alone.
     """
     found = [*_instrument_problems(bench), *_load_problems(bench)]
+    found += [(f"shunt{key}", text) for key, text in _undated(bench.shunt_known)]
     if not bench.ceiling < bench.damage_current:
         text = f"{bench.ceiling} must lie below limits.damage_current = {bench.damage_current}"
         found.append(("limits.ceiling", text))
@@ -371,7 +436,7 @@ def _instrument_problems(bench: BenchDescription) -> list[tuple[str, str]]:
     return found
 
 
-def _undated(entry: InstrumentEntry) -> Iterator[tuple[str, str]]:
+def _undated(entry: InstrumentEntry | ShuntEntry) -> Iterator[tuple[str, str]]:
     """What is wrong with the record of a calibration: the last of its key, and why."""
     parts = (entry.certificate, entry.calibrated, entry.due)
     if any(parts) and not all(parts):
@@ -386,14 +451,16 @@ def _undated(entry: InstrumentEntry) -> Iterator[tuple[str, str]]:
 
 def future_problems(bench: BenchDescription, today: date) -> list[tuple[str, str]]:
     """Return (key of the bench file, what is wrong there) of each calibration yet to come."""
+    days = {f"instruments.{role}": entry.calibrated for role, entry in bench.instruments.items()}
+    days["shunt"] = bench.shunt_known.calibrated
     return [
         (
-            f"instruments.{role}.calibrated",
-            f"{entry.calibrated} lies in the future: today is {today} (UTC); correct the date, or "
-            "the clock of this machine",
+            f"{key}.calibrated",
+            f"{day} lies in the future: today is {today} (UTC); correct the date, or the clock of "
+            "this machine",
         )
-        for role, entry in bench.instruments.items()
-        if entry.calibrated and entry.calibrated > today
+        for key, day in days.items()
+        if day and day > today
     ]
 
 

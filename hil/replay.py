@@ -16,6 +16,7 @@ from typing import Any
 import hil.course  # noqa: F401  # it registers what a derivation names
 import hil.features  # noqa: F401  # it too
 import hil.indication  # noqa: F401  # it too
+import hil.resistor  # noqa: F401  # it too
 import hil.signs  # noqa: F401  # and it
 from hil.bodies import (
     JudgementBody,

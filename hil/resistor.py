@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hil.derivation import argument, derived
 from hil.exact import Dimension, Exact
-from hil.measurement import Calibration, Component, Measurement
+from hil.measurement import COVERAGE, Calibration, Component, Measurement
 
 REFERENCE = 23.0
 """Temperature in degC at which a resistor has its value."""
@@ -34,9 +34,15 @@ class Resistor:
     calibration: Calibration = Calibration.VALID
     """Whether its record of calibration is valid at the time of measurement."""
 
+    @property
+    def limit(self) -> float:
+        """Largest relative error; where it is told with k, the larger of k u and 2 u."""
+        widened = max(1.0, COVERAGE / self.coverage) if self.coverage else 1.0
+        return widened * self.tolerance + self.per_kelvin * self.warmth
+
 
 @derived
-def resistance(resistor: Resistor) -> Measurement:
+def known_resistance(resistor: Resistor) -> Measurement:
     """What a resistor is worth: its value, with tolerance or calibration, and temperature."""
     ohm = float(resistor.value.require(Dimension.RESISTANCE).base)
     cause = f"{resistor.name}.tolerance"

@@ -14,6 +14,8 @@ from hil.capture import Accuracy
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
+from hil.resistor import known_resistance
+from hil_fixtures import foresight
 from hil_fixtures.config import read_bench, read_device, read_setup, starter
 from hil_fixtures.config.bench import check_dates
 from hil_fixtures.foresight import foresee
@@ -362,6 +364,79 @@ def test_a_capture_tells_what_its_limits_of_error_do_not_cover(calibrated, air, 
     instruments = {**DESCRIPTION.instruments, "ammeter": entry}
     capture, _, _ = captured(described(instruments=instruments, air=air))
     assert capture.source.calibration is state
+
+
+# --- the shunt ------------------------------------------------------------------------------------
+
+KNOWN = """
+[shunt]
+tolerance = "0.1 %"
+coverage = "limits"
+per_kelvin = "25 ppm"
+source = "certificate R-7"
+certificate = "R-7"
+calibrated = 2026-02-10
+interval = "1 y"
+"""
+
+
+def shunt(path, today, air=None, known=KNOWN, *, simulated=False):
+    found = read_bench(written(path, "", end=known))
+    return bench.shunt_of(bench.under(found, today, air), simulated=simulated)
+
+
+def test_a_shunt_has_its_tolerance_its_air_and_its_calibration(tmp_path):
+    path = tmp_path / "b.toml"
+    found = shunt(path, DAY, Band(20.0, 33.0))
+    assert (found.tolerance, found.per_kelvin, found.warmth) == pytest.approx((1e-3, 25e-6, 10))
+    ohm = known_resistance(found)
+    u = 100 * math.hypot(1e-3, 25e-6 * 10) / math.sqrt(3)
+    assert (float(ohm.value), ohm.u) == (100.0, pytest.approx(u))
+    assert {part.source for part in ohm.components} == {"certificate R-7"}
+    days = (DAY, date(2027, 2, 9), date(2027, 2, 10))
+    states = [shunt(path, day).calibration for day in days]
+    assert states == [Calibration.VALID, Calibration.VALID, Calibration.EXPIRED]
+    assert shunt(path, DAY, known="").calibration is Calibration.UNKNOWN
+    assert shunt(path, DAY, known="", simulated=True).calibration is Calibration.VALID
+    assert shunt(path, DAY, known="").tolerance == 0.01
+    normal = KNOWN.replace('"limits"', "2.0").replace("25 ppm", "0 ppm")
+    assert known_resistance(shunt(path, DAY, known=normal)).u == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"0.1 %"', '"0 %"', "no resistor has it"),
+        ('"0.1 %"', '"-0.1 %"', "allowed: 0 % to 10 %"),
+        ('"0.1 %"', '"0.1 ohm"', "is a resistance; a ratio"),
+        ('source = "certificate R-7"\n', "", "shunt.source: missing"),
+        ('certificate = "R-7"\n', "", "belong together"),
+        ('"1 y"', '"1 y"\ndue = 2027-01-01', "due says 2027-01-01"),
+    ],
+)
+def test_a_shunt_that_is_not_known_well_enough_is_refused(tmp_path, old, new, said):
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        shunt(tmp_path / "b.toml", DAY, known=KNOWN.replace(old, new))
+
+
+def test_a_calibration_of_a_shunt_yet_to_come_is_refused(tmp_path):
+    found = read_bench(written(tmp_path / "b.toml", "", end=KNOWN))
+    with pytest.raises(ConfigurationError, match=r"b.toml:\d+: shunt.calibrated: .* in the future"):
+        check_dates(found, "b.toml", date(2026, 2, 9))
+
+
+def test_what_is_foreseen_of_an_oscilloscope_counts_its_shunt(tmp_path):
+    def gain(known):
+        made = read_bench(written(tmp_path / "b.toml", "", end=known))
+        found = foresight.paths(bench.under(made, DAY, None), PROFILE)
+        (path,) = [each for each in found if each.role == "oscilloscope"]
+        return path.accuracy.gain
+
+    assert gain("") == pytest.approx(0.01)
+    assert gain(KNOWN) == pytest.approx(1e-3 + 5 * 25e-6)
+
+
+# --- from a plan ----------------------------------------------------------------------------------
 
 
 def test_what_is_foreseen_counts_the_air():

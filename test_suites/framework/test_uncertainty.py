@@ -14,7 +14,7 @@ from hil.errors import DimensionError, UsageError
 from hil.exact import Dimension, Exact
 from hil.features import charge, energy, mean, steady
 from hil.measurement import Calibration, Component, Measurement, Shape, combined
-from hil.resistor import Resistor, resistance
+from hil.resistor import Resistor, known_resistance
 from hil.waveform import Instant, Waveform
 
 DRAWS = 200_000
@@ -106,7 +106,7 @@ SHUNT = Resistor(
 
 def test_current_from_a_shunt():
     across = flat(0.2, accuracy=VOLTMETER, dimension=Dimension.VOLTAGE)
-    found = steady(across) / resistance(SHUNT)
+    found = steady(across) / known_resistance(SHUNT)
     rng = np.random.default_rng(1)
     gain, offset, tolerance, warm = drawn(rng, VOLTMETER, extra=(1e-3, 25e-6 * 8))
     made = (0.2 * (1 + gain) + offset) / (100 * (1 + tolerance) * (1 + warm))
@@ -238,13 +238,13 @@ def test_what_has_no_dimension_here_is_refused():
 def test_the_poorest_calibration_counts():
     aged = Resistor("shunt", SHUNT.value, 1e-3, "", calibration=Calibration.EXPIRED)
     across = flat(0.2, accuracy=VOLTMETER, dimension=Dimension.VOLTAGE)
-    assert (steady(across) / resistance(aged)).calibration is Calibration.EXPIRED
+    assert (steady(across) / known_resistance(aged)).calibration is Calibration.EXPIRED
 
 
 @pytest.mark.parametrize(
     "measured",
     [
-        lambda volts, amperes: steady(volts) / resistance(SHUNT) - steady(amperes),
+        lambda volts, amperes: steady(volts) / known_resistance(SHUNT) - steady(amperes),
         lambda volts, amperes: energy(volts, amperes),
         lambda volts, amperes: steady(amperes) * Exact.parse("2 s"),
     ],

@@ -102,7 +102,7 @@ def oscilloscope_path(
         across.id,
         gain=across.gain + tolerance,
         offset=across.offset / shunt,
-        source=f"{across.source}; shunt within {tolerance:.0%}",
+        source=f"{across.source}; shunt within {tolerance:.2g}",
     )
     return Path(
         entry.role,
