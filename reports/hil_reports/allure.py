@@ -45,18 +45,19 @@ _SEVERITIES = {"critical": "critical", "serious": "normal", "minor": "minor"}
 _PROJECT = "project requirements"
 _NAMESPACE = uuid.UUID("6f1f4a52-3c1e-5b0e-9a35-0d5c1f1d9a11")
 _OURS = "stimproof-"  # prefix of attachments that are made here, so that they can be made again
-_CATEGORIES = [
-    {"name": "Limit broken", "matchedStatuses": ["failed"], "messageRegex": "FAIL(?s).*"},
+CATEGORIES = [
+    {"name": "Limit broken", "matchedStatuses": ["failed"], "messageRegex": "FAIL[\\s\\S]*"},
     {
         "name": "Inconclusive: within the uncertainty of the limit, or calibration",
         "matchedStatuses": ["failed"],
-        "messageRegex": "INCONCLUSIVE(?s).*",
+        "messageRegex": "INCONCLUSIVE[\\s\\S]*",
     },
-    {"name": "Bench fault", "matchedStatuses": ["broken"], "messageRegex": "ERROR(?s).*"},
-    {"name": "No verdict", "matchedStatuses": ["broken"], "messageRegex": "NO VERDICT(?s).*"},
+    {"name": "Bench fault", "matchedStatuses": ["broken"], "messageRegex": "ERROR[\\s\\S]*"},
+    {"name": "No verdict", "matchedStatuses": ["broken"], "messageRegex": "NO VERDICT[\\s\\S]*"},
     {"name": "Not evaluated", "matchedStatuses": ["unknown"]},
     {"name": "Not applicable", "matchedStatuses": ["skipped"]},
 ]
+"""How Allure sorts what is not green."""
 
 
 Draw: TypeAlias = Callable[[JudgementBody], View]
@@ -122,7 +123,7 @@ def reconcile(results: Path, conclusion: Conclusion, draw: Draw = lambda _: NO_P
             _disown(path, result)
     _write_bare(results, conclusion)
     _write_json(results / "executor.json", _executor(conclusion))
-    _write_json(results / "categories.json", _CATEGORIES)
+    _write_json(results / "categories.json", CATEGORIES)
     _write_text(results / "environment.properties", _environment(conclusion))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hil.conclusion import Conclusion, conclude
 from hil.errors import UsageError
 from hil.journal import Record
 from hil_reports.allure import reconcile
+from hil_reports.allure_page import PAGE, render
 from hil_reports.brief import summary_markdown
 from hil_reports.evidence import capture_loader, read_journal
 from hil_reports.evidence.keys import Signer
@@ -76,6 +79,33 @@ def remake_report(folder: Path, out: Path | None = None, signer: Signer | None =
         shutil.rmtree(report)
     os.replace(part, report)
     return report
+
+
+def add_allure_page(folder: Path, report: Path, signer: Signer | None = None) -> Path:
+    """Render Allure's results of a report that was made, and list and sign the views anew.
+
+    The history of the device type lies beside the run folder.
+
+    Args:
+        folder: the run folder.
+        report: its report, in it or elsewhere.
+        signer: who vouches for the views.
+
+    Returns:
+        The page.
+
+    Raises:
+        NotRendered: Node or the renderer is missing, or it failed; the report stays as it was.
+    """
+    conclusion = conclude(read_journal(folder).records)
+    device = f"{conclusion.plan['manufacturer']} {conclusion.plan['model']}"
+    name = re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")[:60]
+    told = hashlib.sha256(device.encode()).hexdigest()[:8]
+    history = folder.absolute().parent / f"allure-history-{name}-{told}.jsonl"
+    page = report / PAGE
+    render(_place(report, "allure"), page, conclusion, history)
+    seal_views(report, signer)
+    return page
 
 
 def _made(folder: Path, report: Path, signer: Signer | None) -> Conclusion:
