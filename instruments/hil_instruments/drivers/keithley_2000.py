@@ -14,10 +14,10 @@ from dataclasses import replace
 from hil.capture import Accuracy, Capture, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
-from hil.units import Quantity, quantity
+from hil.units import Quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import MEND, one_of
-from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording
+from hil_instruments.drivers.meter import Meter, Range, Ranges, Recording, Setup
 
 SLOWEST, FASTEST = 1.0, 1000.0
 """Rates in 1/s; the timer's step is 1 ms, so that not every rate between them is offered."""
@@ -94,7 +94,7 @@ class Keithley2000(Meter):
         """
         self._need_idle()
         chosen = self._fitting(RANGES, dimension, full_scale)
-        self._set_up(
+        setup = self._set_up(
             dimension,
             chosen,
             1.0,
@@ -104,9 +104,7 @@ class Keithley2000(Meter):
             "TRIG:COUN 1",
             "TRAC:FEED:CONT NEV",
         )
-        value = float(self._ask("READ?", encoding.reading))
-        self._confirm(_taken_as(dimension, chosen))
-        return quantity(value, UNIT[dimension]), self._accuracy(chosen)
+        return self._taken("READ?", dimension, setup)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
         """Begin to sample at `rate` per second in a fixed range; earlier samples are dropped.
@@ -135,7 +133,7 @@ class Keithley2000(Meter):
         mains = self._ask("SYST:LFR?", one_of(MAINS))
         cycles = math.floor(0.5 * interval * mains * 100 + 1e-6) / 100
         cycles = min(max(cycles, FEWEST_CYCLES), MOST_CYCLES)
-        self._set_up(
+        setup = self._set_up(
             dimension,
             chosen,
             cycles,
@@ -151,20 +149,12 @@ class Keithley2000(Meter):
         )
         before = self._clock.now()
         self._session.write("INIT")
-        behind = _taken_as(dimension, chosen)
         self._confirm({"TRIG:SOUR?": "TIM"})
         after = self._clock.now()
-        node = f"SENS:{FUNCTION[dimension]}"
-        self._confirm({**behind, "TRIG:TIM?": interval, f"{node}:NPLC?": cycles})
-        self._recording = Recording(
-            dimension,
-            self._accuracy(chosen),
-            interval,
-            (before + after) / 2 + 0.5 * cycles / mains,
-            (after - before) / math.sqrt(12),
-            chosen.full_scale,
-            behind,
-        )
+        self._confirm_setup(setup)
+        self._confirm({"TRIG:TIM?": interval, f"{setup.node}:NPLC?": cycles})
+        first = (before + after) / 2 + 0.5 * cycles / mains
+        self._begin(dimension, setup, interval, first, (after - before) / math.sqrt(12))
 
     def stop_recording(self) -> Capture:
         """End sampling, fetch what was stored; what came after the buffer was full is a gap.
@@ -182,7 +172,7 @@ class Keithley2000(Meter):
         latest = self._clock.now()
         if filled & ANY and not recording.total:
             recording.add(self._listed("TRAC:DATA?", recording))
-        self._confirm(recording.taken_as)
+        self._confirm_setup(recording.setup)
         return self._ended(recording, earliest, latest)
 
     def _ready(self, recording: Recording) -> int:
@@ -202,7 +192,7 @@ class Keithley2000(Meter):
         recording.add(samples)
         return ready
 
-    def _set_up(self, dimension: Dimension, chosen: Range, cycles: float, *more: str) -> None:
+    def _set_up(self, dimension: Dimension, chosen: Range, cycles: float, *more: str) -> Setup:
         function = FUNCTION[dimension]
         self._configure(
             "INIT:CONT OFF",
@@ -219,10 +209,6 @@ class Keithley2000(Meter):
             "FORM:ELEM READ",
             *more,
         )
-        self._confirm_setup("SENS:FUNC?", chosen, f"SENS:{function}")
-
-
-def _taken_as(dimension: Dimension, chosen: Range) -> dict[str, float | str]:
-    """What must read back behind a reading, so that it was one of this kind in this range."""
-    function = FUNCTION[dimension]
-    return {"SENS:FUNC?": function, f"SENS:{function}:RANG?": chosen.full_scale}
+        setup = Setup(chosen, f"SENS:{function}")
+        self._confirm_setup(setup)
+        return setup

@@ -14,11 +14,11 @@ from typing import ClassVar
 from hil.capture import Accuracy, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
-from hil.units import Quantity, quantity
+from hil.units import Quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import MEND
 from hil_instruments.drivers.keithley_buffer import BufferedMeter
-from hil_instruments.drivers.meter import CLOCK_ERROR, UNIT, Range, Ranges, Recording
+from hil_instruments.drivers.meter import CLOCK_ERROR, Range, Ranges, Recording, Setup
 
 CYCLES = {50.0: 1.0, 250.0: 0.1}
 """Rate in 1/s at 50 Hz mains to line cycles of a reading."""
@@ -83,10 +83,8 @@ class Keithley2450Ammeter(BufferedMeter):
         """
         self._need_idle()
         chosen = self._fitting(RANGES, dimension, full_scale)
-        self._set_up(chosen, 1.0, "SENS:CURR:AZER ON", "FORM:DATA ASC")
-        value = float(self._ask('READ? "defbuffer1"', encoding.reading))
-        self._confirm(_taken_as(chosen))
-        return quantity(value, UNIT[dimension]), self._accuracy(chosen)
+        setup = self._set_up(chosen, 1.0, "SENS:CURR:AZER ON", "FORM:DATA ASC")
+        return self._taken('READ? "defbuffer1"', dimension, setup)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
         """Begin to take reading after reading in a fixed range; earlier samples are dropped.
@@ -107,7 +105,7 @@ class Keithley2450Ammeter(BufferedMeter):
             )
         chosen, cycles = self._fitting(RANGES, dimension, full_scale), CYCLES[rate]
         self._recording = None
-        self._set_up(
+        setup = self._set_up(
             chosen,
             cycles,
             "SENS:CURR:AZER OFF",
@@ -120,18 +118,9 @@ class Keithley2450Ammeter(BufferedMeter):
         self._due = aperture + OVERHEAD / 2
         share = OVERHEAD / 2 / self._due
         opened, start_u = self._started("INIT", 'TRAC:ACT? "defbuffer1"', self._due, share)
-        behind = _taken_as(chosen)
-        self._confirm({**behind, "SENS:CURR:NPLC?": cycles})
-        self._recording = Recording(
-            dimension,
-            self._accuracy(chosen),
-            self._due,
-            opened + aperture / 2,
-            start_u,
-            chosen.full_scale,
-            behind,
-            clock_error=share,
-        )
+        self._confirm_setup(setup)
+        self._confirm({"SENS:CURR:NPLC?": cycles})
+        self._begin(dimension, setup, self._due, opened + aperture / 2, start_u, share)
 
     def _ready(self, recording: Recording) -> int:
         """Readings since the start; their interval is measured anew by the newest's time stamp."""
@@ -148,7 +137,12 @@ class Keithley2450Ammeter(BufferedMeter):
             recording.interval, recording.clock_error = interval, CLOCK_ERROR
         return count
 
-    def _set_up(self, chosen: Range, cycles: float, *more: str) -> None:
+    def _confirm_setup(self, setup: Setup) -> None:
+        """Besides, make sure that the current is none of its own."""
+        super()._confirm_setup(setup)
+        self._confirm(PASSIVE)
+
+    def _set_up(self, chosen: Range, cycles: float, *more: str) -> Setup:
         """Be in the path with 0 V, and measure; what it sources already is not interrupted."""
         self._session.write("ABOR")
         on, sourced = self._ask("OUTP?", encoding.switch), self._session.query("SOUR:FUNC?")
@@ -173,9 +167,6 @@ class Keithley2450Ammeter(BufferedMeter):
             "SENS:COUN 1",
             *more,
         )
-        self._confirm(_taken_as(chosen))
-
-
-def _taken_as(chosen: Range) -> dict[str, float | str]:
-    """What must read back so that a reading is of a current, in this range, and none of its own."""
-    return {"SENS:FUNC?": "CURR:DC", "SENS:CURR:RANG?": chosen.full_scale, **PASSIVE}
+        setup = Setup(chosen, "SENS:CURR")
+        self._confirm_setup(setup)
+        return setup

@@ -12,11 +12,11 @@ import math
 from hil.capture import Accuracy, Sampling
 from hil.errors import InstrumentError
 from hil.exact import Dimension
-from hil.units import Quantity, quantity
+from hil.units import Quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import MEND
 from hil_instruments.drivers.keithley_buffer import BufferedMeter
-from hil_instruments.drivers.meter import UNIT, Range, Ranges, Recording
+from hil_instruments.drivers.meter import Range, Ranges, Recording, Setup
 
 SLOWEST, FASTEST = 1_000.0, 20_000.0
 """Rates in 1/s: least of the digitiser; largest that this driver sets, of 1 000 000."""
@@ -102,10 +102,9 @@ class KeithleyDMM6500(BufferedMeter):
             "SENS:COUN 1",
             "FORM:DATA ASC",
         )
-        self._confirm_setup("SENS:FUNC?", chosen, f"SENS:{function}")
-        value = float(self._ask('READ? "defbuffer1"', encoding.reading))
-        self._confirm({"SENS:FUNC?": function, f"SENS:{function}:RANG?": chosen.full_scale})
-        return quantity(value, UNIT[dimension]), self._accuracy(chosen)
+        setup = Setup(chosen, f"SENS:{function}")
+        self._confirm_setup(setup)
+        return self._taken('READ? "defbuffer1"', dimension, setup)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
         """Begin to digitise at `rate` per second in a fixed range; earlier samples are dropped.
@@ -142,22 +141,12 @@ class KeithleyDMM6500(BufferedMeter):
             "FORM:DATA REAL",
             "FORM:BORD NORM",
         )
-        self._confirm_setup("SENS:DIG:FUNC?", chosen, f"SENS:DIG:{function}")
+        setup = Setup(chosen, f"SENS:DIG:{function}", "SENS:DIG:FUNC?")
+        self._confirm_setup(setup)
         opened, start_u = self._started("INIT", 'TRAC:ACT? "defbuffer1"', 1 / per_second)
-        behind: dict[str, float | str] = {
-            "SENS:DIG:FUNC?": function,
-            f"SENS:DIG:{function}:RANG?": chosen.full_scale,
-        }
-        self._confirm({**behind, f"SENS:DIG:{function}:SRAT?": per_second})
-        self._recording = Recording(
-            dimension,
-            self._accuracy(chosen),
-            1 / per_second,
-            opened + aperture / 2,
-            start_u,
-            chosen.full_scale,
-            behind,
-        )
+        self._confirm_setup(setup)
+        self._confirm({f"{setup.node}:SRAT?": per_second})
+        self._begin(dimension, setup, 1 / per_second, opened + aperture / 2, start_u)
 
     def _ready(self, recording: Recording) -> int:
         """Readings since the start, fetched, waiting and overwritten, by the newest's time stamp.

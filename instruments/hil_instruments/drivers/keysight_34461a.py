@@ -13,7 +13,7 @@ from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import MEND
-from hil_instruments.drivers.keysight_34465a import FUNCTION, RANGES, Keysight34465A, taken_as
+from hil_instruments.drivers.keysight_34465a import RANGES, Keysight34465A
 from hil_instruments.drivers.meter import Range, Ranges, Recording
 
 CYCLES = {50.0: "1", 250.0: "0.2"}
@@ -89,21 +89,12 @@ class Keysight34461A(Keysight34465A):
         self._session.write("ABOR")
         self._recording = None
         cycles = CYCLES[rate]
-        self._set_up(dimension, chosen, f"NPLC {cycles}", "SAMP:COUN MAX")
+        setup = self._set_up(dimension, chosen, f"NPLC {cycles}", "SAMP:COUN MAX")
         aperture = float(cycles) / self._ask("SYST:LFR?", encoding.integer)
         self._opened, start_u = self._started("INIT", "DATA:POIN?", aperture, OVERHEAD)
-        behind = taken_as(dimension, chosen)
-        self._confirm({**behind, f"SENS:{FUNCTION[dimension]}:NPLC?": float(cycles)})
-        self._recording = Recording(
-            dimension,
-            self._accuracy(chosen),
-            aperture,
-            self._opened + aperture / 2,
-            start_u,
-            chosen.full_scale,
-            behind,
-            clock_error=OVERHEAD,
-        )
+        self._confirm_setup(setup)
+        self._confirm({f"{setup.node}:NPLC?": float(cycles)})
+        self._begin(dimension, setup, aperture, self._opened + aperture / 2, start_u, OVERHEAD)
 
     def _ready(self, recording: Recording) -> int:
         """Readings in memory; the interval is measured anew from their number and the clock."""
@@ -121,5 +112,5 @@ class Keysight34461A(Keysight34465A):
             recording.interval, recording.clock_error = interval, MEASURED
         return waiting
 
-    def _taken(self, recording: Recording, asked: int) -> Samples:
+    def _removed(self, recording: Recording, asked: int) -> Samples:
         return self._several(f"R? {asked}", encoding.numbers, recording)

@@ -11,10 +11,10 @@ import math
 from hil.capture import Accuracy, Samples, Sampling
 from hil.errors import InstrumentError
 from hil.exact import Dimension
-from hil.units import Quantity, quantity
+from hil.units import Quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import MEND
-from hil_instruments.drivers.meter import UNIT, Meter, Range, Ranges, Recording
+from hil_instruments.drivers.meter import Meter, Range, Ranges, Recording, Setup
 
 MEMORY = 50_000
 """Readings that the memory holds without the MEM option."""
@@ -79,10 +79,8 @@ class Keysight34465A(Meter):
         """
         self._need_idle()
         chosen = self._fitting(self.reading_ranges, dimension, full_scale)
-        self._set_up(dimension, chosen, self.INTEGRATION, *self._text_format)
-        value = float(self._ask("READ?", encoding.reading))
-        self._confirm(taken_as(dimension, chosen))
-        return quantity(value, UNIT[dimension]), self._accuracy(chosen)
+        setup = self._set_up(dimension, chosen, self.INTEGRATION, *self._text_format)
+        return self._taken("READ?", dimension, setup)
 
     def start_recording(self, dimension: Dimension, full_scale: float, rate: float) -> None:
         """Begin to sample at `rate` per second in a fixed range; earlier samples are dropped.
@@ -105,7 +103,7 @@ class Keysight34465A(Meter):
         aperture = round(0.5 * interval, 6)
         self._session.write("ABOR")
         self._recording = None
-        self._set_up(
+        setup = self._set_up(
             dimension,
             chosen,
             f"APER {encoding.float_text(aperture)}",
@@ -116,19 +114,11 @@ class Keysight34465A(Meter):
             "FORM:BORD NORM",
         )
         opened, start_u = self._started("INIT", "DATA:POIN?", interval)
-        behind = taken_as(dimension, chosen)
-        self._confirm({**behind, "SAMP:SOUR?": "TIM", "SAMP:TIM?": interval})
-        self._recording = Recording(
-            dimension,
-            self._accuracy(chosen),
-            interval,
-            opened + aperture / 2,
-            start_u,
-            chosen.full_scale,
-            behind,
-        )
+        self._confirm_setup(setup)
+        self._confirm({"SAMP:SOUR?": "TIM", "SAMP:TIM?": interval})
+        self._begin(dimension, setup, interval, opened + aperture / 2, start_u)
 
-    def _set_up(self, dimension: Dimension, chosen: Range, integration: str, *more: str) -> None:
+    def _set_up(self, dimension: Dimension, chosen: Range, integration: str, *more: str) -> Setup:
         function = FUNCTION[dimension]
         voltage = ("SENS:VOLT:DC:IMP:AUTO OFF",) if dimension is Dimension.VOLTAGE else ()
         self._configure(
@@ -140,7 +130,9 @@ class Keysight34465A(Meter):
             "TRIG:DEL 0",
             *more,
         )
-        self._confirm_setup("SENS:FUNC?", chosen, f"SENS:{function}")
+        setup = Setup(chosen, f"SENS:{function}")
+        self._confirm_setup(setup)
+        return setup
 
     def _ready(self, recording: Recording) -> int:
         """Readings in memory; what a full memory has overwritten is marked before them."""
@@ -173,7 +165,7 @@ class Keysight34465A(Meter):
         while fetched < count:
             asked = min(PIECE, count - fetched)
             recording.torn = True
-            samples = self._taken(recording, asked)
+            samples = self._removed(recording, asked)
             recording.torn = False
             if not 0 < len(samples) <= asked:
                 raise InstrumentError(
@@ -184,12 +176,6 @@ class Keysight34465A(Meter):
             fetched += len(samples)
         return fetched
 
-    def _taken(self, recording: Recording, asked: int) -> Samples:
+    def _removed(self, recording: Recording, asked: int) -> Samples:
         """Fetch and remove at most so many of the oldest readings."""
         return self._several(f"R? {asked}", encoding.reals, recording)
-
-
-def taken_as(dimension: Dimension, chosen: Range) -> dict[str, float | str]:
-    """What must read back behind a reading, so that it was one of this kind in this range."""
-    function = FUNCTION[dimension]
-    return {"SENS:FUNC?": function.partition(":")[0], f"SENS:{function}:RANG?": chosen.full_scale}

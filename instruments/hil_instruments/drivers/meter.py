@@ -14,7 +14,7 @@ from hil.calibration import Band, Footing, Specification, Term, accuracy, footin
 from hil.capture import Accuracy, Capture, Samples, Sampling
 from hil.errors import InstrumentError, UsageError
 from hil.exact import Dimension
-from hil.units import A, V
+from hil.units import A, Quantity, V, quantity
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import Instrument
 
@@ -51,6 +51,22 @@ Ranges: TypeAlias = Mapping[Dimension, Sequence[Range]]
 """What can be measured, in which ranges, rising."""
 
 
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a meter measures, and in which range; true of each reading that is handed over."""
+
+    range: Range
+    node: str
+    """Of the settings of its function, as `SENS:CURR:DC`."""
+    function: str = "SENS:FUNC?"
+    """Question for its function."""
+
+    @property
+    def word(self) -> str:
+        """CURR or VOLT."""
+        return next(each for each in self.node.split(":") if each in {"CURR", "VOLT"})
+
+
 @dataclass
 class Recording:
     """Samples on their way, and what is needed to place them in time."""
@@ -60,10 +76,8 @@ class Recording:
     interval: float
     start: float
     start_u: float
-    full_scale: float
-    """Of the range, SI."""
-    taken_as: Mapping[str, float | str]
-    """Question to what must answer it as long as the samples are those that were asked for."""
+    setup: Setup
+    """What must read back as long as the samples are those that were asked for."""
     clock_error: float = CLOCK_ERROR
     """Largest relative difference between `interval` by the bench clock and as it is."""
     pieces: list[Samples] = field(default_factory=list)
@@ -177,7 +191,7 @@ class Meter(Instrument):
         ready = self._ready(recording)
         latest = self._clock.now()
         self._fetch(recording, ready)
-        self._confirm(recording.taken_as)
+        self._confirm_setup(recording.setup)
         return self._ended(recording, earliest, latest)
 
     @abstractmethod
@@ -213,7 +227,7 @@ class Meter(Instrument):
 
         def samples(payload: bytes) -> Samples:
             found = read(payload)
-            _need_within(found, recording.full_scale)
+            _need_within(found, recording.setup.range.full_scale)
             return found
 
         return self._ask_block(question, samples, length)
@@ -223,7 +237,7 @@ class Meter(Instrument):
 
         def samples(text: str) -> Samples:
             found = encoding.numbers(text.encode("latin-1"))
-            _need_within(found, recording.full_scale)
+            _need_within(found, recording.setup.range.full_scale)
             return found
 
         return self._ask(question, samples)
@@ -250,28 +264,45 @@ class Meter(Instrument):
             offset_per_kelvin=chosen.warm_offset_percent / 100 * chosen.full_scale,
         )
 
-    def _confirm_setup(self, function: str, chosen: Range, node: str) -> None:
+    def _confirm_setup(self, setup: Setup) -> None:
         """Make sure that it measures what it was told to, in the range that it was told.
 
         A range that is not the one asked for would limit the current otherwise, by its burden, or
         give its readings an accuracy that they do not have.
 
-        Args:
-            function: question for its function.
-            chosen: range.
-            node: of the settings of that function, as `SENS:CURR:DC`.
-
         Raises:
             InstrumentError: it reads back otherwise.
         """
-        word = next(each for each in node.split(":") if each in {"CURR", "VOLT"})
-        came = self._session.query(function).strip()
-        if came.strip('"').upper().removesuffix(":DC") != word:
+        came = self._session.query(setup.function).strip()
+        if came.strip('"').upper().removesuffix(":DC") != setup.word:
             raise InstrumentError(
-                f"{self.name}: {word} was set and {function} answers {came!r}; somebody else uses "
-                "this instrument, or it has no such setting"
+                f"{self.name}: {setup.word} was set and {setup.function} answers {came!r}; "
+                "somebody else uses this instrument, or it has no such setting"
             )
-        self._confirm({f"{node}:RANG?": chosen.full_scale})
+        self._confirm({f"{setup.node}:RANG?": setup.range.full_scale})
+
+    def _taken(
+        self, question: str, dimension: Dimension, setup: Setup
+    ) -> tuple[Quantity, Accuracy]:
+        """Ask for one reading, and make sure that it was taken as set up."""
+        value = float(self._ask(question, encoding.reading))
+        self._confirm_setup(setup)
+        return quantity(value, UNIT[dimension]), self._accuracy(setup.range)
+
+    def _begin(
+        self,
+        dimension: Dimension,
+        setup: Setup,
+        interval: float,
+        first: float,
+        start_u: float,
+        clock_error: float = CLOCK_ERROR,
+    ) -> None:
+        """Be recording; `first` is the bench time of the middle of the first aperture."""
+        accuracy = self._accuracy(setup.range)
+        self._recording = Recording(
+            dimension, accuracy, interval, first, start_u, setup, clock_error
+        )
 
     def _need_idle(self) -> None:
         if self._recording is not None:
