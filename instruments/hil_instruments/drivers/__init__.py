@@ -233,66 +233,37 @@ def _stimulator(
     return found
 
 
+def _builder(table: Mapping[str, Factory[_Made]]) -> Factory[_Made]:
+    """Make what builds the driver that an entry names; it raises ConfigurationError if unknown."""
+
+    def build(
+        session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
+    ) -> _Made:
+        if entry.driver not in table:
+            raise ConfigurationError(
+                f"instruments.{entry.role}: driver = {entry.driver!r}; allowed: {', '.join(table)}"
+            )
+        return table[entry.driver](session, clock, entry, calibration)
+
+    return build
+
+
+_ammeter, _voltmeter = _builder({**MULTIMETERS, **AMMETERS}), _builder(MULTIMETERS)
+
+
 def multimeter(
     session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
 ) -> Multimeter:
     """Build the driver of an ammeter or voltmeter; raises ConfigurationError if unknown."""
-    known = {**MULTIMETERS, **AMMETERS} if entry.role == "ammeter" else MULTIMETERS
-    return _named(known, entry)(session, clock, entry, calibration)
+    build = _ammeter if entry.role == "ammeter" else _voltmeter
+    return build(session, clock, entry, calibration)
 
 
-def oscilloscope(
-    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
-) -> Oscilloscope:
-    """Build the driver of an oscilloscope; raises ConfigurationError if unknown."""
-    return _named(OSCILLOSCOPES, entry)(session, clock, entry, calibration)
-
-
-def load(
-    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
-) -> ElectrodeLoad:
-    """Build the driver of the switched load; raises ConfigurationError if unknown."""
-    return _named(LOADS, entry)(session, clock, entry, calibration)
-
-
-def supply(
-    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
-) -> Supply:
-    """Build the driver of the supply; raises ConfigurationError if unknown."""
-    return _named(SUPPLIES, entry)(session, clock, entry, calibration)
-
-
-def source(
-    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
-) -> Supply:
-    """Build the driver of the supply's second output; raises ConfigurationError if unknown."""
-    return _named(SOURCES, entry)(session, clock, entry, calibration)
-
-
-def reference(
-    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
-) -> Source:
-    """Build the driver of a reference source; raises ConfigurationError if unknown."""
-    return _named(REFERENCES, entry)(session, clock, entry, calibration)
-
-
-def terminal_source(
-    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
-) -> TerminalSource:
-    """Build the driver of a source on the terminals; raises ConfigurationError if unknown."""
-    return _named(TERMINAL_SOURCES, entry)(session, clock, entry, calibration)
-
-
-def cutoff(
-    session: Session, clock: Clock, entry: InstrumentEntry, calibration: Calibration
-) -> Cutoff:
-    """Build the driver of the cut-off; raises ConfigurationError if unknown."""
-    return _named(CUTOFFS, entry)(session, clock, entry, calibration)
-
-
-def _named(table: Mapping[str, _Made], entry: InstrumentEntry) -> _Made:
-    if entry.driver not in table:
-        raise ConfigurationError(
-            f"instruments.{entry.role}: driver = {entry.driver!r}; allowed: {', '.join(table)}"
-        )
-    return table[entry.driver]
+oscilloscope = _builder(OSCILLOSCOPES)
+load = _builder(LOADS)
+supply = _builder(SUPPLIES)
+source = _builder(SOURCES)
+"""Of the supply's second output."""
+reference = _builder(REFERENCES)
+terminal_source = _builder(TERMINAL_SOURCES)
+cutoff = _builder(CUTOFFS)
