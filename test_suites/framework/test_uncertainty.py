@@ -2,11 +2,16 @@
 
 import json
 import math
+import re
+from dataclasses import replace
+from datetime import date
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from hil.bench import under
 from hil.bodies import measured_body, measured_of
 from hil.capture import Accuracy, Capture, Source
 from hil.derivation import Sources, walked
@@ -16,6 +21,9 @@ from hil.features import charge, energy, mean, steady
 from hil.measurement import Calibration, Component, Measurement, Shape, combined
 from hil.resistor import Resistor, known_resistance
 from hil.waveform import Instant, Waveform
+from hil_fixtures.cli import budget
+from hil_fixtures.config import read_bench, starter
+from hil_instruments.drivers import specification
 
 DRAWS = 200_000
 AGREES = 0.01
@@ -265,3 +273,43 @@ def test_a_replay_makes_the_same_u_from_the_captures(measured):
     if "V[1 V].gain" in shapes:
         assert shapes["V[1 V].gain"] == (Shape.NORMAL, 2.0)
         assert shapes["V[1 V].temperature gain"] == (Shape.RECTANGULAR, math.sqrt(3))
+
+
+# --- the worked budget of the documentation -------------------------------------------------------
+
+PAGE = (Path(__file__).parents[2] / "docs/uncertainty.md").read_text(encoding="utf-8")
+
+
+def test_the_worked_budget_of_the_page_is_what_its_table_makes(tmp_path):
+    table = re.search(r"^( +\[instruments\.ammeter\.accuracy\].*?)^3\. ", PAGE, re.M | re.S)[1]
+    rows = [line.strip().partition("#")[0] for line in table.split("\n")]
+    own = "\n".join(rows).partition("A range may have")[0]
+    text = starter("bench").replace('model = "34465A"\n', f'model = "34465A"\n{own}\n', 1)
+    path = tmp_path / "b.toml"
+    path.write_text(f'{text}\n[air]\nleast = "20 degC"\nmost = "33 degC"\n', encoding="utf-8")
+    described = read_bench(path)
+    used = under(described, date(2026, 3, 1), described.air).instruments["ammeter"]
+    entry = replace(used, serial="SIM-ammeter-01")
+    found = specification.meter_paths(entry, Dimension.CURRENT, 6e-3, 2000.0)[0].accuracy
+    value = 3.9974e-3
+    causes = (*found.components(value), Component("noise", 2.894e-9))
+    made = Measurement(Decimal(repr(value)), Dimension.CURRENT, causes)
+    printed = [
+        [cell.strip() for cell in line.strip("| ").split("|")]
+        for line in PAGE.split("\n")
+        if line.startswith(("| SIM-ammeter", "| noise |"))
+    ]
+    assert printed == [
+        [
+            part.id.strip(),
+            f"{part.stated:.4g}",
+            part.shape.value,
+            f"{part.divisor:.4g}",
+            f"{part.sensitivity:.4g}",
+            f"{part.contribution:.3g}",
+            f"{100 * share:.1f} %",
+        ]
+        for part, share in zip(made.components, budget.shares(made), strict=True)
+    ]
+    assert f"`u_c = {made.u:.3g}   k = 2   U = {2 * made.u:.3g}`" in PAGE
+    assert "3.9974 mA ± 0.0031 mA" in PAGE

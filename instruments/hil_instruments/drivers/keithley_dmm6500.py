@@ -27,6 +27,8 @@ KEPT = 300_000
 FINEST = 1e-6
 """Step of the digitiser's aperture in s."""
 
+SEEN = "SPEC-DMM6500 Rev. A, April 2018, 1 year, 18 to 28 degC (seen in a transcript)"
+"""Of voltage; 25 + 5 ppm at 10 V also stand in DMM6500-905-01 Rev. A, page 2-4."""
 RANGES: Ranges = {
     Dimension.CURRENT: (
         Range(1e-5, "10 uA", 0.050, 0.006),
@@ -36,11 +38,11 @@ RANGES: Ranges = {
         Range(1e-1, "100 mA", 0.050, 0.006),
     ),
     Dimension.VOLTAGE: (
-        Range(0.1, "100 mV", 0.0030, 0.0035),
-        Range(1.0, "1 V", 0.0025, 0.0006),
-        Range(10.0, "10 V", 0.0025, 0.0005),
-        Range(100.0, "100 V", 0.0040, 0.0006),
-        Range(1000.0, "1000 V", 0.0040, 0.0006),
+        Range(0.1, "100 mV", 0.0030, 0.0035, 0.0001, 0.0005, SEEN),
+        Range(1.0, "1 V", 0.0025, 0.0006, 0.0001, 0.0001, SEEN),
+        Range(10.0, "10 V", 0.0025, 0.0005, 0.0001, 0.0001, SEEN),
+        Range(100.0, "100 V", 0.0040, 0.0006, 0.0006, 0.0001, SEEN),
+        Range(1000.0, "1000 V", 0.0040, 0.0006, 0.0006, 0.0001, SEEN),
     ),
 }
 DIGITIZED: Ranges = {
@@ -61,8 +63,7 @@ class KeithleyDMM6500(BufferedMeter):
 
     BUFFER, KEPT = BUFFER, KEPT
     SOURCE = "DMM6500 data sheet, 1 year, 23 degC +-5 (from memory, awaits a check)"
-    """Of RANGES and DIGITIZED; 10 V alone was looked up (25 + 5 ppm: Calibration and Adjustment
-    Manual, DMM6500-905-01 Rev. A, page 2-4)."""
+    """Of what SEEN does not name: current, and DIGITIZED."""
 
     @property
     def reading_ranges(self) -> Ranges:

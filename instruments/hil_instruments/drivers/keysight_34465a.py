@@ -25,6 +25,10 @@ FASTEST = 2_000.0
 READING_APERTURE = 0.02
 """Aperture in s of a single reading: one period of 50 Hz mains."""
 
+SEEN = (
+    "data sheet 5991-1983EN of 20 June 2022, 34461A, 1 year, 18 to 28 degC (seen in a transcript)"
+)
+"""Of voltage; the 34465A is no worse, by the same sheet (that is from memory)."""
 RANGES: Ranges = {
     Dimension.CURRENT: (
         Range(1e-4, "100 uA", 0.050, 0.025, 0.0020, 0.0030),
@@ -33,11 +37,11 @@ RANGES: Ranges = {
         Range(1e-1, "100 mA", 0.050, 0.005, 0.0020, 0.0005),
     ),
     Dimension.VOLTAGE: (
-        Range(0.1, "100 mV", 0.0050, 0.0035, 0.0005, 0.0005),
-        Range(1.0, "1 V", 0.0040, 0.0007, 0.0005, 0.0001),
-        Range(10.0, "10 V", 0.0035, 0.0005, 0.0005, 0.0001),
-        Range(100.0, "100 V", 0.0045, 0.0006, 0.0005, 0.0001),
-        Range(1000.0, "1000 V", 0.0045, 0.0010, 0.0005, 0.0001),
+        Range(0.1, "100 mV", 0.0050, 0.0035, 0.0005, 0.0005, SEEN),
+        Range(1.0, "1 V", 0.0040, 0.0007, 0.0005, 0.0001, SEEN),
+        Range(10.0, "10 V", 0.0035, 0.0005, 0.0005, 0.0001, SEEN),
+        Range(100.0, "100 V", 0.0045, 0.0006, 0.0005, 0.0001, SEEN),
+        Range(1000.0, "1000 V", 0.0045, 0.0010, 0.0005, 0.0001, SEEN),
     ),
 }
 FUNCTION = {Dimension.CURRENT: "CURR:DC", Dimension.VOLTAGE: "VOLT:DC"}

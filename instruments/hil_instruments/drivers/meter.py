@@ -45,6 +45,8 @@ class Range:
     """Of the reading, for each kelvin out of the band; None if it is not known."""
     warm_offset_percent: float = 0.0
     """Of full scale, likewise."""
+    source: str = ""
+    """Where its figures were looked up; empty where all are the driver's SOURCE."""
 
 
 Ranges: TypeAlias = Mapping[Dimension, Sequence[Range]]
@@ -257,7 +259,7 @@ class Meter(Instrument):
             chosen.name,
             gain=chosen.gain_percent / 100,
             offset=chosen.offset_percent / 100 * chosen.full_scale,
-            source=self.SOURCE,
+            source=chosen.source or self.SOURCE,
             term=self.TERM,
             band=self.BAND,
             gain_per_kelvin=None if warm is None else warm / 100,
