@@ -280,7 +280,7 @@ def assess(requirement: Requirement, path: Path, profile: DeviceProfile) -> Feas
         (expanded(measurand, path, claim.value, profile, by=claim.by), claim) for claim in claims
     ]
     unit = requirement.dimension
-    if unit is Dimension.TRUTH:
+    if unit in {Dimension.TRUTH, Dimension.RESISTANCE}:
         unit = path.dimension
     if measurand in {Measurand.DURATION, Measurand.REST}:
         level = float(_level(path, profile).base)
@@ -383,6 +383,8 @@ def _claims(requirement: Requirement, path: Path, profile: DeviceProfile) -> lis
         of_mean = requirement.measurand is Measurand.MEAN
         floor = _smallest(path, profile) if of_mean else float(_level(path, profile).base)
         return [_Claim(floor, floor, "by which a sign is told")]
+    if requirement.dimension is Dimension.RESISTANCE and limit.relative:
+        return list(_shares(float(limit.relative), path, profile))
     if limit.relates:
         return list(_tolerances(requirement, path, profile))
     if limit.kind is Kind.BETWEEN and limit.lower and limit.upper:
@@ -400,6 +402,14 @@ def _claims(requirement: Requirement, path: Path, profile: DeviceProfile) -> lis
         shown = _shown(healthy, requirement.dimension)
         why = f"between {shown}, which a healthy device may reach, and its limit"
     return [_Claim(figure, figure - healthy, why)]
+
+
+def _shares(relative: float, path: Path, profile: DeviceProfile) -> Iterator[_Claim]:
+    """A share of what each end of the settings makes in the smallest load: that of a ratio."""
+    for name in ("output.setpoint_min", "output.setpoint_max"):
+        scale = profile.si(name) / profile.si("output.setpoint_min")
+        signal = _smallest(path, profile) * scale
+        yield _Claim(signal, relative * signal, f"of that share of it by {profile[name]}")
 
 
 def _tolerances(requirement: Requirement, path: Path, profile: DeviceProfile) -> Iterator[_Claim]:

@@ -187,14 +187,16 @@ def largest_step(
 
 
 @derived
-def charge(wave: Waveform) -> Measurement:
-    """Charge delivered: the integral of the magnitude, in C.
+def charge(
+    wave: Waveform, *, after: Instant | None = None, until: Instant | None = None
+) -> Measurement:
+    """Charge delivered from one moment to another, default all: integral of the magnitude, in C.
 
     The sign of each sample is that of the nearest one clearly off zero, so that noise about zero
     averages out instead of being rectified, and the feet of both ramps count in full.
     """
     kind = _derived(_INTEGRAL, wave, "charge")
-    data = wave.samples
+    data = wave.window(after, until)
     if data.size < 2 or not np.all(np.isfinite(data)):
         return nothing(wave, kind, "overload or gap in the record of the charge")
     accuracy = wave.capture.source.accuracy

@@ -1,7 +1,7 @@
 """Messages that a device must refuse, made of its own words: what no driver would ever send.
 
 Each is wrong by itself or at its time, whatever the device is: an unknown command, a number that is
-none, a setting out of its declared range, a setting during a treatment.
+none, a setting out of its declared range, a setting during a treatment, a start after a fault.
 """
 
 from __future__ import annotations
@@ -73,6 +73,17 @@ def running(profile: DeviceProfile, polarity: Polarity) -> tuple[Message, ...]:
         Message("a start while a treatment runs", wire.commands["start"]),
         Message(f"a dose of {dose} while a treatment runs", worded(profile, "set_dose", dose)),
     )
+
+
+def restarts(profile: DeviceProfile, setpoint: Exact) -> tuple[Message, ...]:
+    """What releases no latched fault: a reset, where the device has one, a setting and a start."""
+    wire = profile.wire
+    found = (
+        Message("a setting after a fault", worded(profile, "set_current", setpoint)),
+        Message("a start after a fault", wire.commands["start"]),
+    )
+    reset = (Message("a reset after a fault", "*RST"),) if wire.identity == "*IDN?" else ()
+    return reset + found
 
 
 def _out_of_range(profile: DeviceProfile, other: Exact) -> tuple[Message, ...]:

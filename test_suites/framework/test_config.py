@@ -164,7 +164,8 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
         *("POL-SIGN", "POL-BOTH", "POL-LOCK", "POL-ZERO"),
         *("STOP-OPEN", "STOP-OFF", "STOP-SHARE", "STOP-LATCH", "STOP-LIFT", "STOP-CMD"),
         *("STOP-TELL", "STOP-POWER", "DOSE-TRUE", "DOSE-END"),
-        *("CMD-TELL", "CMD-LOCK", "CMD-KEEP"),
+        *("STOP-HELD", "STOP-LINK", "STOP-HALT", "DOSE-SUM", "CMD-TELL", "CMD-LOCK", "CMD-KEEP"),
+        *("IND-CURR", "IND-IMP", "IND-STATE", "IND-LAMP", "OUT-CURR", "OUT-VOLT"),
     }
     accuracy = requirements["LIM-ACC"]
     assert accuracy.limit.kind is Kind.WITHIN
@@ -178,7 +179,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
     assert requirements["LIM-OFF"].status is Knowledge.FROM_MEMORY
     assert "60601-1" in requirements["LIM-OFF"].source
     assert {entry.rule for entry in requirements.values()} == {GUARDED}
-    assert len({entry.subject for entry in requirements.values()}) == 5
+    assert len({entry.subject for entry in requirements.values()}) == 8
 
 
 # --- Device file ------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ def test_a_hang_outlasts_the_onset_of_another_fault():
     assert len(stand.injection.present) == 2
     stand.say("TREAT:ABOR")
     stand.wait(1.0)
-    assert stand.current == pytest.approx(2.0, rel=0.01)
+    assert stand.current == pytest.approx(1.0, rel=0.01)
 
 
 def test_the_same_fault_twice_is_refused():

@@ -263,7 +263,7 @@ def test_more_than_the_limit_is_the_device_s_where_both_paths_bear_it_out(shown)
 
 
 def test_a_device_that_falls_silent_ends_the_run_off(rig):
-    made = Rig(("F42",))
+    made = Rig(("F42:onset=mid-ramp",))
     with pytest.raises(BenchError, match="got no complete reply"):
         made.arm()
     (check,) = made.flight["checks"]
@@ -465,7 +465,9 @@ def test_a_wrong_sign_fails_a_run_that_has_no_polarity_suite(chain, tmp_path):
     assert [each["test"] for each in found.records].count(PROBE) == 1
 
 
-@pytest.mark.parametrize(("fault", "failed"), [("F42", False), ("F43", True)])
+@pytest.mark.parametrize(
+    ("fault", "failed"), [("F42:onset=mid-ramp", False), ("F43:onset=mid-ramp", True)]
+)
 def test_a_device_that_falls_silent_while_it_is_on_is_an_abort_and_no_refusal(chain, fault, failed):
     folder, records = chain(f"--hil-fault={fault}", "--hil-suite=dose")
     found = conclude(records)

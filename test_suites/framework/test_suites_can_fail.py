@@ -42,6 +42,15 @@ CAUGHT = (
     ("F51", "dose", "test_a_pause_keeps_the_account[2mA]", "DOSE-TRUE"),
     ("F56", "command-interface", "test_what_must_be_refused_is_reported[2mA-1mA]", "CMD-TELL"),
     ("F55", "command-interface", "test_what_must_be_refused_changes_nothing[2mA-1mA]", "CMD-KEEP"),
+    (
+        "F33",
+        "indication",
+        "test_the_reported_impedance_follows_the_load[2mA-500ohm-10kohm]",
+        "IND-IMP",
+    ),
+    ("F48", "indication", "test_the_indicator_shows_whether_current_flows[4mA]", "IND-LAMP"),
+    ("F11", "output-description", "test_current_and_voltage_over_the_load[4mA-500ohm]", "OUT-CURR"),
+    ("F14", "output-description", "test_current_and_voltage_over_the_load[4mA-500ohm]", "OUT-CURR"),
 )
 
 
@@ -70,8 +79,9 @@ def test_a_fault_is_caught_by_its_test(tmp_path, fault, suite, test, requirement
 
 def test_the_healthy_device_passes_everything(tmp_path):
     code, found = judged(tmp_path)
-    assert {row.verdict for row in found.requirements} == {Verdict.PASS}
-    assert {row.verdict for row in found.tests} == {Verdict.PASS}
+    verdicts = {row.requirement["id"]: row.verdict for row in found.requirements}
+    assert verdicts.pop("DOSE-SUM") is Verdict.NOT_EVALUATED  # smoke delivers no full dose
+    assert set(verdicts.values()) == {Verdict.PASS}
     assert (code, found.exit_code) == (0, ExitCode.COMPLIES)
     assert "the depth is smoke" in found.run["partial"]  # fewer points than a whole scope has
     assert "pytest was given" in found.run["partial"]  # whoever picks may leave out
@@ -81,7 +91,7 @@ def test_the_healthy_device_passes_everything(tmp_path):
     with told.capture() as table:
         told.print(closing.table(found))
     rows = re.findall(r"^  [A-Z-]+ +PASS +\S", table.get(), re.MULTILINE)
-    assert len(rows) == len(found.requirements)
+    assert len(rows) == len(verdicts)
     assert re.search(r"^  RAMP-DOWN +PASS +[\d.]+ ± [\d.]+ .A/s; limit", table.get(), re.MULTILINE)
 
 
@@ -104,8 +114,9 @@ def test_a_device_of_half_the_current_is_judged_by_its_own_figures(tmp_path):
     files = [f"--hil-{name}={tmp_path / name}.toml" for name in ("device", "bench")]
     (tmp_path / "runs").mkdir()
     code, found = judged(tmp_path / "runs", *files)
-    assert {row.verdict for row in found.tests} == {Verdict.PASS}
-    assert {row.verdict for row in found.requirements} == {Verdict.PASS}
+    verdicts = {row.requirement["id"]: row.verdict for row in found.requirements}
+    assert verdicts.pop("DOSE-SUM") is Verdict.NOT_EVALUATED  # smoke delivers no full dose
+    assert set(verdicts.values()) == {Verdict.PASS}
     assert found.plan["model"] == "Ionto 2"
     assert code == 0
 

@@ -1,11 +1,12 @@
-"""Fault shutdown: after an open load or an emergency stop the output is off, and stays off."""
+"""Fault shutdown: after a fault or an emergency stop the output is off, and stays off."""
 
+from hil import improper
 from hil.exact import Exact
-from hil.features import peak
+from hil.features import largest_step, mean, peak, slope
 from hil.measurement import truth
-from hil.scenario import Open, Phase, Scenario, Stop, SupplyDip, at
-from hil.units import ms, s
-from hil_fixtures.suite import grid, over, requirement
+from hil.scenario import LoadStep, Open, Phase, Scenario, Stop, SupplyDip, at
+from hil.units import s
+from hil_fixtures.suite import fault_injection, grid, over, requirement
 
 
 @requirement("STOP-OPEN", "STOP-TELL", "LIM-VOLT")
@@ -26,34 +27,129 @@ def test_an_open_load_is_noticed_while_the_current_rises(bench, judge, setpoint,
 
 def _judge_open(bench, judge, scenario):
     record = bench.record(scenario)
-    opened, off = record.event("open"), bench.profile["output.off_voltage"]
-    judge("STOP-OPEN", record.voltage.time_to_below(off, after=opened))
-    told = f"the device reports the fault {record.fault!r}"
-    judge("STOP-TELL", truth(record.fault != "", told, captures=[record.voltage.capture.sha256]))
+    opened = record.event("open")
+    _judge_off(bench, judge, record, opened)
     judge("LIM-VOLT", peak(record.voltage, after=opened), at=bench.profile["output.compliance"])
 
 
-@requirement("STOP-LATCH")
-@over(setpoint=grid.top)
-def test_nothing_restarts_without_an_operator(bench, judge, setpoint):
-    """The electrode lifts off for 3 s and comes back; nobody acts."""
-    away = bench.profile["protection.reconnect_time"]
-    lift = Open(at(Phase.HOLD, 2 * s), 3 * s)
-    record = bench.record(Scenario.treatment(setpoint, hold=away + 10 * s, disturb=[lift]))
-    again, end = record.event("reconnect"), record.event("stop")
+@requirement("STOP-OPEN", "STOP-TELL")
+@over(setpoint=grid.top, load=grid.insulating)
+def test_a_load_that_nearly_insulates_counts_as_open(bench, judge, setpoint, load):
+    """The load rises to one that conducts, and must count as open; it stays so."""
+    rise = LoadStep(at(Phase.HOLD, 2 * s), load)
+    record = bench.record(Scenario.treatment(setpoint, disturb=[rise]))
+    _judge_off(bench, judge, record, record.event("load step"))
+
+
+@requirement("STOP-OPEN", "STOP-LATCH")
+@over(setpoint=grid.top, away=grid.absences)
+def test_nothing_restarts_without_an_operator(bench, judge, setpoint, away):
+    """The electrode lifts off and comes back, and does so a second time; nobody acts."""
+    profile = bench.profile
+    watched = profile["protection.reconnect_time"]
+    lifts = (Open(at(Phase.HOLD, 2 * s), away), Open(at(Phase.HOLD, watched + 6 * s), 1 * s))
+    hold = watched + watched + 10 * s
+    record = bench.record(Scenario.treatment(setpoint, hold=hold, disturb=lifts))
+    opened, again, end = (record.event(name) for name in ("open", "reconnect", "stop"))
+    off = profile["output.off_voltage"]
+    judge("STOP-OPEN", record.voltage.time_to_below(off, after=opened))
     judge("STOP-LATCH", peak(record.current, after=again, until=end))
 
 
 @requirement("STOP-LIFT")
+@over(setpoint=grid.top, away=grid.flickers)
+def test_a_short_lift_off_causes_no_surge(bench, judge, setpoint, away):
+    """The electrode loses contact for less than it takes to detect an open load."""
+    lift = Open(at(Phase.HOLD, 2 * s), away)
+    current = (record := bench.record(Scenario.treatment(setpoint, disturb=[lift]))).current
+    opened = record.event("open")
+    before = mean(current, after=opened.later(-1 * s), until=opened)
+    judge("STOP-LIFT", peak(current, after=opened) - abs(before), at=setpoint)
+
+
+@requirement("STOP-HELD", "RAMP-UP", "RAMP-STEP")
 @over(setpoint=grid.top)
-def test_a_short_lift_off_causes_no_surge(bench, judge, setpoint):
-    """The electrode loses contact for 20 ms."""
-    lift = Open(at(Phase.HOLD, 2 * s), 20 * ms)
-    record = bench.record(Scenario.treatment(setpoint, disturb=[lift]))
-    judge("STOP-LIFT", peak(record.current, after=record.event("open")), at=setpoint)
+def test_neither_a_reset_nor_a_start_releases_a_fault(bench, judge, setpoint):
+    """After an open load: a reset and a start; then an operator acknowledges, and starts anew."""
+    profile = bench.profile
+    detected = profile["protection.open_time"] + profile["protection.stop_time"]
+    with bench.armed() as run:
+        run.start(setpoint)
+        run.wait(profile["ramp.up_time"] + 2 * s)
+        run.inject("open")
+        run.wait(detected + 1 * s)
+        again = run.inject("reconnect")
+        for message in improper.restarts(profile, setpoint):
+            bench.provoke(message.text)
+        restarted = run.until(lambda state: state.delivers, profile["protection.reconnect_time"])
+        released = run.stop() if restarted else run.acknowledge()
+        run.wait(profile["ramp.down_time"] + 1 * s)
+        anew = run.start(setpoint)
+        run.wait(profile["ramp.up_time"] + 1 * s)
+        end = run.stop()
+    current = run.record.current
+    judge("STOP-HELD", peak(current, after=again, until=released))
+    judge("RAMP-UP", slope(current, after=anew, until=end))
+    judge("RAMP-STEP", largest_step(current, after=anew, until=end))
 
 
-@requirement("STOP-SHARE", "STOP-OFF")
+@requirement("LIM-CEIL")
+@over(setpoint=grid.middle, later=grid.top)
+def test_a_fault_hides_no_second_one(bench, judge, setpoint, later):
+    """The electrodes touch, and while they do the current is raised to the largest setting."""
+    with bench.armed() as run:
+        run.start(setpoint)
+        run.wait(bench.profile["ramp.up_time"] + 2 * s)
+        run.select("short")
+        run.wait(1 * s)
+        run.change(later)
+        run.wait(bench.profile["ramp.up_time"] + 2 * s)
+    judge("LIM-CEIL", peak(run.record.current))
+
+
+@requirement("STOP-LINK")
+@over(setpoint=grid.middle)
+def test_a_lost_host_ends_the_treatment(bench, judge, setpoint):
+    """The host says nothing any more while current flows."""
+    profile = bench.profile
+    declared = profile["protection.link_time"]
+    with bench.armed() as run:
+        run.watch_host(declared)
+        run.start(setpoint)
+        run.wait(profile["ramp.up_time"] + 2 * s)
+        lost = run.fall_silent()
+        run.wait(declared + profile["protection.off_time"] + 3 * s)
+        run.speak()
+    off = profile["protection.off_current"]
+    judge("STOP-LINK", run.record.current.time_to_below(off, after=lost))
+
+
+@fault_injection
+@requirement("STOP-HALT", "LIM-CEIL")
+@over(setpoint=grid.top)
+def test_a_halted_processor_ends_the_treatment(bench, judge, setpoint):
+    """The jig halts it during the hold; nobody asks the device, so the current alone is judged."""
+    profile = bench.profile
+    declared = profile["protection.watchdog_time"]
+    with bench.armed() as run:
+        run.start(setpoint)
+        run.fall_silent()
+        run.wait(profile["ramp.up_time"] + 2 * s)
+        halted = run.inject("halt")
+        run.wait(declared + 3 * s)
+    current, off = run.record.current, profile["protection.off_current"]
+    judge("STOP-HALT", current.time_to_below(off, after=halted))
+    judge("LIM-CEIL", peak(current))
+
+
+def _judge_off(bench, judge, record, opened):
+    off = bench.profile["output.off_voltage"]
+    judge("STOP-OPEN", record.voltage.time_to_below(off, after=opened))
+    told = f"the device reports the fault {record.fault!r}"
+    judge("STOP-TELL", truth(record.fault != "", told, captures=[record.voltage.capture.sha256]))
+
+
+@requirement("STOP-SHARE", "STOP-OFF", "LIM-CEIL")
 @over(setpoint=grid.setpoints, polarity=grid.polarities)
 def test_an_emergency_stop_is_quick(bench, judge, setpoint, polarity):
     """Aborted while the current is held."""
@@ -65,7 +161,7 @@ def test_an_emergency_stop_is_quick(bench, judge, setpoint, polarity):
     _judge_abort(bench, judge, run.record.current, setpoint, aborted)
 
 
-@requirement("STOP-SHARE", "STOP-OFF")
+@requirement("STOP-SHARE", "STOP-OFF", "LIM-CEIL")
 @over(setpoint=grid.top)
 def test_an_emergency_stop_is_quick_while_the_current_rises(bench, judge, setpoint):
     """Aborted two thirds up the ramp."""
@@ -82,6 +178,7 @@ def _judge_abort(bench, judge, current, before, aborted):
     off = bench.profile["protection.off_current"]
     judge("STOP-SHARE", current.time_to_below(share, after=aborted))
     judge("STOP-OFF", current.time_to_below(off, after=aborted))
+    judge("LIM-CEIL", peak(current))
 
 
 @requirement("STOP-POWER")
