@@ -309,7 +309,7 @@ IONTOPHORESIS = DeviceClass(
         "dose.accuracy": _bound("0.1 %", "20 %", "error of the claimed dose, share of the dose"),
         "dose.accuracy_absolute": _bound("0.001 mA*min", "1 mA*min", "whichever is larger"),
         "dose.cumulative": _optional(
-            "1 mA*min", "400 mA*min", "largest charge of all treatments since power-up together"
+            "1 mA*min", "400 mA*min", "charge that no treatments since power-up together exceed"
         ),
         "output.ripple": _optional(
             "0.1 %", "20 %", "ripple of a steady current from peak to peak, share of the setting"
@@ -426,4 +426,14 @@ def _contradictions(profile: DeviceProfile) -> list[tuple[str, str]]:
             f"output.setpoint_max: it must be at least {float(reach) * 1000:.4g} mA"
         )
         found.append(("output.software_limit", text))
+    if "dose.cumulative" in profile.figures:
+        largest = profile["dose.maximum"].base
+        share = profile["dose.accuracy"].base * largest
+        most = largest + max(share, profile["dose.accuracy_absolute"].base)
+        if most > profile["dose.cumulative"].base:
+            text = (
+                f"{profile['dose.cumulative']} lies inside the accuracy of dose.maximum: it must "
+                f"be at least {float(most) / 0.06:.4g} mA*min"
+            )
+            found.append(("dose.cumulative", text))
     return found

@@ -90,6 +90,13 @@ def test_a_consistent_profile_is_taken() -> None:
     assert problems(profile()) == []
 
 
+def test_what_all_treatments_deliver_leaves_room_for_the_accuracy_of_one() -> None:
+    assert problems(profile(dose__cumulative="84 mA*min")) == []
+    (found,) = problems(profile(dose__cumulative="83.9 mA*min"))
+    assert found[0] == "dose.cumulative"
+    assert "must be at least 84 mA*min" in found[1]
+
+
 def test_the_class_is_known_by_its_name() -> None:
     assert CLASSES["iontophoresis"] is IONTOPHORESIS
     assert sorted(FIGURES) == NEEDED

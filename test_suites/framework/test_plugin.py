@@ -48,8 +48,17 @@ def run(tmp_path):
     return write_and_run
 
 
+NOWHERE = """
+@requirement("LIM-ACC")
+@over(setpoint=lambda profile, depth: [])
+def test_nowhere(bench, judge, setpoint):
+    raise AssertionError
+"""
+
+
 def test_a_whole_subject_passes(run):
-    done = run(EACH)
+    done = run(EACH + NOWHERE)  # a grid without a point leaves its test out
+    assert [item["test"] for item in done.of("collected")[0]["items"]] == ["test_mine:test_each"]
     assert {row.verdict for row in done.found.requirements} == {Verdict.PASS}
     assert (done.code, done.found.exit_code) == (0, ExitCode.COMPLIES)
     assert not done.found.complies  # one subject is a partial scope
