@@ -355,6 +355,10 @@ class Jig(Protocol):
         ...
 
 
+class OnTerminals(Identified, TerminalSource, Protocol):
+    """An instrument in the role of the terminal source."""
+
+
 class FirmwareLoader(Protocol):
     """Puts firmware into the device."""
 

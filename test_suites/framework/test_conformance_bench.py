@@ -22,6 +22,7 @@ MODULES = {
     "Source": "source",
     "Oscilloscope": "oscilloscope",
     "ElectrodeLoad": "electrode_load",
+    "Source on the terminals": "terminal_source",
     "Supply": "supply",
     "Cutoff": "cutoff",
     "Stimulator": "stimulator",

@@ -321,7 +321,7 @@ class ElectronicLoad(Instrument):
 
 
 def test_a_dc_electronic_load_is_rejected(monkeypatch):
-    monkeypatch.setattr(drivers, "LOADS", {"rigol-dl3000": ElectronicLoad})
+    monkeypatch.setitem(drivers.LOADS, "rigol-dl3000", ElectronicLoad)
     description = switches.bench(load=("rigol-dl3000", "RIGOL TECHNOLOGIES", "DL3021"))
     station = open_station(switches.PROFILE, description, today=date(2026, 6, 1))
     with contextlib.closing(station), wired.electrode_load(station) as subject:

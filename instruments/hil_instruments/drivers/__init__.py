@@ -19,11 +19,11 @@ from hil.roles import (
     Cutoff,
     ElectrodeLoad,
     Multimeter,
+    OnTerminals,
     Oscilloscope,
     Source,
     Stimulator,
     Supply,
-    TerminalSource,
 )
 from hil_instruments.drivers import plugins
 from hil_instruments.drivers.instrument import calibration_of
@@ -109,7 +109,7 @@ REFERENCES: Mapping[str, Factory[Source]] = {
     "pymeasure": PyMeasureSource,
 }
 """Reference sources: they stand in no role of a run, meters are checked against them."""
-TERMINAL_SOURCES: Mapping[str, Factory[TerminalSource]] = {"keithley-2450": Keithley2450Terminals}
+TERMINAL_SOURCES: Mapping[str, Factory[OnTerminals]] = {"keithley-2450": Keithley2450Terminals}
 CUTOFFS: Mapping[str, Factory[Cutoff]] = {
     "stimproof-cutoff": StimproofCutoff,
     "relay-module": RelayModule,

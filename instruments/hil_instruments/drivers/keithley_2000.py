@@ -29,13 +29,16 @@ FEWEST_CYCLES, MOST_CYCLES = 0.01, 10.0
 ANY, FULL = 1 << 7, 1 << 9
 """Bits of the measurement condition: at least two readings are in the buffer; it is full."""
 RANGES: Ranges = {
-    Dimension.CURRENT: (Range(1e-2, "10 mA", 0.050, 0.0090), Range(1e-1, "100 mA", 0.050, 0.084)),
+    Dimension.CURRENT: (
+        Range(1e-2, "10 mA", 0.050, 0.0090, 0.0050, 0.0005),
+        Range(1e-1, "100 mA", 0.050, 0.084, 0.0050, 0.0050),
+    ),
     Dimension.VOLTAGE: (
-        Range(0.1, "100 mV", 0.0050, 0.0050),
-        Range(1.0, "1 V", 0.0030, 0.0009),
-        Range(10.0, "10 V", 0.0030, 0.0005),
-        Range(100.0, "100 V", 0.0045, 0.0008),
-        Range(1000.0, "1000 V", 0.0045, 0.0006),
+        Range(0.1, "100 mV", 0.0050, 0.0050, 0.0002, 0.0006),
+        Range(1.0, "1 V", 0.0030, 0.0009, 0.0002, 0.0001),
+        Range(10.0, "10 V", 0.0030, 0.0005, 0.0002, 0.0001),
+        Range(100.0, "100 V", 0.0045, 0.0008, 0.0005, 0.0001),
+        Range(1000.0, "1000 V", 0.0045, 0.0006, 0.0005, 0.0001),
     ),
 }
 """At one line cycle without filter, for which the sheet adds to the share of range."""
