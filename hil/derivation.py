@@ -1,10 +1,10 @@
 """How a value follows from its captures: a tree of JSON that the core alone can walk again.
 
 A node is an object with one tag. `feature` names what was computed and holds what it was `given`;
-`minus`, `magnitude`, `sum`, `product` and `quotient` are the arithmetic of measurements. What a
-feature is given has a form of its own: `wave` (hash of its capture, commanded phases), `exact` (a
-level, and the figures of the device that it is a product of), `instant` and others. Text, numbers,
-true, false and null stand for themselves.
+`minus`, `magnitude`, `sum`, `product`, `quotient` and `average` are the arithmetic of measurements.
+What a feature is given has a form of its own: `wave` (hash of its capture, commanded phases),
+`exact` (a level, and the figures of the device that it is a product of), `instant` and others.
+Text, numbers, true, false and null stand for themselves.
 """
 
 from __future__ import annotations
@@ -267,6 +267,12 @@ def _quotient_of(node: Tree, sources: Sources) -> Measurement:
     return found
 
 
+def _average(node: Tree, sources: Sources) -> Measurement:
+    from hil.measurement import average  # which is made of this module
+
+    return average(*(walked(each, sources) for each in node["average"]))
+
+
 def _exact_node(value: Exact) -> Tree:
     node = {"exact": str(value)}
     return node | {"origin": value.origin} if value.origin else node
@@ -311,6 +317,7 @@ _READERS |= {
     "magnitude": lambda node, sources: abs(walked(node["magnitude"], sources)),
     "sum": _sum,
     "product": _product_of,
+    "average": _average,
     "quotient": _quotient_of,
     "number": lambda node, _: float(node["number"]),
 }

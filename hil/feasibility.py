@@ -17,7 +17,7 @@ from hil.capture import Accuracy
 from hil.device import DeviceProfile
 from hil.exact import Dimension, Exact, readable
 from hil.features import SLOPE_WINDOW, STEP_TIME
-from hil.measurement import COVERAGE
+from hil.measurement import COVERAGE, Calibration
 from hil.requirement import Kind, Measurand, Requirement
 from hil.waveform import WHOLE
 
@@ -292,6 +292,9 @@ def assess(requirement: Requirement, path: Path, profile: DeviceProfile) -> Feas
     row |= {"at": claim.at, "unit": unit.value, "u": u, "room": claim.room}
     if path.refusal:
         return row | {"cause": "rate", "reason": path.refusal}
+    if u <= claim.room and path.accuracy.standing is not Calibration.VALID:
+        why = f"nothing passes by it: its calibration is {path.accuracy.standing.value}"
+        return row | {"decidable": None, "reason": why}
     if u <= claim.room:
         return row | {"decidable": True}
     reason = f"U = {_of(row, 'u')} is larger than the {_of(row, 'room')} {claim.why}"

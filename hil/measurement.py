@@ -16,6 +16,8 @@ from hil.derivation import Tree, argument, magnitude, opposite, product, quotien
 from hil.errors import DimensionError, UsageError
 from hil.exact import ARITHMETIC, Dimension, Exact, readable
 
+FEWEST = 4
+"""Repeats from which on their scatter has a standard deviation that can be widened."""
 COVERAGE = 2
 """Coverage factor k of an expanded uncertainty (about 95 % for a normal distribution)."""
 
@@ -294,6 +296,46 @@ def combined(
         captures,
         excursion=excursion,
         note=note or "; ".join(filter(None, (each.note for each, _ in known))),
+    )
+
+
+def average(*repeats: Measurement) -> Measurement:
+    """Mean of repeated measurements of one thing, with what their scatter makes of it (type A).
+
+    Causes that they share stay; what is chance in each of them counts beside the scatter that it is
+    a part of, so that U is rather too large. The standard deviation of the mean is widened for its
+    few degrees of freedom (JCGM 101, 6.4.9), as of the blocks of a mean.
+
+    Raises:
+        UsageError: there are less than four, whose scatter says nothing.
+        DimensionError: they are not of one dimension.
+    """
+    count = len(repeats)
+    if count < FEWEST:
+        raise UsageError(f"{count} repeats came; the scatter of at least {FEWEST} says something")
+    for each in repeats:
+        each.exact.require(repeats[0].dimension)
+    whole = ARITHMETIC.add(Decimal(0), repeats[0].value)
+    for each in repeats[1:]:
+        whole = ARITHMETIC.add(whole, each.value)
+    found = combined(
+        _DIVISION.divide(whole, Decimal(count)),
+        repeats[0].dimension,
+        [(each, 1 / count) for each in repeats],
+        f"mean of {count} repeats",
+    )
+    middle = float(found.value)
+    variance = math.fsum((float(each.value) - middle) ** 2 for each in repeats) / (count - 1)
+    spread = math.sqrt(variance / count) * math.sqrt((count - 1) / (count - 3))
+    name = " ".join(sorted({capture[:12] for each in repeats for capture in each.captures}))
+    cause = Component(
+        f"repeats {name}", spread, dof=count - 1, source=f"type A: scatter of {count} repeats"
+    )
+    trees = [each.derivation for each in repeats]
+    return replace(
+        found,
+        components=(*found.components, cause),
+        derivation=None if None in trees else {"average": trees},
     )
 
 

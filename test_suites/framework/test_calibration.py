@@ -450,6 +450,15 @@ def test_what_is_foreseen_counts_the_air():
     assert warm > 1.5 * first
 
 
+def test_what_no_longer_holds_is_foreseen_to_pass_nothing():
+    (accurate,) = [each for each in read_setup(None, None).requirements if each.id == "LIM-ACC"]
+    entry = dataclasses.replace(DESCRIPTION.instruments["ammeter"], calibrated=date(2020, 1, 1))
+    old = described(instruments={**DESCRIPTION.instruments, "ammeter": entry})
+    (row,) = feasibility.judging(foresee([accurate], old, PROFILE))
+    assert row["decidable"] is None
+    assert row["reason"].endswith("its calibration is older than its specification")
+
+
 def test_a_bench_is_used_on_a_day_and_in_its_air():
     used = bench.under(DESCRIPTION, DAY, Band(20.0, 21.0))
     assert used.instruments["ammeter"].circumstances == Circumstances(None, DAY, Band(20.0, 21.0))

@@ -18,7 +18,7 @@ from hil.derivation import Sources, walked
 from hil.errors import DimensionError, UsageError
 from hil.exact import Dimension, Exact
 from hil.features import charge, energy, mean, steady
-from hil.measurement import Calibration, Component, Measurement, Shape, combined
+from hil.measurement import Calibration, Component, Measurement, Shape, average, combined
 from hil.resistor import Resistor, known_resistance
 from hil.waveform import Instant, Waveform
 from hil_fixtures.cli import budget
@@ -195,6 +195,37 @@ def test_an_energy_with_a_hole_or_an_overload_is_no_number(place, value):
         energy(amperes, amperes)
 
 
+def test_repeats_scatter_and_share_their_meter():
+    rng = np.random.default_rng(7)
+    truth, chance, many = 2e-3, 3e-6, 8
+    values, told = [], []
+    for _ in range(2000):
+        repeats = [
+            Measurement(
+                Decimal(repr(truth + chance * float(rng.standard_normal()))),
+                Dimension.CURRENT,
+                (Component("gain", 1e-4, sensitivity=truth),),
+            )
+            for _ in range(many)
+        ]
+        found = average(*repeats)
+        values.append(float(found.value))
+        told.append(found.components[-1].u)
+    assert found.u == pytest.approx(math.hypot(1e-4 * truth, told[-1]))
+    due = chance / math.sqrt(many) * math.sqrt((many - 1) / (many - 3))
+    assert np.sqrt(np.mean(np.square(told))) == pytest.approx(due, rel=0.02)
+    inside = np.abs(np.array(values) - truth) <= 2 * np.array(told)
+    assert 0.93 <= inside.mean() <= 0.99
+
+
+def test_three_repeats_say_nothing_and_ohms_are_no_amperes():
+    one = Measurement(Decimal(1), Dimension.CURRENT)
+    with pytest.raises(UsageError, match="3 repeats came"):
+        average(one, one, one)
+    with pytest.raises(DimensionError):
+        average(one, one, one, Measurement(Decimal(1), Dimension.RESISTANCE))
+
+
 # --- arithmetic -----------------------------------------------------------------------------------
 
 
@@ -254,6 +285,9 @@ def test_the_poorest_calibration_counts():
     [
         lambda volts, amperes: steady(volts) / known_resistance(SHUNT) - steady(amperes),
         lambda volts, amperes: energy(volts, amperes),
+        lambda volts, amperes: average(
+            *(mean(amperes, until=Instant(each, 0.0, "")) for each in (1.0, 2.0, 3.0, 4.0))
+        ),
         lambda volts, amperes: steady(amperes) * Exact.parse("2 s"),
     ],
 )
