@@ -14,7 +14,7 @@ from hil.capture import Samples
 from hil.derivation import derived
 from hil.device import Polarity
 from hil.exact import Dimension, Exact
-from hil.features import SETTLE, largest, made, noise, nothing, own, steady
+from hil.features import SETTLE, STEP_TIME, largest, made, noise, nothing, own, steady
 from hil.measurement import COVERAGE, Component, Measurement
 from hil.units import Quantity
 from hil.waveform import Instant, Waveform
@@ -66,7 +66,7 @@ def ripple(wave: Waveform, phase: str = "hold") -> Measurement:
         (
             *wave.capture.source.accuracy.gains(value),
             Component(own("ripple noise", wave), factor * spread),
-            Component(own("ripple aperture", wave), factor * (whole - seen) / math.sqrt(12)),
+            Component(own("ripple aperture", wave), factor * abs(whole - seen) / math.sqrt(12)),
         ),
         note=f"peak to peak of the sine of the same r.m.s., {SLOWEST:g} Hz to "
         f"{frequency[-1]:.4g} Hz, over {count * BLOCK:g} s of {phase}, white noise taken off",
@@ -131,7 +131,6 @@ def longest_above(
             Component(own("sampling", wave), interval / math.sqrt(6)),
             Component(own(f"level {exact}", wave), spread),
         ),
-        excursion=wave.shortest,
         note=f"longest time above {exact} without a break",
     )
 
@@ -156,28 +155,44 @@ def ramp_time(wave: Waveform) -> Measurement:
     why = "the record holds no ramp up to a steady current"
     if not math.isfinite(held) or not np.all(np.isfinite(data)):
         return nothing(wave, Dimension.TIME, why)
-    places = [_crossing(data, share * held, _BAND * held) for share in (FOOT, SHOULDER)]
-    if any(count == 0 for _, count, _ in places):
+    levels = [_passing(data, share * held, _BAND * held) for share in (FOOT, SHOULDER)]
+    if any(level is None for level in levels):
         return nothing(wave, Dimension.TIME, why)
     interval = wave.capture.interval
-    seconds = (places[1][0] - places[0][0]) * interval / (SHOULDER - FOOT)
-    spread = math.hypot(*(each / math.sqrt(count) for _, count, each in places))
-    jitter = spread * interval / (SHOULDER - FOOT) + interval / math.sqrt(6)
+    (foot, *doubt), (shoulder, *more) = (level for level in levels if level)
     return made(
         wave,
-        seconds,
+        (shoulder - foot) * interval / (SHOULDER - FOOT),
         Dimension.TIME,
-        (Component(own("ramp time", wave), jitter),),
+        (
+            Component(
+                own("ramp noise", wave),
+                math.hypot(*doubt, *more) * interval,
+                sensitivity=1 / (SHOULDER - FOOT),
+            ),
+            Component(own("sampling", wave), interval / math.sqrt(6)),
+        ),
         note=f"{FOOT:.0%} to {SHOULDER:.0%} of the steady current, divided by {SHOULDER - FOOT:g}",
     )
 
 
-def _crossing(data: Samples, level: float, band: float) -> tuple[float, int, float]:
-    """Mean place of the samples at a level, their number, and how far each may lie from it."""
-    places = np.flatnonzero(np.abs(data - level) <= band)
-    if not places.size:
-        return math.nan, 0, math.nan
-    return float(places.mean()), int(places.size), float(places.std())
+def _passing(data: Samples, level: float, band: float) -> tuple[float, float] | None:
+    """Place at which a rising signal passes a level, by a line around it, and its uncertainty.
+
+    In samples; None where it does not rise through the level.
+    """
+    near = np.flatnonzero(np.abs(data - level) <= band)
+    if near.size < 3:
+        return None
+    middle, half = round(float(near.mean())), max(near.size // 2, 1)
+    first = max(middle - half, 0)
+    around = data[first : middle + half + 1]
+    place = np.arange(around.size) - (around.size - 1) / 2
+    slope = float(np.dot(place, around)) / float(np.dot(place, place))
+    if slope <= 0:
+        return None
+    passed = first + (around.size - 1) / 2 + (level - float(around.mean())) / slope
+    return passed, noise(around) / slope / math.sqrt(around.size)
 
 
 @derived
@@ -193,14 +208,15 @@ def largest_fall(
     Averaged over 5 ms; corrected for noise as `largest_step` is. 0 where it only rises.
     """
     dimension, interval = wave.capture.dimension, wave.capture.interval
-    width = max(1, round(5e-3 / interval))
+    width = max(1, round(STEP_TIME / interval))
     data = wave.window(after, until) * polarity.sign
     if data.size < 3 * width or not np.all(np.isfinite(data)):
         return nothing(wave, dimension, "too few finite samples for a fall")
-    means = data[: data.size // width * width].reshape(-1, width).mean(axis=1)
+    sums = np.concatenate(([0.0], np.cumsum(data)))
+    means = (sums[width:] - sums[:-width]) / width
     falls = np.maximum.accumulate(means) - means
     sigma = noise(data) * math.sqrt(2 / width)
-    _, value, spread = largest(falls, sigma, 1.0)
+    _, value, spread = largest(falls, sigma, 1 / width)
     value = max(value, 0.0)
     return made(
         wave,
@@ -210,7 +226,7 @@ def largest_fall(
             *wave.capture.source.accuracy.gains(value),
             Component(own("fall noise", wave), spread),
         ),
-        excursion=2 * width * interval,
+        excursion=STEP_TIME + interval,
         note="largest fall below what was reached before",
     )
 

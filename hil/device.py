@@ -25,7 +25,7 @@ COMMANDED = frozenset(
     }
 )
 """Figures that tests set: what was set once stays so, whatever a changed profile says."""
-OFFERED = ("pause", "resume", "query_impedance", "self_test")
+OFFERED = ("pause", "resume", "query_impedance", "query_limited", "query_short", "self_test")
 """Actions that a device may lack: what needs them is not evaluated."""
 LINK = "set_link_time"
 """Action by which a device is told to watch its host; one that lacks it need not be told."""
@@ -185,6 +185,8 @@ class Wire:
     """Word for "no fault"."""
     passed: str = "0"
     """Reply to a self-test that passed."""
+    yes: str = "1"
+    """Reply to a question whether something is so, if it is."""
     open_load: str = ""
     """Word in place of an impedance that is too large; empty if there is none."""
     errors: ErrorWords = SCPI_ERRORS

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from hil.bodies import FeasibilityBody
 from hil.capture import Accuracy
 from hil.device import DeviceProfile
-from hil.exact import Dimension, Exact, readable
+from hil.exact import ARITHMETIC, Dimension, Exact, readable
 from hil.features import SLOPE_WINDOW, STEP_TIME
 from hil.measurement import COVERAGE, Calibration
 from hil.requirement import Kind, Measurand, Requirement
@@ -29,6 +29,8 @@ NOISE = 1 / 3
 """Standard deviation of a sample, as a share of the additive limit of error."""
 EXTREME = math.sqrt(2)
 """Standard uncertainty of a corrected extreme, at most, in sigma of a sample."""
+RIPPLE = 0.45
+"""Standard uncertainty of a ripple, in sigma of a sample (by simulation of 9 s of noise)."""
 AVERAGED = 100
 """Samples of a mean, at least."""
 EVENT = 4e-3
@@ -263,6 +265,7 @@ def _with_remedy(
 
 def assess(requirement: Requirement, path: Path, profile: DeviceProfile) -> FeasibilityBody:
     """Foresee one requirement by one path; of several settings the hardest one counts."""
+    requirement = _as_current(requirement, profile)
     measurand = requirement.measurand
     row = _blank(requirement) | {
         "role": path.role,
@@ -282,7 +285,7 @@ def assess(requirement: Requirement, path: Path, profile: DeviceProfile) -> Feas
     unit = requirement.dimension
     if unit in {Dimension.TRUTH, Dimension.RESISTANCE}:
         unit = path.dimension
-    if measurand in {Measurand.DURATION, Measurand.REST}:
+    if measurand in {Measurand.DURATION, Measurand.REST, Measurand.SPAN}:
         level = float(_level(path, profile).base)
         beside = COVERAGE * path.u(level)
         if beside > level:
@@ -303,6 +306,16 @@ def assess(requirement: Requirement, path: Path, profile: DeviceProfile) -> Feas
     if any(u <= claim.room for u, claim in weighed):
         return row | {"cause": "in part", "reason": f"{reason}; at other settings it decides"}
     return row | {"cause": "uncertainty", "reason": reason}
+
+
+def _as_current(requirement: Requirement, profile: DeviceProfile) -> Requirement:
+    """A density as the current that makes it under the declared electrode; all else as it is."""
+    figure, area = requirement.limit.figure, profile.figures.get("electrode.area")
+    if requirement.dimension is not Dimension.CURRENT_DENSITY or figure is None or area is None:
+        return requirement
+    current = Exact.si(ARITHMETIC.multiply(figure.base, area.value.base), Dimension.CURRENT)
+    limit = replace(requirement.limit, figure=current)
+    return replace(requirement, dimension=Dimension.CURRENT, limit=limit)
 
 
 def _excursion(measurand: Measurand, path: Path) -> float | None:
@@ -352,7 +365,9 @@ def _parts(
         case Measurand.DURATION:
             sampling = interval / math.sqrt(12)
             return EVENT, START, sampling, _crossing(path, value, profile)
-        case Measurand.REST:
+        case Measurand.RIPPLE:  # what averaged spectra leave of the noise
+            return path.gain(value), RIPPLE * path.sigma
+        case Measurand.REST | Measurand.SPAN:
             return (interval / math.sqrt(6),)
         case _:
             return path.u(value), noise
@@ -417,7 +432,9 @@ def _shares(relative: float, path: Path, profile: DeviceProfile) -> Iterator[_Cl
 
 def _tolerances(requirement: Requirement, path: Path, profile: DeviceProfile) -> Iterator[_Claim]:
     limit = requirement.limit
-    small = requirement.measurand is Measurand.DIFFERENCE and path.one_error
+    small = requirement.measurand is Measurand.RIPPLE or (
+        requirement.measurand is Measurand.DIFFERENCE and path.one_error
+    )
     for at in _related(requirement, profile):
         tolerance = float(limit.tolerance(at))
         excess = tolerance if limit.kind is Kind.EXCESS else 0.0
@@ -442,6 +459,7 @@ def _related(requirement: Requirement, profile: DeviceProfile) -> list[Exact]:
     names: Mapping[Dimension, Sequence[str]] = {
         Dimension.CURRENT: ("output.setpoint_min", "output.setpoint_max"),
         Dimension.VOLTAGE: ("output.compliance",),
+        Dimension.TIME: ("ramp.up_time",),
     }
     return [profile[name] for name in names.get(dimension, ())]
 

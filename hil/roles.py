@@ -110,6 +110,14 @@ class Stimulator(Identified, Protocol):
         """Load impedance that the device reports, in ohm."""
         ...
 
+    def limited(self) -> bool:
+        """Whether the device reports that it cannot drive the setting into its load."""
+        ...
+
+    def shorted(self) -> bool:
+        """Whether the device reports that its load is a short."""
+        ...
+
     def self_test(self) -> bool:
         """Run *TST?; True if it passed."""
         ...

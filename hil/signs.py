@@ -1,4 +1,4 @@
-"""Statements about the sign of a waveform: which polarity it has, and when it changes."""
+"""Statements about a waveform: which polarity it has, when it changes, whether it is as set."""
 
 from __future__ import annotations
 
@@ -52,6 +52,27 @@ def keeps_sign(
     shown = against.lstrip("-")
     note = f"the lowest value is {shown} {side} the {polarity.value} polarity"
     return _seen(wave, worst >= -bound, note, wave.shortest)
+
+
+@derived
+def set_or_off(
+    wave: Waveform,
+    setting: Quantity | Exact,
+    tolerance: Quantity | Exact,
+    floor: Quantity | Exact,
+    *,
+    after: Instant,
+    until: Instant,
+) -> Measurement:
+    """Whether a signal keeps a setting to a tolerance, or stays within `floor` all the time."""
+    target, room, rest = (_si(each, wave) for each in (setting, tolerance, floor))
+    data = np.abs(wave.window(after, until))
+    if not data.size or not np.all(np.isfinite(data)):
+        return _unknown(wave, "overload, gap or no sample in the window")
+    held, most = float(data.mean()), float(data.max())
+    shown = readable(Decimal(repr(held)), wave.capture.dimension)
+    holds = abs(held - target) <= room or most <= rest
+    return _seen(wave, holds, f"mean magnitude {shown}, set to {setting}", wave.shortest)
 
 
 @derived

@@ -200,6 +200,14 @@ class DermaluxD1:
         load = self._status().load
         return quantity(float("inf") if load == OPEN_LOAD else float(load), ohm)
 
+    def limited(self) -> bool:
+        """Raises Unavailable: its protocol has no word for it."""
+        raise Unavailable(f"{self.name} does not tell whether compliance limits its current")
+
+    def shorted(self) -> bool:
+        """Raises Unavailable: its protocol has no word for it."""
+        raise Unavailable(f"{self.name} does not tell whether its load is a short")
+
     def self_test(self) -> bool:
         """Run the self-test; True if it passed."""
         return self._ask("T") == "0"

@@ -20,12 +20,12 @@ from hil.errors import (
 )
 from hil.exact import Exact
 from hil.scenario import Change, LoadStep, Open, Phase, Scenario, at
-from hil.units import kohm, mA, ms, s
+from hil.units import V, kohm, mA, ms, s
 from hil_fixtures.arming import TURN, Run
 from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
-from hil_fixtures.station import open_station
+from hil_fixtures.station import POWER_UP, open_station
 from hil_instruments.simulated.faults.link import LinkFault
 
 PROFILE, DESCRIPTION = read_device(None), read_bench(None)
@@ -718,3 +718,54 @@ def test_a_device_that_answers_too_late_while_energised_ends_in_a_proven_off(rig
 def test_an_instrument_that_takes_the_time_it_is_known_to_need_is_not_accused(rig, role, delay):
     late_once(rig, role, delay)
     assert rig.of("safe_state")[0]["confirmed"]
+
+
+def test_the_supply_is_brought_to_a_voltage_and_too_low_the_device_is_asked_nothing(rig):
+    with rig.bench.armed() as run:
+        with pytest.raises(LimitExceeded, match=r"up to power\.maximum = 9\.6 V"):
+            run.supply(9.7 * V)
+        run.supply(6.5 * V)
+        run.wait(1 * s)
+        low = run.supply(6 * V)
+        rig.sent.clear()
+        run.wait(2 * s)
+        assert not [text for role, text in rig.sent if role == "stimulator"]
+        back = run.supply(9 * V)
+        run.wait(2 * s)
+    steps = [body for body in rig.of("stimulus") if body["command"] == "supply step"]
+    assert [body["value"] for body in steps] == [
+        *("6.5 V, at most 1 A", "6.0 V, at most 1 A", "9.0 V, at most 1 A")
+    ]
+    polled = [time for time, _ in run.record.states]
+    assert not [time for time in polled if low.time < time < back.time + POWER_UP]
+    assert [time for time in polled if time > back.time + POWER_UP]
+
+
+def test_a_start_alone_takes_the_setting_from_before(rig):
+    with rig.bench.armed() as run:
+        with pytest.raises(LimitExceeded):
+            run.start_again()
+        run.start(2 * mA)
+        run.wait(2 * s)
+        run.abort()
+        again = run.start_again()
+        run.wait(2 * s)
+    assert again.name == "start #2"
+    assert float(abs(run.record.current.window(again, None)).max()) > 5e-5
+
+
+def test_what_the_device_says_of_its_load_is_a_reading(rig):
+    with rig.bench.armed() as run:
+        run.start(2 * mA)
+        run.wait(10 * s)
+        assert (run.limited(), run.shorted()) == (False, False)
+        run.select("short")
+        run.wait(1 * s)
+        assert (run.limited(), run.shorted()) == (False, True)
+        run.stop()
+        run.wait(4 * s)
+        assert run.self_test()
+    told = {body["quantity"]: body["value"] for body in rig.of("reading")}
+    assert told["whether the load is a short"] == "yes"
+    assert told["whether the current is limited"] == "no"
+    assert told["whether the self-test passes"] == "yes"

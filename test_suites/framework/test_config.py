@@ -166,6 +166,10 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
         *("STOP-TELL", "STOP-POWER", "DOSE-TRUE", "DOSE-END"),
         *("STOP-HELD", "STOP-LINK", "STOP-HALT", "DOSE-SUM", "CMD-TELL", "CMD-LOCK", "CMD-KEEP"),
         *("IND-CURR", "IND-IMP", "IND-STATE", "IND-LAMP", "OUT-CURR", "OUT-VOLT"),
+        *("LIM-RIPPLE", "LIM-TRIP", "LIM-DENS", "LIM-TELL", "LIM-SHORT", "LIM-FAULT"),
+        *("RAMP-MONO", "RAMP-TIME", "STBY-REST", "STBY-DEAD"),
+        *("START-UNSET", "START-FAULT", "START-SENSE"),
+        *("SUP-STEADY", "SUP-LOW", "SUP-BACK"),
     }
     accuracy = requirements["LIM-ACC"]
     assert accuracy.limit.kind is Kind.WITHIN
@@ -179,7 +183,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
     assert requirements["LIM-OFF"].status is Knowledge.FROM_MEMORY
     assert "60601-1" in requirements["LIM-OFF"].source
     assert {entry.rule for entry in requirements.values()} == {GUARDED}
-    assert len({entry.subject for entry in requirements.values()}) == 8
+    assert len({entry.subject for entry in requirements.values()}) == 11
 
 
 # --- Device file ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hil.errors import DimensionError, UsageError
 from hil.exact import Dimension
 from hil.measurement import Calibration
 from hil.requirement import Kind, Knowledge, Limit, Requirement
-from hil.signs import has_sign, keeps_sign, rest_between
+from hil.signs import has_sign, keeps_sign, rest_between, set_or_off
 from hil.units import V, mA, uA
 from hil.verdict import Verdict
 from hil.waveform import Instant, Waveform
@@ -174,3 +174,22 @@ def test_a_sign_beyond_the_record_is_not_known():
     late = {"after": Instant(1.0, 0.0), "until": Instant(9.0, 0.0)}
     seen = keeps_sign(Waveform(capture), Polarity.POSITIVE, 10 * uA, **late)
     assert seen.value.is_nan()
+
+
+@pytest.mark.parametrize(
+    ("level", "holds"),
+    [(2e-3, True), (-2e-3, True), (2.05e-3, True), (2.2e-3, False), (1e-3, False), (5e-6, True)],
+)
+def test_a_current_is_as_set_or_off(level, holds):
+    window = {"after": Instant(0.5, 0.0), "until": Instant(3.5, 0.0)}
+    found = set_or_off(wave(held(level)), 2 * mA, 0.1 * mA, 10 * uA, **window)
+    assert bool(found.value) is holds
+
+
+def test_what_rises_out_of_off_for_a_moment_is_not_off():
+    window = {"after": Instant(0.5, 0.0), "until": Instant(3.5, 0.0)}
+    samples = held(0.0)
+    samples[samples.size // 2] = 50e-6
+    assert not set_or_off(wave(samples), 2 * mA, 0.1 * mA, 10 * uA, **window).value
+    lost = np.full(samples.size, math.nan)
+    assert set_or_off(wave(lost), 2 * mA, 0.1 * mA, 10 * uA, **window).value.is_nan()

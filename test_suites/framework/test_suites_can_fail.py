@@ -51,6 +51,18 @@ CAUGHT = (
     ("F48", "indication", "test_the_indicator_shows_whether_current_flows[4mA]", "IND-LAMP"),
     ("F11", "output-description", "test_current_and_voltage_over_the_load[4mA-500ohm]", "OUT-CURR"),
     ("F14", "output-description", "test_current_and_voltage_over_the_load[4mA-500ohm]", "OUT-CURR"),
+    ("F35", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-RIPPLE"),
+    ("F22", "standby", "test_nothing_flows_after_a_stop[4mA]", "STBY-REST"),
+    ("F20", "standby", "test_nothing_flows_after_a_stop[4mA]", "STBY-REST"),
+    (
+        "F46",
+        "start-interlock",
+        "test_a_start_without_a_setting_delivers_nothing[2mA]",
+        "START-UNSET",
+    ),
+    ("F65", "start-interlock", "test_a_dead_sensor_is_found_by_the_self_test", "START-SENSE"),
+    ("F47", "supply", "test_the_current_does_not_depend_on_the_supply[4mA]", "SUP-STEADY"),
+    ("F20", "supply", "test_the_current_does_not_depend_on_the_supply[4mA]", "SUP-BACK"),
 )
 
 

@@ -181,6 +181,14 @@ class ManualStimulator:
         """Not known; raises Unavailable."""
         raise Unavailable(_NO_LINE.format("the impedance of its load"))
 
+    def limited(self) -> bool:
+        """Not known; raises Unavailable."""
+        raise Unavailable(_NO_LINE.format("that compliance keeps its current down"))
+
+    def shorted(self) -> bool:
+        """Not known; raises Unavailable."""
+        raise Unavailable(_NO_LINE.format("a shorted load"))
+
     def self_test(self) -> bool:
         """Not known; raises Unavailable."""
         raise Unavailable(_NO_LINE.format("a self-test"))

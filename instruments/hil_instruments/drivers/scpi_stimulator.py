@@ -166,6 +166,14 @@ class ScpiStimulator(Instrument):
         """Load impedance that the device reports, in ohm; infinite for an open load."""
         return quantity(self._reading("query_impedance"), ohm)
 
+    def limited(self) -> bool:
+        """Whether it says that compliance keeps its current down; raises Unavailable."""
+        return self._value("query_limited") == self._wire.yes
+
+    def shorted(self) -> bool:
+        """Whether it says that its load is a short; raises Unavailable where it has no word."""
+        return self._value("query_short") == self._wire.yes
+
     def self_test(self) -> bool:
         """Run the self-test; True if it answers the word for passed."""
         return _same(self._value("self_test", self._wire.self_test), self._wire.passed)

@@ -1,20 +1,24 @@
-"""Current limits: accuracy, overshoot, ceiling, load steps, standby."""
+"""Current limits: accuracy, overshoot, ripple, ceiling, trip, load steps, density, standby."""
 
+from hil.course import density, longest_above, ripple
 from hil.features import mean, peak, steady
+from hil.measurement import truth
 from hil.scenario import LoadStep, Phase, Scenario, at
 from hil.signs import along
 from hil.units import kohm, minute, s
+from hil.waveform import Instant
 from hil_fixtures.suite import grid, over, requirement
 
 
-@requirement("LIM-ACC", "LIM-OVER", "LIM-CEIL")
+@requirement("LIM-ACC", "LIM-OVER", "LIM-RIPPLE", "LIM-CEIL")
 @over(setpoint=grid.setpoints, load=grid.loads)
 def test_current_stays_within_its_limits(bench, judge, setpoint, load):
-    """A treatment at each setting and load: steady value, overshoot, absolute limit."""
+    """A treatment at each setting and load: steady value, overshoot, ripple, absolute limit."""
     record = bench.record(Scenario.treatment(setpoint, load=load))
     held = steady(record.current)
     judge("LIM-ACC", along(held, bench.profile.polarity), at=setpoint)
     judge("LIM-OVER", peak(record.current) - abs(held), at=setpoint)
+    judge("LIM-RIPPLE", ripple(record.current), at=setpoint)
     judge("LIM-CEIL", peak(record.current))
 
 
@@ -36,6 +40,78 @@ def test_leaving_compliance_causes_no_surge(bench, judge, setpoint, load):
     fall = LoadStep(at(Phase.HOLD, 2 * s), 1 * kohm)
     record = bench.record(Scenario.treatment(setpoint, load=load, disturb=[fall]))
     judge("LIM-STEP", peak(record.current, after=record.event("load step")), at=setpoint)
+
+
+@requirement("LIM-STEP", "LIM-CEIL")
+@over(setpoint=grid.top, load=grid.heaviest)
+def test_a_rising_load_causes_no_surge(bench, judge, setpoint, load):
+    """The load rises while current flows, as when an electrode dries."""
+    rise = LoadStep(at(Phase.HOLD, 2 * s), load)
+    light = bench.profile["output.load_min"]
+    record = bench.record(Scenario.treatment(setpoint, load=light, disturb=[rise]))
+    surge = peak(record.current, after=record.event("load step"))
+    judge("LIM-STEP", surge, at=setpoint)
+    judge("LIM-CEIL", surge)
+
+
+@requirement("LIM-TRIP", "LIM-CEIL", "LIM-FAULT")
+@over(setpoint=grid.top)
+def test_no_current_outlasts_the_trip(bench, judge, setpoint):
+    """While the device is asked nothing: what it does is measured; then its fault is read."""
+    profile = bench.profile
+    with bench.armed() as run:
+        run.start(setpoint)
+        run.fall_silent()
+        run.wait(profile["ramp.up_time"] + 2 * s)
+        run.stop()
+        run.wait(profile["ramp.down_time"] + 2 * s)
+        run.speak()
+    current, fault = run.record.current, run.record.fault
+    largest = peak(current)
+    judge("LIM-TRIP", longest_above(current, profile["output.trip"]))
+    judge("LIM-CEIL", largest)
+    told = fault != "" or not largest.value > profile["output.software_limit"].base
+    note = f"largest magnitude {largest}; the device reports the fault {fault!r}"
+    judge("LIM-FAULT", truth(told, note, captures=largest.captures))
+
+
+@requirement("LIM-DENS")
+@over(setpoint=grid.top)
+def test_the_density_under_the_smallest_electrode_is_bearable(bench, judge, setpoint):
+    """The largest setting through the smallest labelled area."""
+    area = bench.profile["electrode.area"]
+    record = bench.record(Scenario.treatment(setpoint))
+    judge("LIM-DENS", density(record.current, area))
+
+
+@requirement("LIM-TELL", "LIM-SHORT")
+@over(setpoint=grid.top, load=grid.largest)
+def test_what_the_load_does_is_reported(bench, judge, setpoint, load):
+    """Asked within compliance, at the largest declared load, and into a short."""
+    profile, told = bench.profile, []
+    with bench.armed() as run:
+        run.start(setpoint)
+        run.wait(profile["ramp.up_time"] + 1 * s)
+        for where in (None, load, "short"):
+            if where:
+                run.select(where)
+            run.wait(1 * s)
+            begin = Instant(run.now, 0.0)
+            run.wait(1 * s)
+            end = Instant(run.now, 0.0)
+            told.append((where, begin, end, run.limited(), run.shorted()))
+    least = setpoint.base - max(
+        (setpoint * profile["output.accuracy_relative"]).base,
+        profile["output.accuracy_absolute"].base,
+    )
+    for where, begin, end, limited, shorted in told:
+        held = abs(mean(run.record.current, after=begin, until=end))
+        note = f"set to {setpoint}, load {where or 'of the start'}: {held}"
+        seen = held.captures
+        right = limited == (held.value < least)
+        judge("LIM-TELL", truth(right, f"{note}; limited: {limited}", captures=seen))
+        right = shorted == (where == "short")
+        judge("LIM-SHORT", truth(right, f"{note}; short: {shorted}", captures=seen))
 
 
 @requirement("LIM-ACC")

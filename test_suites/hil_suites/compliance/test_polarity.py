@@ -8,7 +8,7 @@ from hil_fixtures.suite import grid, over, requirement
 
 
 @requirement("POL-SIGN", "POL-BOTH")
-@over(polarity=grid.polarities, setpoint=grid.top)
+@over(polarity=grid.polarities, setpoint=grid.setpoints)
 def test_the_current_has_the_commanded_sign(bench, judge, polarity, setpoint):
     """Current through the load and voltage across it, in both polarities."""
     record = bench.record(Scenario.treatment(setpoint, polarity=polarity))

@@ -1,5 +1,6 @@
 """Ramping: every rise and every planned fall of the current is slow and smooth."""
 
+from hil.course import largest_fall, ramp_time
 from hil.features import largest_step, mean, slope
 from hil.scenario import Change, Pause, Phase, Scenario, at, dose_of
 from hil.signs import along
@@ -7,7 +8,7 @@ from hil.units import s
 from hil_fixtures.suite import grid, over, requirement
 
 
-@requirement("RAMP-UP", "RAMP-STEP")
+@requirement("RAMP-UP", "RAMP-STEP", "RAMP-MONO", "RAMP-TIME")
 @over(setpoint=grid.setpoints, polarity=grid.polarities)
 def test_current_rises_slowly(bench, judge, setpoint, polarity):
     """From the start command up to the stop command."""
@@ -15,6 +16,26 @@ def test_current_rises_slowly(bench, judge, setpoint, polarity):
     begin, end = record.event("start"), record.event("stop")
     judge("RAMP-UP", slope(record.current, after=begin, until=end))
     judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
+    judge("RAMP-MONO", largest_fall(record.current, polarity, after=begin, until=end))
+    judge("RAMP-TIME", ramp_time(record.current), at=bench.profile["ramp.up_time"])
+
+
+@requirement("RAMP-UP", "RAMP-STEP")
+@over(setpoint=grid.top)
+def test_a_second_treatment_ramps_up_too(bench, judge, setpoint):
+    """Started, stopped, and started again without a power cycle."""
+    profile = bench.profile
+    with bench.armed() as run:
+        run.start(setpoint)
+        run.wait(5 * s)
+        run.stop()
+        run.until(lambda state: not state.delivers, profile["ramp.down_time"] + 2 * s)
+        run.wait(1 * s)
+        begin = run.start(setpoint)
+        run.wait(profile["ramp.up_time"] + 2 * s)
+        end = run.stop()
+    judge("RAMP-UP", slope(run.record.current, after=begin, until=end))
+    judge("RAMP-STEP", largest_step(run.record.current, after=begin, until=end))
 
 
 @requirement("RAMP-DOWN", "RAMP-STEP")

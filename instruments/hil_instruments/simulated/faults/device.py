@@ -95,8 +95,14 @@ def _boost(stage: OutputStage, severity: float, profile: DeviceProfile) -> Outpu
 
 
 def _sagging(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
+    lowest = profile.figures.get("power.minimum")
+    volts = stage.brownout if lowest is None else float(lowest.value.base)
+    return replace(stage, supply_coefficient=severity / (SUPPLY_NOMINAL - volts))
+
+
+def _rippling(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
     del profile
-    return replace(stage, supply_coefficient=severity / (SUPPLY_NOMINAL - stage.brownout))
+    return replace(stage, ripple=severity / 2)
 
 
 def _warm(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
@@ -204,7 +210,7 @@ _IN_STAGE: Mapping[str, StageChange] = {
     "F24": _stage(bridge=Bridge.SWAPPED),
     "F27": _bouncing,
     "F34": _boost,
-    "F35": _severe("ripple"),
+    "F35": _rippling,
     "F47": _sagging,
     "F66": _warm,
 }
