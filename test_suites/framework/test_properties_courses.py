@@ -1,0 +1,285 @@
+"""Courses: the reference model of the states, and the search for a sequence that breaks it."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import Phase
+
+from hil.bodies import PropertyBody
+from hil.device import Polarity, State
+from hil.envelope import Envelope
+from hil.errors import InstrumentError, UsageError
+from hil.exact import Exact
+from hil.form import check
+from hil.journal import Chain
+from hil.reference import Mode, Reference
+from hil.sequence import Command, Do
+from hil_fixtures import draw, machine
+from hil_fixtures.config import read_device, read_setup
+from hil_fixtures.config.scenario import parsed_scenario
+from hil_fixtures.course import Course, repeated
+from hil_fixtures.exploring import Exploration
+from hil_fixtures.judging import Judge, NotPassed
+
+PROFILE = read_device(None)
+KNOWN = {req.id: req for req in read_setup(None, None).requirements}
+NOT_LATCHED, KEEPS_ON, STARTS_LATCHED, OFF_LATE = "not latched", "keeps on", "starts", "off late"
+
+
+class Device:
+    """Stands in for a run: a device of a few lines, with the times of the profile, and a flaw."""
+
+    def __init__(self, flaw=""):
+        self.flaw, self.now = flaw, 0.0
+        self.findings = SimpleNamespace(states=[])
+        self.record = SimpleNamespace(
+            waveforms={"current": SimpleNamespace(capture=SimpleNamespace(sha256="0" * 64))}
+        )
+        self._goal, self._since, self._end = State.IDLE, 0.0, State.IDLE
+        self._open = self._seen = False
+        self._look()
+
+    @property
+    def state(self):
+        took = self.now - self._since
+        if self._goal is State.HOLD:
+            return State.RAMP_UP if took < PROFILE.si("ramp.up_time") else State.HOLD
+        if self._goal is State.RAMP_DOWN:
+            return State.RAMP_DOWN if took < PROFILE.si("ramp.down_time") else self._end
+        return self._goal
+
+    def _look(self):
+        self.findings.states.append((self.now, self.state))
+
+    def _to(self, goal, end=State.IDLE):
+        self._goal, self._end, self._since = goal, end, self.now
+
+    def wait(self, time):
+        self.wait_until(self.now + float(time.base))
+
+    def wait_until(self, time):
+        while self.now < time:
+            self.now = min(self.now + 1.0, time)  # four times less than on a bench
+            if self._open and self.state.delivers and self.flaw != KEEPS_ON:
+                self._to(State.FAULT)
+            self._look()
+
+    def start(self, current, *, polarity: Polarity | None = None):
+        if self.state not in {State.IDLE, State.DONE}:
+            if self.state is State.FAULT and self.flaw == STARTS_LATCHED:
+                self._to(State.HOLD)
+                return
+            raise InstrumentError("refused")
+        self._to(State.HOLD)
+
+    def change(self, current):
+        """No state of its own: it ramps within the hold."""
+
+    def pause(self):
+        if self.state in {State.RAMP_UP, State.HOLD}:
+            self._to(State.RAMP_DOWN, State.PAUSED)
+
+    def resume(self):
+        if self.state is State.PAUSED:
+            self._to(State.HOLD)
+
+    def stop(self):
+        if self.state in {State.RAMP_UP, State.HOLD}:
+            self._to(State.RAMP_DOWN, State.DONE)
+        elif self._end is State.PAUSED and self.state in {State.RAMP_DOWN, State.PAUSED}:
+            self._end = State.DONE
+
+    def abort(self):
+        if self.state is not State.FAULT:
+            self._to(State.HOLD if self.flaw == OFF_LATE else State.IDLE)
+
+    def acknowledge(self):
+        if self.state is State.FAULT:
+            self._to(State.IDLE)
+
+    def begin_by_itself(self):
+        self._to(State.HOLD)
+
+    def inject(self, name):
+        self._open = name == "open"
+        if name == "reconnect" and self.state is State.FAULT and self.flaw == NOT_LATCHED:
+            self._to(State.HOLD)
+
+
+class Stand:
+    """Stands in for a bench: each arming has a device fresh from power-up."""
+
+    profile, envelope, repetition = PROFILE, Envelope.of(PROFILE), None
+    hypothesis_phases = (Phase.generate, Phase.shrink)
+    exploring = False
+
+    def __init__(self, flaw="", examples=100):
+        self.examples = examples
+        self.flaw, self.kept, self.journaled = flaw, {}, []
+        door = SimpleNamespace(energisations=0, charge=Decimal(0))
+        self.station = SimpleNamespace(in_process=True, hand=None, door=door)
+
+    def seed_of(self, name):
+        return len(name)
+
+    def armed(self):
+        from contextlib import nullcontext
+
+        return nullcontext(Device(self.flaw))
+
+    def journal(self, kind, body):
+        self.journaled.append((kind, body))
+
+    def keep_text(self, name, text):
+        self.kept[name] = text
+
+
+def explored(flaw="", examples=100):
+    """The stand after so many courses, and why they did not all pass."""
+    stand, written = Stand(flaw, examples), []
+    judge = Judge(
+        "m:test_a", {"STATE-TRUE": KNOWN["STATE-TRUE"]}, written.append, frozenset({"STATE-TRUE"})
+    )
+    courses = draw.courses(PROFILE, stand.envelope)
+    running = Exploration(stand, judge, None, "course")
+    try:
+        machine.explore(
+            "course", courses, running, lambda course: judge("STATE-TRUE", course.reports)
+        )
+    except NotPassed as err:
+        return stand, str(err)
+    return stand, ""
+
+
+def test_a_device_that_keeps_to_the_model_passes_whatever_is_done():
+    stand, why = explored(examples=30)
+    assert why == ""
+    ((kind, body),) = stand.journaled
+    assert kind == "property"
+    assert body["covered"]["examples"] == body["asked"] == 30
+    assert set(body["covered"]["words"]["command"]) == {do.value for do in Do}
+    assert {entry["name"] for entry in body["covered"]["ranges"]} == {"set", "wait"}
+    assert set(body) == set(PropertyBody.__annotations__)
+    check([Chain().append("property", body, utc=datetime(2026, 1, 1, tzinfo=UTC), bench=None)])
+
+
+@pytest.mark.parametrize(
+    ("flaw", "smallest"),
+    [
+        (NOT_LATCHED, "start wait open wait reconnect"),
+        (KEEPS_ON, "start wait open wait"),
+        (OFF_LATE, "start wait abort"),
+    ],
+)
+def test_a_flaw_is_found_and_shrunk_to_the_commands_that_show_it(flaw, smallest):
+    stand, why = explored(flaw)
+    assert "STATE-TRUE FAIL" in why
+    ((name, text),) = stand.kept.items()
+    assert f"data/config/{name} repeats it" in why
+    commands = parsed_scenario(name, text).drawn["course"]
+    done = " ".join(command.do.value for command in commands)
+    assert done == f"set {smallest}"
+    assert commands[0].value == PROFILE["output.setpoint_min"]
+    again = repeated(Stand(flaw), commands)
+    assert again.reference.wrong
+    assert not repeated(Stand(), commands).reference.wrong
+
+
+def test_a_start_that_is_obeyed_in_a_latched_fault_is_told():
+    second = Command(Do.WAIT, Exact.parse("2 s"))
+    lift = (Command(Do.OPEN), second, Command(Do.RECONNECT), second)
+    start = (Command(Do.START), second)
+    assert "allowed: fault" in repeated(Stand(STARTS_LATCHED), start + lift + start).reference.wrong
+    assert not repeated(Stand(), start + lift + start).reference.wrong
+
+
+def test_only_commands_can_be_repeated():
+    with pytest.raises(UsageError, match="a sequence of commands"):
+        repeated(Stand(), ("start",))
+
+
+def reference(*steps):
+    """A model that was told of these: a `Do`, or a state that was reported, each with its time."""
+    model = Reference(PROFILE)
+    for time, what in steps:
+        if isinstance(what, Do):
+            model.done(what, time)
+        else:
+            model.told(what, time)
+    return model
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [(1, State.IDLE), (2, State.HOLD)],
+        [(1, Do.START), (2, State.RAMP_UP), (3, State.IDLE)],
+        [(1, Do.START), (2, State.ARMED), (80, State.RAMP_UP)],
+        [(1, Do.START), (40, State.HOLD), (41, Do.STOP), (42, State.HOLD)],
+        [(1, Do.START), (40, State.HOLD), (41, Do.STOP), (60, State.RAMP_DOWN)],
+        [(1, Do.START), (40, State.HOLD), (41, Do.PAUSE), (60, State.DONE)],
+        [(1, Do.START), (40, State.HOLD), (41, Do.ABORT), (43, State.RAMP_DOWN)],
+        [(1, Do.START), (40, Do.OPEN), (41, State.HOLD)],
+        [(1, Do.START), (40, Do.OPEN), (41, State.FAULT), (42, Do.RECONNECT), (43, State.IDLE)],
+        [(1, Do.RESUME), (2, State.RAMP_UP)],
+        [(1, State.FAULT)],
+    ],
+)
+def test_a_report_that_no_course_allows_is_told(steps):
+    model = reference(*steps)
+    assert "was reported at" in model.wrong
+    assert "allowed: " in model.wrong
+    model.told(State.HOLD, 100.0)
+    assert model.wrong == reference(*steps).wrong  # the first one stands
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [(1, Do.START), (2, State.RAMP_UP), (40, State.HOLD), (41, Do.SET), (42, State.RAMP_UP)],
+        [(1, Do.START), (40, State.HOLD), (41, Do.PAUSE), (60, State.PAUSED), (61, Do.RESUME)],
+        [(1, Do.START), (40, Do.OPEN), (40.05, State.HOLD), (41, State.FAULT)],
+        [(1, Do.START), (40, Do.OPEN), (40.05, Do.RECONNECT), (41, State.HOLD)],
+        [(1, Do.START), (40, Do.OPEN), (40.05, Do.RECONNECT), (41, State.FAULT)],
+        [(1, Do.START), (40, Do.PAUSE), (41, Do.OPEN), (42, State.FAULT)],
+        [(1, Do.OPEN), (5, State.IDLE)],
+        [(1, Do.START), (40, Do.OPEN), (41, State.FAULT), (42, Do.START), (43, State.FAULT)],
+        [(1, Do.START), (9, Do.STOP), (10, State.RAMP_DOWN), (11, Do.START), (11.5, State.RAMP_UP)],
+    ],
+)
+def test_what_a_healthy_device_may_report_is_allowed(steps):
+    assert reference(*steps).wrong == ""
+
+
+def test_two_courses_are_followed_until_a_report_decides():
+    model = reference((1, Do.START), (40, State.HOLD), (41, Do.OPEN), (41.05, Do.RECONNECT))
+    assert model.modes == {Mode.TREATING, Mode.LATCHED}
+    model.told(State.FAULT, 41.2)
+    assert model.modes == {Mode.LATCHED}
+
+
+def test_rest_is_wherever_no_course_lets_current_flow():
+    model = reference((5, Do.START), (50, Do.STOP), (80, Do.START), (90, Do.ABORT))
+    model.ended(100)
+    down, off = PROFILE.si("ramp.down_time"), PROFILE.si("protection.off_time")
+    assert model.rests == [(0.0, 5), (50 + down + off, 80), (90 + off, 100)]
+    open_ = reference((5, Do.START), (40, Do.OPEN), (42, State.FAULT), (50, Do.RECONNECT))
+    open_.ended(60)
+    assert open_.rests == [(0.0, 5), (42 + off, 60)]
+
+
+def test_a_start_that_is_refused_at_rest_is_an_error():
+    run = Device()
+    course = Course(Stand(), run)
+    course.do(Command(Do.START))
+    run.start = lambda current: (_ for _ in ()).throw(InstrumentError("refused"))
+    course.do(Command(Do.START))  # while treating: it may be refused by any means
+    course.do(Command(Do.ABORT))
+    course.do(Command(Do.WAIT, Exact.parse("2 s")))
+    with pytest.raises(InstrumentError):  # the bench's: the device says that it is idle
+        course.do(Command(Do.START))
+    run.begin_by_itself()
+    course.do(Command(Do.START))  # the device's: it delivers by itself
+    assert "'ramp up' was reported" in course.reference.wrong
