@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from hil.bodies import JudgementBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion
 from hil.errors import UsageError
+from hil_reports.marks import marks_of
 from hil_reports.plot import Envelope, Trace, envelope, overlay
 from hil_reports.text import clean
-from hil_reports.view import NO_PLOT, View, channel_of, marks_of
+from hil_reports.view import NO_PLOT, View, channel_of
 
 _PLOTS = 24  # of what changed most; how many more there are is said
 _ORIGIN = "start"
@@ -58,11 +59,11 @@ class Overlays:
             self.problems.append(clean(err, 500))
             return NO_PLOT
         record, stored = second
-        marks = marks_of(after, record, stored["unit"])
-        events = [(name, time - above.origin) for name, time in marks.events]
+        marks = marks_of(after, record, above.found)
+        moved = marks.moved(above.origin)
         title = f"{stored['channel']} of both runs, {after['requirement']}"
         aligned = _ORIGIN if _start(record) is not None else "begin of the record"
-        svg = overlay(below, above, replace(marks, events=events), title, aligned)
+        svg = overlay(below, above, moved, title, aligned)
         self._drawn += bool(svg)
         told = [
             f"{side.name}: record {clean(each[0]['record'], 40)}, capture {each[1]['sha256'][:12]}"

@@ -98,6 +98,16 @@ class Marks:
     """Upper tolerance limit in SI, if it is one of the plotted quantity."""
     events: Sequence[tuple[str, float]] = ()
     """Name and bench time of events."""
+    windows: Sequence[tuple[float, float]] = ()
+    """Bench times between which the limits hold; empty where they hold throughout."""
+    failed: bool = False
+    """Whether a limit was broken: a column that lies partly in a window is then marked too."""
+
+    def moved(self, origin: float) -> Marks:
+        """The same with times that count from an origin."""
+        events = [(name, time - origin) for name, time in self.events]
+        windows = [(begin - origin, end - origin) for begin, end in self.windows]
+        return replace(self, events=events, windows=windows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,25 +304,46 @@ def _limits(frame: _Frame, marks: Marks) -> Iterable[str]:
             yield _label(_WIDTH - _RIGHT, 12, f"{shown} lies {beyond} this plot", "end", "limit")
             continue
         y = frame.y(level)
-        yield (
-            f'<path class="limit" d="M{_LEFT} {y}H{_WIDTH - _RIGHT}" stroke="{_LIMIT}" '
-            'stroke-width="1.2" stroke-dasharray="7 4"/>'
-        )
+        for begin, end in marks.windows or [(frame.left, frame.right)]:
+            yield (
+                f'<path class="limit" d="M{frame.x(begin)} {y}H{frame.x(end)}" stroke="{_LIMIT}" '
+                'stroke-width="1.2" stroke-dasharray="7 4"/>'
+            )
         beside = y + 13 if name == "lower limit" else y - 5
         yield _label(_WIDTH - _RIGHT - 4, beside, shown, "end", "limit")
 
 
 def _violations(frame: _Frame, found: Envelope, marks: Marks) -> Iterable[str]:
-    for time, low, high in zip(found.time, found.low, found.high, strict=True):
+    for time, value in _beyond(found, marks):
+        x, y = frame.x(time), frame.y(value)
+        cross = f"M{x - 3:.1f} {y - 3:.1f}l6 6m0 -6l-6 6"
+        yield f'<path class="bad" d="{cross}" stroke="{_BAD}" stroke-width="1.3"/>'
+
+
+def _beyond(found: Envelope, marks: Marks) -> list[tuple[float, float]]:
+    """Time and value of what lies beyond a limit while it holds.
+
+    Counted are columns that lie within a window; only where a limit was broken and none of those
+    shows it, those at its edges too.
+    """
+    edges = [*found.time, found.span[1]]
+    whole: list[tuple[float, float]] = []
+    partly: list[tuple[float, float]] = []
+    for place, (low, high) in enumerate(zip(found.low, found.high, strict=True)):
+        left, right = float(edges[place]), float(edges[place + 1])
         bad = [
-            value
+            (left, float(value))
             for value, level, sign in ((high, marks.upper, 1), (low, marks.lower, -1))
             if level is not None and sign * (value - level) > 0
         ]
-        for value in bad:
-            x, y = frame.x(time), frame.y(value)
-            cross = f"M{x - 3:.1f} {y - 3:.1f}l6 6m0 -6l-6 6"
-            yield f'<path class="bad" d="{cross}" stroke="{_BAD}" stroke-width="1.3"/>'
+        if not bad:
+            continue
+        windows = marks.windows or [found.span]
+        if any(begin <= left and right <= end for begin, end in windows):
+            whole += bad
+        elif any(begin < right and left < end for begin, end in windows):
+            partly += bad
+    return whole or (partly if marks.failed else [])
 
 
 def _label(x: float, y: float, text: str, anchor: str, kind: str = "ink") -> str:

@@ -21,7 +21,8 @@ from hil_reports.ambient import ambient, ambient_in_brief
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
 from hil_reports.feasible import feasibility_view
-from hil_reports.plot import Envelope, Marks, draw, envelope
+from hil_reports.marks import marks_of
+from hil_reports.plot import Envelope, draw, envelope
 from hil_reports.signatures import NOT_SEALED
 from hil_reports.text import (
     DASH,
@@ -598,7 +599,7 @@ class Plots:
             return NO_PLOT
         drawn = self._known[sha256]
         title = f"{stored['channel']} of record {record['record']}"
-        svg = draw(drawn, marks_of(decisive, record, stored["unit"]), title)
+        svg = draw(drawn, marks_of(decisive, record, drawn), title)
         return {"svg": svg, "caption": _caption(drawn, stored, record)}
 
     def _stored(
@@ -615,20 +616,6 @@ def channel_of(record: Mapping[str, Any], decisive: JudgementBody) -> Mapping[st
     judged = decisive["measured"]["captures"] if decisive["measured"] else []
     ranked = sorted(captures, key=lambda c: (c["channel"] != "current", c["sha256"] not in judged))
     return ranked[0] if ranked else None
-
-
-def marks_of(decisive: JudgementBody, record: Mapping[str, Any], unit: str) -> Marks:
-    """Limits that can be drawn over a channel in that unit, and the record's events."""
-    same = decisive["measured"] is not None and decisive["measured"]["unit"] == unit
-    # A limit on a difference lies about zero, not about the trace.
-    related = decisive["lower"] is not None and decisive["upper"] is not None
-    about_zero = related and decisive["lower"] == f"-{decisive['upper']}"
-    drawn = same and not about_zero
-    return Marks(
-        float(decisive["lower"]) if drawn and decisive["lower"] is not None else None,
-        float(decisive["upper"]) if drawn and decisive["upper"] is not None else None,
-        [(event["name"], event["time"]) for event in record["events"]],
-    )
 
 
 def _caption(found: Envelope, stored: Mapping[str, Any], record: Mapping[str, Any]) -> str:

@@ -1,0 +1,108 @@
+"""Limits over a trace: only those of it, only while they hold, and on the side on which it lies."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from framework.made_runs import treatment
+from hil_reports.marks import marks_of
+from hil_reports.plot import draw, envelope
+
+RECORD = {
+    "events": [{"name": "reconnect", "time": 20.0, "u": 0.0}],
+    "phases": {"hold": [[10.0, 38.0]]},
+}
+RAMP = treatment()  # 0 to 4 mA in 8 s, then 4 mA up to 40 s
+FOUND = envelope(RAMP)
+MINUS = envelope(replace(RAMP, samples=-RAMP.samples))
+
+
+def judged(feature, value="0.004", lower=None, upper=None, verdict="PASS", **given):
+    tree = feature if isinstance(feature, dict) else {"feature": feature, "given": given}
+    measured = {"unit": "A", "value": value, "derivation": tree}
+    return {"measured": measured, "lower": lower, "upper": upper, "verdict": verdict}
+
+
+def instant(time):
+    return {"instant": {"name": "e", "time": time, "u": 0.0}}
+
+
+BAND = {"lower": "0.0038", "upper": "0.0042"}
+
+
+def test_a_ramp_breaks_no_limit_of_the_level_after_it():
+    marks = marks_of(judged("steady", phase="hold", **BAND), RECORD, FOUND)
+    assert (marks.lower, marks.upper, marks.windows) == (0.0038, 0.0042, [(10.0, 38.0)])
+    svg = draw(FOUND, marks, "t")
+    assert 'class="bad"' not in svg
+    lines = [line for line in svg.split("<path") if 'class="limit"' in line]
+    assert len(lines) == 2
+    assert all("M213.5 " in line and "H637.7" in line for line in lines)  # not over the ramp
+
+
+@pytest.mark.parametrize("tree", ["minus", "magnitude"])
+def test_the_limits_of_a_magnitude_lie_where_the_current_flows(tree):
+    inner = {"feature": "steady", "given": {"phase": "hold"}}
+    marks = marks_of(judged({tree: inner}, **BAND), RECORD, MINUS)
+    assert (marks.lower, marks.upper) == (-0.0042, -0.0038)
+    assert 'class="bad"' not in draw(MINUS, marks, "t")
+    assert marks_of(judged("peak", upper="0.0042"), RECORD, MINUS).lower == -0.0042
+
+
+def test_a_peak_of_both_signs_has_a_limit_on_both_sides():
+    both = envelope(replace(RAMP, samples=np.concatenate([RAMP.samples, -RAMP.samples[:2000]])))
+    marks = marks_of(judged("peak", upper="0.0042"), RECORD, both)
+    assert (marks.lower, marks.upper) == (-0.0042, 0.0042)
+    assert marks_of(judged("peak", upper="0.0042"), RECORD, FOUND).lower is None
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        "largest_step",
+        "slope",
+        {"sum": [{"feature": "peak", "given": {}}, {"feature": "steady", "given": {}}]},
+        {"feature": "my.module:feature", "given": {}},
+        None,
+        7,
+    ],
+)
+def test_a_limit_on_what_is_no_level_of_the_trace_is_not_drawn(tree):
+    marks = marks_of(judged(tree, upper="0.00005"), RECORD, FOUND)
+    assert (marks.lower, marks.upper) == (None, None)
+    assert marks.events == [("reconnect", 20.0)]
+    assert 'class="limit"' not in draw(FOUND, marks, "t")
+
+
+def test_a_limit_in_another_unit_is_not_drawn():
+    body = judged("peak", upper="84")
+    body["measured"]["unit"] = "V"
+    assert marks_of(body, RECORD, FOUND).upper is None
+
+
+def test_what_came_before_the_moment_that_is_judged_is_not_marked():
+    """Up to 20 s the current is 400 times the limit that holds afterwards."""
+    samples = RAMP.samples.copy()
+    samples[2000:] = np.where(np.isnan(samples[2000:]), np.nan, 1e-6)
+    samples[3333] = 2e-5
+    found = envelope(replace(RAMP, samples=samples))
+    body = judged("peak", "0.00002", upper="0.00001", verdict="FAIL", after=instant(20.0))
+    svg = draw(found, marks_of(body, RECORD, found), "t")
+    assert svg.count('class="bad"') == 1  # the one sample of 20 uA
+
+
+@pytest.mark.parametrize(("verdict", "wanted"), [("FAIL", True), ("PASS", False)])
+def test_a_window_narrower_than_a_column_shows_what_broke_its_limit(verdict, wanted):
+    body = judged(
+        "mean", upper="0.0039", verdict=verdict, after=instant(20.01), until=instant(20.02)
+    )
+    svg = draw(FOUND, marks_of(body, RECORD, FOUND), "t")
+    assert ('class="bad"' in svg) is wanted
+
+
+def test_marks_move_with_the_origin_of_time():
+    marks = marks_of(judged("steady", phase="hold", **BAND), RECORD, FOUND).moved(4.0)
+    assert (marks.events, marks.windows) == ([("reconnect", 16.0)], [(6.0, 34.0)])
