@@ -16,11 +16,13 @@ from typing import Any
 from hil.bodies import CoveredBody, RangeBody, WorstBody
 from hil.decision import Judgement
 from hil.exact import Exact
-from hil.scenario import DirectCurrent, Moment, Scenario
+from hil.scenario import DirectCurrent, Moment, Scenario, kind
 from hil.sequence import Command
 
 POINTS = 200
 """Examples whose values are kept one by one; of the others the range alone counts."""
+
+_HAPPENS = "what happens"
 
 
 @dataclass
@@ -102,8 +104,9 @@ def in_words(drawn: Mapping[str, Any]) -> str:
             found.append(f"{name} {', '.join(map(str, value))}")
             continue
         shown = [
-            f"{part.rpartition('.')[2]} {each}" if isinstance(each, Exact) else str(each)
+            f"{part} {each}" if isinstance(each, Exact) else str(each)
             for part, each in _parts({name: value})
+            if part != _HAPPENS  # its moment names it once more
         ]
         found.append(", ".join(shown))
     return "; ".join(found)
@@ -134,14 +137,14 @@ def _of_scenario(scenario: Scenario) -> Iterator[tuple[str, Exact | str]]:
             yield "hold", programme.hold
     yield "load", scenario.load
     for disturbance in scenario.disturbances:
-        kind = type(disturbance).__name__
-        yield "disturbance", kind
+        name = kind(type(disturbance))
+        yield _HAPPENS, name
         for part in fields(disturbance):
             value = getattr(disturbance, part.name)
             if isinstance(value, Moment):
-                yield f"{kind} in {value.phase.value}", value.offset
+                yield f"{name} in {value.phase.value}, after", value.offset
             elif isinstance(value, Exact):
-                yield f"{kind}.{part.name}", value
+                yield f"{name}: {part.name}", value
 
 
 def _of_sequence(name: str, sequence: tuple[Any, ...]) -> Iterator[tuple[str, Exact | str]]:

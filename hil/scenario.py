@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
@@ -265,6 +266,11 @@ def at(phase: Phase, offset: Quantity | Exact | None = None) -> Moment:
     if offset is None:
         return Moment(phase)
     return Moment(phase, _quantity(offset, Dimension.TIME, "offset", zero=True))
+
+
+def kind(of: type) -> str:
+    """What files and reports call a part of a scenario: LoadStep is "load step"."""
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", of.__name__).lower()
 
 
 def dose_of(setpoint: Amount, time: Amount) -> Exact:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hil.bodies import EntryBody
+from hil.bodies import EntryBody, PropertyBody
 from hil.conclusion import Conclusion, RequirementRow
 from hil.feasibility import judging
 from hil.verdict import Verdict
@@ -77,6 +77,7 @@ def summary_of(conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED) -> 
             }
             for row in conclusion.requirements
         },
+        "properties": [_property(body) for body in conclusion.properties],
         "counts": {
             "requirements": _counts([row.verdict for row in conclusion.requirements]),
             "tests": _counts([row.verdict for row in conclusion.tests]),
@@ -98,6 +99,20 @@ def _register(entry: EntryBody) -> dict[str, Any]:
         "entry": entry["entry"],
         "previous_run": previous["run_id"],
         "previous_head": previous["head"],
+    }
+
+
+def _property(body: PropertyBody) -> dict[str, Any]:
+    covered = body["covered"]
+    return {
+        "test": body["test"],
+        "seed": body["seed"],
+        "asked": body["asked"],
+        "examples": covered["examples"],
+        "ranges": list(covered["ranges"]),
+        "worst": list(covered["worst"]),
+        "failed": body["failed"],
+        "scenario": f"data/config/{body['scenario']}" if body["scenario"] else "",
     }
 
 

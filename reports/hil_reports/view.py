@@ -20,6 +20,7 @@ from hil.verdict import ExitCode, Verdict
 from hil_reports.ambient import ambient, ambient_in_brief
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
+from hil_reports.explored import properties_view
 from hil_reports.feasible import feasibility_view
 from hil_reports.marks import marks_of
 from hil_reports.plot import Envelope, draw, envelope
@@ -157,6 +158,7 @@ def view_of(
             {key: clean(value) for key, value in figure.items()} for figure in plan["figures"]
         ],
         "feasibility": feasibility_view(plan),
+        "properties": properties_view(conclusion.properties),
         "safe_states": _safe_states(conclusion),
         "wiring": wiring_view(conclusion.flights, plan["wiring"]),
         "ambient": {
