@@ -35,7 +35,7 @@ CAUGHT = (
     ("F26", "polarity", "test_a_reversal_during_delivery_is_not_obeyed[positive-2mA]", "POL-LOCK"),
     ("F28", "fault-shutdown", "test_an_open_load_switches_the_output_off[4mA-500ohm]", "STOP-OPEN"),
     ("F29", "fault-shutdown", "test_an_open_load_switches_the_output_off[4mA-500ohm]", "STOP-OPEN"),
-    ("F30", "fault-shutdown", "test_nothing_restarts_without_an_operator[4mA]", "STOP-LATCH"),
+    ("F30", "fault-shutdown", "test_nothing_restarts_without_an_operator[4mA-400ms]", "STOP-LATCH"),
     ("F36", "fault-shutdown", "test_an_emergency_stop_is_quick[4mA-positive]", "STOP-SHARE"),
     ("F07", "fault-shutdown", "test_a_short_lift_off_causes_no_surge[4mA]", "STOP-LIFT"),
     ("F50", "dose", "test_a_dose_counts_what_flows[4mA-50kohm]", "DOSE-TRUE"),

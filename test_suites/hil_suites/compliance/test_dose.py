@@ -37,7 +37,7 @@ def test_the_largest_dose_is_the_last_one(bench, judge, setpoint, dose):
 def test_each_session_of_a_course_has_its_own_dose(bench, judge, setpoint, sessions):
     """Treatments one after another, without a power cycle between them."""
     profile, ends = bench.profile, []
-    dose = dose_of(setpoint, 30 * s)
+    dose = dose_of(setpoint, 25 * s)
     with bench.armed() as run:
         for _ in range(sessions):
             begun = run.start(setpoint, dose=dose)

@@ -9,32 +9,36 @@ from hil_fixtures.suite import grid, over, requirement
 
 AROUND = 0.5 * s
 """Half of the time over which what was told is compared with what was measured."""
-DENSE, TURN = 1.5 * s, 20 * ms
-"""For how long after a command, and how often, the device is asked for its state."""
+DENSE, TURN = Exact.parse("1.5 s"), 20 * ms
+"""For how long once current must flow, and how often, the device is asked for its state."""
 
 
 @requirement("IND-CURR", "IND-STATE")
-@over(setpoint=grid.setpoints, load=grid.lightest)
-def test_the_device_tells_what_it_delivers(bench, judge, setpoint, load):
-    """State and current, asked for after a start, in the hold and after a stop."""
+@over(setpoint=grid.top, later=grid.middle, load=grid.lightest)
+def test_the_device_tells_what_it_delivers(bench, judge, setpoint, later, load):
+    """State, asked for after a start and after a stop; current, at a setting and two lower ones."""
     profile = bench.profile
+    dense, claims = _flowing(profile, setpoint), []
     with bench.armed(load=load) as run:
         begun = run.start(setpoint)
-        _ask_often(run)
-        run.wait(profile["ramp.up_time"])
-        claim = run.claimed_current()
-        run.wait(1 * s)
+        _ask_often(run, dense)
+        for setting in (setpoint, later, profile["output.setpoint_min"]):
+            if claims:
+                run.change(setting)
+            run.wait(profile["ramp.up_time"] + 2 * s)
+            claims.append((setting, run.claimed_current()))
+            run.wait(1 * s)
         stopped = run.stop()
-        _ask_often(run)
+        _ask_often(run, dense)
     current, off = run.record.current, profile["protection.off_current"]
-    moment = claim.moment
-    held = mean(current, after=moment.later(-AROUND), until=moment.later(AROUND))
-    judge("IND-CURR", abs(held) - claim.value, at=setpoint)
+    for setting, claim in claims:
+        begin, end = claim.moment.later(-AROUND), claim.moment.later(AROUND)
+        held = mean(current, after=begin, until=end)
+        judge("IND-CURR", abs(held) - claim.value, at=setting)
     told = tuple((time, state.delivers) for time, state in run.record.states)
     for command in (begun, stopped):
-        until = command.later(DENSE)
-        found = misreported(current, off, told, after=command, until=until)
-        judge("IND-STATE", found)
+        until = command.later(dense)
+        judge("IND-STATE", misreported(current, off, told, after=command, until=until))
 
 
 @requirement("IND-IMP")
@@ -75,8 +79,14 @@ def test_the_indicator_shows_whether_current_flows(bench, judge, setpoint):
     judge("IND-LAMP", truth(dark, told, captures=seen))
 
 
-def _ask_often(run):
+def _flowing(profile, setpoint):
+    """Time after a start by which current above the off current must flow, and `DENSE` more."""
+    share = profile["protection.off_current"].base / setpoint.base
+    return Exact(2 * share * profile["ramp.up_time"].base, "s") + DENSE
+
+
+def _ask_often(run, time):
     """Ask for the state every 20 ms: a wait asks each time that it begins anew."""
-    end = run.now + float(DENSE.m_as("s"))
+    end = run.now + float(time.base)
     while run.now < end:
         run.wait(TURN)
