@@ -169,7 +169,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
         *("LIM-RIPPLE", "LIM-TRIP", "LIM-DENS", "LIM-TELL", "LIM-SHORT", "LIM-FAULT"),
         *("RAMP-MONO", "RAMP-TIME", "STBY-REST", "STBY-DEAD"),
         *("START-UNSET", "START-FAULT", "START-SENSE"),
-        *("SUP-STEADY", "SUP-LOW", "SUP-BACK"),
+        *("SUP-STEADY", "SUP-LOW", "SUP-BACK", "STATE-TRUE"),
     }
     accuracy = requirements["LIM-ACC"]
     assert accuracy.limit.kind is Kind.WITHIN

@@ -192,7 +192,7 @@ BAD = {
     "F62": "not modelled: the reference device has one channel",
     "F01:severity=2": "has no severity",
     "F11:severity=3V": "a ratio belongs here",
-    "F11:severity=x": "a ratio belongs here, in %, 1",
+    "F11:severity=x": "a ratio belongs here, in %, ppm, 1",
     "F11:severity=90%": "up to 50 %",
     "F20:severity=80": "in A, mA, uA, nA",
     "F20:severity=-1uA": "above 0",
