@@ -4,7 +4,7 @@
 # make qualify            every fault that a suite is said to catch, caught again (some minutes)
 # make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
 # make links ARGS="..."   2 000 faults of links and instruments, each at a moment that is drawn, of every driver;
-#                         then 448 of links while current flows, through whole runs (ARMED="...": of these)
+#                         then 441 of them while current flows, through whole runs (ARMED="...": of these)
 # make bench              the benchmarks, each figure beside its peer
 # make tamper ARGS="--trials 2000"  tampers with a sealed run in every way we know: each is found
 # make chaos ARGS="..."   kills 1 000 runners on a served bench, then strikes 200 real runs at random
