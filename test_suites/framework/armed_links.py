@@ -1,8 +1,9 @@
 """An armed run under every fault of every link, held against the circuit of the simulated bench.
 
 A trial is a test of a whole run, from pre-flight to conclusion. Current flows when the link of one
-instrument fails, once or for good, or something befalls the instrument. Then nothing flows any more, what was recorded is true or there
-is none of it, whoever reads the error knows what to do, and the run goes on or ends by its rules.
+instrument fails, once or for good, or something befalls the instrument. Then nothing flows any
+more, what was recorded is true or there is none of it, whoever reads the error knows what to do,
+and the run goes on or ends by its rules.
 
     python -m framework.armed_links --trials 400 --seed 7
 """
