@@ -16,6 +16,7 @@ from hil.errors import UsageError
 from hil.exact import Dimension
 from hil.measurement import COVERAGE, Calibration, Component
 
+TIME_BASE = "time base of the recorder, as the bench clock bounds it"
 Samples: TypeAlias = npt.NDArray[np.float64]
 
 
@@ -172,6 +173,8 @@ class Capture:
     """(first sample, count) of each stretch that was lost; its samples are NaN."""
     codes: Codes | None = None
     """What the samples were made from; None for an instrument that sends numbers."""
+    interval_error: float = 0.0
+    """Limit of the relative error of `interval` against the bench clock."""
 
     def __post_init__(self) -> None:
         if self.samples.ndim != 1 or not 0 < self.interval < math.inf:
@@ -191,7 +194,8 @@ class Capture:
         It is taken over one line of JSON, a line end, and the samples as little-endian float64.
         """
         source, accuracy = self.source, self.source.accuracy
-        base = [float(self.start), float(self.interval), float(self.start_u)]
+        times = self.start, self.interval, self.start_u, self.interval_error
+        base = [float(each) for each in times]
         limits = [accuracy.id, float(accuracy.gain), float(accuracy.offset), accuracy.source]
         more = [accuracy.coverage, accuracy.warm_gain, accuracy.warm_offset, accuracy.resolution]
         limits += [None if each is None else float(each) for each in more]
@@ -200,6 +204,17 @@ class Capture:
         digest = hashlib.sha256(head.encode() + b"\n")
         digest.update(np.ascontiguousarray(self.samples, dtype="<f8").data)
         return digest.hexdigest()
+
+    def paced(self, sensitivity: float) -> tuple[Component, ...]:
+        """What the time base makes of a value that is in proportion to the interval, or to 1/it.
+
+        Args:
+            sensitivity: the value, or its negative where a longer interval makes it smaller.
+        """
+        if not self.interval_error:
+            return ()
+        cause, limit = f"{self.source.serial}.time base", self.interval_error
+        return (Component.limited(cause, limit, TIME_BASE, sensitivity=sensitivity),)
 
     @property
     def end(self) -> float:

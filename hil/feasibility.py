@@ -37,6 +37,8 @@ EVENT = 4e-3
 """Standard uncertainty in s of the moment of a command or of a relay, at most."""
 START = 0.02 / math.sqrt(12)
 """The same of the begin of a recording."""
+PACE = 2e-4
+"""Limit of the relative error of a recorder's time base, as drivers hold it against the clock."""
 AVERAGING = 0.443
 """-3 dB frequency of the mean over a time, times that time."""
 _SEEN_WHOLE = {
@@ -361,7 +363,8 @@ def _parts(
         case Measurand.CHARGE:  # an offset counts for as long as current flows
             ramps = profile.si("ramp.up_time") + profile.si("ramp.down_time")
             held = profile.si("output.compliance") / profile.si("output.load_max")
-            return path.gain(value), path.u(0.0) * (value / min(by, held) + ramps)
+            pace = PACE * value / math.sqrt(3)
+            return path.gain(value), pace, path.u(0.0) * (value / min(by, held) + ramps)
         case Measurand.DURATION:
             sampling = interval / math.sqrt(12)
             return EVENT, START, sampling, _crossing(path, value, profile)

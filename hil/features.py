@@ -139,6 +139,7 @@ def slope(
         kind,
         (
             *accuracy.gains(value),
+            *wave.capture.paced(-value),
             *_scaled(accuracy.steps(cause), 2 / SLOPE_WINDOW),
             Component(f"noise of the {cause}", spread, source=_IN_PLACE),
         ),
@@ -214,6 +215,7 @@ def charge(
         (
             *accuracy.gains(value),
             *accuracy.offsets(carrying),
+            *wave.capture.paced(value),
             *_scaled(accuracy.steps(cause), carrying),
             Component(f"noise of the {cause}", spread, source=_IN_PLACE),
         ),
@@ -269,6 +271,7 @@ def energy(voltage: Waveform, current: Waveform) -> Measurement:
             *by_voltage.gains(value),
             *by_voltage.offsets(passed),
             *_scaled(by_voltage.steps(cause), passed),
+            *current.capture.paced(value),
             Component(
                 f"distance of the starts {cause}",
                 max(abs(each - value) for each in moved),

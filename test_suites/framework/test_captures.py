@@ -42,7 +42,18 @@ def stored(tmp_path, capture):
     return {"sha256": capture.sha256, "file_sha256": digest, "count": len(capture.samples)}
 
 
+WARM = Accuracy(
+    "SIM-2[10 mA]",
+    5e-4,
+    2e-6,
+    "certificate",
+    coverage=2.0,
+    warm_gain=1e-5,
+    warm_offset=3e-7,
+    resolution=1e-8,
+)
 CAPTURES = {
+    "warm air": made([1.0, 2.0], source=replace(SOURCE, accuracy=WARM), interval_error=2e-4),
     "noise": made(NOISE.normal(size=50_000)),
     "noise on a level": made(4e-3 + 1e-7 * NOISE.normal(size=40_001)),
     "constant": made(np.full(100_000, 4e-3)),
@@ -62,10 +73,11 @@ def test_a_capture_comes_back_to_the_bit(tmp_path, name):
     back = captures.load(tmp_path, stored(tmp_path, capture))
     assert back.samples.tobytes() == capture.samples.tobytes()
     assert back.sha256 == capture.sha256
-    assert (back.source, back.gaps, back.dimension) == (
+    assert (back.source, back.gaps, back.dimension, back.interval_error) == (
         capture.source,
         capture.gaps,
         capture.dimension,
+        capture.interval_error,
     )
     if capture.codes:
         assert back.codes.values.dtype == capture.codes.values.dtype

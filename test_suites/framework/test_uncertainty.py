@@ -17,7 +17,7 @@ from hil.capture import Accuracy, Capture, Source
 from hil.derivation import Sources, walked
 from hil.errors import DimensionError, UsageError
 from hil.exact import Dimension, Exact
-from hil.features import charge, energy, mean, steady
+from hil.features import charge, energy, mean, slope, steady
 from hil.measurement import Calibration, Component, Measurement, Shape, average, combined
 from hil.resistor import Resistor, known_resistance
 from hil.waveform import Instant, Waveform
@@ -132,6 +132,28 @@ def test_charge():
     assert float(found.value) == pytest.approx(7e-3)
     # Zeros count with the nearer polarity: half a second is two halves of opposite sign.
     assert found.u == pytest.approx(float(made.std()), rel=AGREES)
+
+
+def paced(wave, error):
+    return Waveform(replace(wave.capture, interval_error=error), wave.phases)
+
+
+def test_the_time_base_acts_on_charge_slope_and_energy():
+    ramp = wave(np.linspace(0, 4e-3, 4000))
+    volts = paced(wave(np.full(4000, 2.0), VOLTMETER, Dimension.VOLTAGE), 1e-3)
+    rng = np.random.default_rng(8)
+    gain, offset, pace = drawn(rng, AMMETER, extra=(1e-3,))
+    made = 8e-3 * (1 + gain) * (1 + pace) + offset * 4
+    assert charge(paced(ramp, 1e-3)).u == pytest.approx(float(made.std()), rel=AGREES)
+    made = 1e-3 * (1 + gain) / (1 + pace)
+    assert slope(paced(ramp, 1e-3)).u == pytest.approx(float(made.std()), rel=AGREES)
+    exact, plain = energy(volts, ramp), energy(volts, paced(ramp, 1e-3))
+    more = math.sqrt(plain.u**2 - exact.u**2)
+    assert more == pytest.approx(float(exact.value) * 1e-3 / math.sqrt(3), rel=AGREES)
+    (first,) = [p for p in charge(paced(ramp, 1e-3)).components if "time base" in p.id]
+    (second,) = [p for p in slope(paced(ramp, 1e-3)).components if "time base" in p.id]
+    assert first.id == second.id  # what lengthens one shortens the other
+    assert first.sensitivity > 0 > second.sensitivity
 
 
 def test_difference_of_two_readings_of_one_meter():

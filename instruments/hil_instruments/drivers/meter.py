@@ -177,6 +177,7 @@ class Meter(Instrument):
             recording.dimension,
             self._source(recording.accuracy),
             tuple((first - total, lost) for first, lost in recording.gaps if first >= total),
+            interval_error=recording.clock_error,
         )
 
     def stop_recording(self) -> Capture:
@@ -373,6 +374,7 @@ class Meter(Instrument):
             recording.dimension,
             self._source(recording.accuracy),
             tuple(recording.gaps),
+            interval_error=recording.clock_error,
         )
 
     def _check_length(self, recording: Recording, earliest: float, latest: float) -> None:

@@ -146,6 +146,7 @@ def _attributes(capture: Capture) -> dict[str, Any]:
         "start": capture.start,
         "interval": capture.interval,
         "start_u": capture.start_u,
+        "interval_error": capture.interval_error,
         "scale": codes.scale if codes else 1.0,
         "offset": codes.offset if codes else 0.0,
         "accuracy_gain": source.accuracy.gain,
@@ -220,4 +221,5 @@ def _capture(dataset: h5py.Dataset) -> Capture:
         Source(attrs["role"], attrs["serial"], accuracy, Calibration(attrs["calibration"])),
         tuple((int(first), int(count)) for first, count in attrs["gaps"]),
         codes,
+        attrs["interval_error"],
     )
