@@ -89,3 +89,15 @@ def test_the_risk_of_a_rule_is_as_written(rule: str) -> None:
     guard = Rule.parse(rule).width(2 * u, None)
     percent = 100 * risk.outside(Decimal(1) - guard, float(u), None, Decimal(1))
     assert f"{percent:.2g}" == f"{float(told):.2g}"
+
+
+def test_the_page_of_the_suites_names_requirements_and_figures_that_there_are() -> None:
+    text = (ROOT / "docs" / "shutdown-and-commands.md").read_text(encoding="utf-8")
+    setup = config.read_setup(None, None)
+    assert set(re.findall(r"\b[A-Z]+-[A-Z]+\b", text)) <= {each.id for each in setup.requirements}
+    named = set(re.findall(r"`((?:output|protection|indication|dose)\.[a-z_]+)`", text))
+    assert named
+    assert named <= set(setup.profile.figures)
+    slugs = set(re.findall(r"^## .* \(`(.*)`\)$", text, re.MULTILINE))
+    assert slugs <= {each.subject.replace(" ", "-") for each in setup.requirements}
+    assert len(slugs) == 5
