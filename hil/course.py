@@ -160,11 +160,14 @@ def ramp_time(wave: Waveform) -> Measurement:
         return nothing(wave, Dimension.TIME, why)
     interval = wave.capture.interval
     (foot, *doubt), (shoulder, *more) = (level for level in levels if level)
+    seconds = (shoulder - foot) * interval / (SHOULDER - FOOT)
     return made(
         wave,
-        (shoulder - foot) * interval / (SHOULDER - FOOT),
+        seconds,
         Dimension.TIME,
         (
+            # It moves the shares of the steady current against the ramp, which begins at zero.
+            *wave.capture.source.accuracy.offsets(seconds / held),
             Component(
                 own("ramp noise", wave),
                 math.hypot(*doubt, *more) * interval,

@@ -97,6 +97,16 @@ def test_a_ramp_is_timed_whatever_it_leads_to(seconds: float, amperes: float) ->
     assert float(found.expanded) < 0.01 * seconds
 
 
+def test_an_offset_of_the_meter_is_in_the_time_of_a_ramp() -> None:
+    shape, offset = rise(30.0).samples, 4e-6
+    spans = {"ramp up": (1.0, 31.0), "hold": (31.0, 40.0)}
+    for sign in (1, -1):
+        found = ramp_time(wave(sign * shape + offset, offset=offset, **spans))
+        off = float(found.value) - 30.0
+        assert off == pytest.approx(30 * sign * offset / 4e-3, rel=0.05)
+        assert abs(off) <= 2 * found.u
+
+
 def test_without_a_ramp_to_a_steady_current_there_is_no_time() -> None:
     t = times(41)
     flat = wave(np.full(t.size, 4e-3), **{"ramp up": (1.0, 31.0), "hold": (31.0, 40.0)})

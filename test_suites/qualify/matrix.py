@@ -1,11 +1,15 @@
 """Every fault that a suite is said to catch, caught again: the suites are proven able to fail.
 
-    .venv/bin/python test_suites/qualify/matrix.py [--jobs 2] [FAULT ...]
+    .venv/bin/python test_suites/qualify/matrix.py [--jobs 2] [--edges] [FAULT ...]
 
 For each fault of the catalogue, the tests that it names run on a device with the fault, at smoke
 depth and, where that shows nothing, at standard depth; one requirement that the fault violates must
 turn to FAIL in one of them: what the pre-flight sees of the device does not count. The same tests
 must PASS on a healthy device. Exit code 1 if one row is not as the catalogue says.
+
+With --edges each fault that has a severity is seeded twice more, 2 U beyond the limit of its
+severity and 2 U within it, U being that of the judgement that caught it: beyond, one requirement
+must FAIL; within, none may. A severity of a row is compared at the depth at which it was caught.
 """
 
 from __future__ import annotations
@@ -18,11 +22,15 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from hil.conclusion import Conclusion, RequirementRow, conclude
+from hil.exact import UNITS, Exact
 from hil.proof import PROBE
 from hil.verdict import Verdict
+from hil_fixtures import config
 from hil_instruments.simulated.faults.catalogue import CataloguedFault, catalogue
 from hil_reports.evidence import read_journal
 
@@ -34,6 +42,8 @@ class Row:
     fault: str
     failed: tuple[str, ...]
     """Requirements that turned to FAIL."""
+    edges: str
+    """What became of it just beyond and just within its limit; empty if nobody asked."""
     as_said: bool
     seconds: float
     remark: str
@@ -66,7 +76,52 @@ def by_a_test(row: RequirementRow) -> bool:
     )
 
 
-def row(fault: CataloguedFault) -> Row:
+def edges(fault: CataloguedFault, found: Conclusion, depth: str) -> tuple[str, bool]:
+    """Seed it 2 U beyond its limit and 2 U within; say what failed, and whether that is right."""
+    severity = fault.severity
+    if severity is None:
+        return "no severity", True
+    profile = config.read_device(None)
+    bound = severity.bound(profile)
+    step = doubt(fault, found, bound)
+    if step is None:
+        return "no figure was judged", True
+    outwards = 1 if severity.worse == "larger" else -1
+    told, right = [], True
+    for word, side in (("beyond", outwards), ("within", -outwards)):
+        value = Exact(bound.magnitude + side * step, bound.unit)
+        seeded = judged(tests_of(fault), f"{fault.id}:severity={value}".replace(" ", ""), depth)
+        failed = [
+            each.requirement["id"]
+            for each in seeded.requirements
+            if by_a_test(each) and each.requirement["id"] in fault.violates
+        ]
+        told.append(f"{word} ({value}): {', '.join(failed) or 'none'}")
+        right = right and bool(failed) is (word == "beyond")
+    return "; ".join(told), right
+
+
+def doubt(fault: CataloguedFault, found: Conclusion, bound: Exact) -> Decimal | None:
+    """2 U of the judgement that caught a fault, in the unit of its severity.
+
+    U counts as it is where both are of one dimension, else as a share: of the value to which the
+    limit relates, or of the limit. None where no value was judged.
+    """
+    for row in found.requirements:
+        for body in row.judgements if row.requirement["id"] in fault.violates else ():
+            measured = body["measured"]
+            if body["verdict"] != Verdict.FAIL.value or measured is None or not body["upper"]:
+                continue
+            expanded, unit = Decimal(measured["expanded"]), measured["unit"]
+            if unit == bound.dimension.value:
+                return 2 * expanded / UNITS[bound.unit][1]
+            whole = Exact.parse(body["at"]).base if body["at"] else Decimal(body["upper"])
+            share = 2 * expanded / abs(whole)
+            return share / UNITS[bound.unit][1] if bound.unit == "%" else share * bound.magnitude
+    return None
+
+
+def row(fault: CataloguedFault, *, at_edges: bool = False) -> Row:
     """Seed one fault and see what its tests make of it."""
     begin = time.monotonic()
     for depth in ("smoke", "standard"):  # what one setting does not show, several may
@@ -76,7 +131,8 @@ def row(fault: CataloguedFault) -> Row:
         if caught:
             break
     remark = "" if caught else f"said to violate {', '.join(fault.violates)}"
-    return Row(fault.id, failed, caught, time.monotonic() - begin, remark)
+    told, right = edges(fault, found, depth) if at_edges and caught else ("", True)
+    return Row(fault.id, failed, told, caught and right, time.monotonic() - begin, remark)
 
 
 def main() -> int:
@@ -84,6 +140,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("faults", nargs="*", help="ids; default: all that a suite catches")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--edges", action="store_true", help="also 2 U beyond and within the limit")
     options = parser.parse_args()
     able = [fault.id for fault in catalogue().values() if fault.caught_by]
     if unknown := [name for name in options.faults if name not in able]:
@@ -97,14 +154,16 @@ def main() -> int:
     names = tuple(sorted({name for fault in chosen for name in tests_of(fault)}))
     with ThreadPoolExecutor(options.jobs) as pool:
         healthy = pool.submit(judged, names, "")
-        rows = list(pool.map(row, chosen))
+        rows = list(pool.map(partial(row, at_edges=options.edges), chosen))
         passed = {each.verdict for each in healthy.result().tests} - {
             Verdict.NO_VERDICT
         }  # not chosen
     for each in rows:
         verdict = "caught" if each.as_said else "MISSED"
         what = ", ".join(each.failed) or "nothing failed"
-        print(f"{each.fault}  {verdict}  {each.seconds:5.1f} s  {what}  {each.remark}")
+        print(f"{each.fault}  {verdict}  {each.seconds:5.1f} s  {what}  {each.remark}".rstrip())
+        if each.edges:
+            print(f"     {each.edges}")
     caught = sum(each.as_said for each in rows)
     print(
         f"{caught} of {len(rows)} caught in {time.monotonic() - begin:.0f} s; healthy: "

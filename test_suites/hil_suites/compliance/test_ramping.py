@@ -8,7 +8,7 @@ from hil.units import s
 from hil_fixtures.suite import grid, over, requirement
 
 
-@requirement("RAMP-UP", "RAMP-STEP", "RAMP-MONO", "RAMP-TIME")
+@requirement("RAMP-UP", "RAMP-STEP", "RAMP-MONO")
 @over(setpoint=grid.setpoints, polarity=grid.polarities)
 def test_current_rises_slowly(bench, judge, setpoint, polarity):
     """From the start command up to the stop command."""
@@ -17,6 +17,13 @@ def test_current_rises_slowly(bench, judge, setpoint, polarity):
     judge("RAMP-UP", slope(record.current, after=begin, until=end))
     judge("RAMP-STEP", largest_step(record.current, after=begin, until=end))
     judge("RAMP-MONO", largest_fall(record.current, polarity, after=begin, until=end))
+
+
+@requirement("RAMP-TIME")
+@over(setpoint=grid.top, polarity=grid.polarities)
+def test_a_ramp_takes_its_time(bench, judge, setpoint, polarity):
+    """To the largest setting, where the steps of the ramp are finest against it."""
+    record = bench.record(Scenario.treatment(setpoint, polarity=polarity))
     judge("RAMP-TIME", ramp_time(record.current), at=bench.profile["ramp.up_time"])
 
 

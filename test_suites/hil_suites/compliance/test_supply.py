@@ -30,7 +30,7 @@ def test_the_current_does_not_depend_on_the_supply(bench, judge, setpoint):
     for step, until in used:
         held = mean(current, after=step.later(settled), until=until)
         judge("SUP-STEADY", held - usual, at=setpoint)
-    tolerance = setpoint * profile["power.accuracy"]
+    tolerance = setpoint * profile["output.accuracy_relative"]
     for step, until in low:
         begin = step.later(settled)
         judge("SUP-LOW", set_or_off(current, setpoint, tolerance, off, after=begin, until=until))
