@@ -1,21 +1,27 @@
 """Courses: the reference model of the states, and the search for a sequence that breaks it."""
 
+import math
+import re
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import Phase
+from hypothesis import Phase, given, seed
+from hypothesis import strategies as st
 
 from hil.bodies import PropertyBody
 from hil.device import Polarity, State
 from hil.envelope import Envelope
-from hil.errors import InstrumentError, UsageError
-from hil.exact import Exact
+from hil.errors import ConnectionLost, InstrumentError, UsageError
+from hil.exact import Dimension, Exact
 from hil.form import check
 from hil.journal import Chain
+from hil.measurement import Calibration, Component, Measurement
 from hil.reference import Mode, Reference
 from hil.sequence import Command, Do
+from hil.verdict import Verdict
 from hil_fixtures import draw, machine
 from hil_fixtures.config import read_device, read_setup
 from hil_fixtures.config.scenario import parsed_scenario
@@ -117,7 +123,7 @@ class Stand:
 
     def __init__(self, flaw="", examples=100):
         self.examples = examples
-        self.flaw, self.kept, self.journaled = flaw, {}, []
+        self.flaw, self.kept, self.journaled, self.written = flaw, {}, [], []
         door = SimpleNamespace(energisations=0, charge=Decimal(0))
         self.station = SimpleNamespace(in_process=True, hand=None, door=door)
 
@@ -125,8 +131,6 @@ class Stand:
         return len(name)
 
     def armed(self):
-        from contextlib import nullcontext
-
         return nullcontext(Device(self.flaw))
 
     def journal(self, kind, body):
@@ -136,11 +140,14 @@ class Stand:
         self.kept[name] = text
 
 
-def explored(flaw="", examples=100):
+def explored(flaw="", examples=100, stand=None):
     """The stand after so many courses, and why they did not all pass."""
-    stand, written = Stand(flaw, examples), []
+    stand = stand or Stand(flaw, examples)
     judge = Judge(
-        "m:test_a", {"STATE-TRUE": KNOWN["STATE-TRUE"]}, written.append, frozenset({"STATE-TRUE"})
+        "m:test_a",
+        {"STATE-TRUE": KNOWN["STATE-TRUE"]},
+        stand.written.append,
+        frozenset({"STATE-TRUE"}),
     )
     courses = draw.courses(PROFILE, stand.envelope)
     running = Exploration(stand, judge, None, "course")
@@ -185,6 +192,41 @@ def test_a_flaw_is_found_and_shrunk_to_the_commands_that_show_it(flaw, smallest)
     again = repeated(Stand(flaw), commands)
     assert again.reference.wrong
     assert not repeated(Stand(), commands).reference.wrong
+
+
+def test_on_metal_the_first_wrong_report_ends_the_property_and_nothing_is_driven_again():
+    stand = Stand(NOT_LATCHED)
+    stand.hypothesis_phases = (Phase.generate,)
+    stand.station.in_process = False
+    _, why = explored(stand=stand)
+    assert "STATE-TRUE FAIL" in why
+    ((_, body),) = stand.journaled
+    verdicts = [judgement.verdict for judgement in stand.written]
+    assert verdicts == [Verdict.PASS] * (body["covered"]["examples"] - 1) + [Verdict.FAIL]
+    assert body["shrinking"] == 0
+    (text,) = stand.kept.values()
+    assert parsed_scenario("a.toml", text).drawn["course"]
+
+
+def test_a_bench_that_breaks_within_a_course_ends_the_property():
+    class Broken(Stand):
+        def armed(self):
+            device = Device()
+            device.wait = lambda time: (_ for _ in ()).throw(ConnectionLost("gone"))
+            return nullcontext(device)
+
+    with pytest.raises(ConnectionLost, match="gone"):
+        explored(stand=Broken())
+
+
+def test_a_test_that_overlooks_a_wrong_report_is_no_success():
+    stand = Stand(NOT_LATCHED)
+    stand.hypothesis_phases = (Phase.generate,)
+    judge = Judge("m:test_a", {}, lambda judgement: None, frozenset())
+    running = Exploration(stand, judge, None, "course")
+    courses = draw.courses(PROFILE, stand.envelope)
+    with pytest.raises(machine.Wrong, match=r"the test has to judge course\.reports"):
+        machine.explore("course", courses, running, lambda course: None)
 
 
 def test_a_start_that_is_obeyed_in_a_latched_fault_is_told():
@@ -283,3 +325,34 @@ def test_a_start_that_is_refused_at_rest_is_an_error():
     run.begin_by_itself()
     course.do(Command(Do.START))  # the device's: it delivers by itself
     assert "'ramp up' was reported" in course.reference.wrong
+
+
+def nearest(*, hunt):
+    """Distance from the worst of a hundred pairs to the one place where the limit is met."""
+    stand = Stand()
+    stand.hypothesis_phases = (Phase.generate, Phase.target)
+    ceiling = {"LIM-CEIL": KNOWN["LIM-CEIL"]}
+    judge = Judge("m:test_a", ceiling, lambda judgement: None, frozenset(ceiling))
+    running = Exploration(stand, judge, None, "pairs")
+
+    @seed(running.seed)
+    @running.settings
+    @given(x=st.integers(0, 2000), y=st.integers(0, 2000))
+    def example(x, y):
+        with running.example({"x": x, "y": y}):
+            away = (x - 1234) ** 2 + (y - 777) ** 2
+            value = Decimal("0.0043") - Decimal(away) * Decimal("1E-10")
+            parts = (Component("a", 1e-9),)
+            found = Measurement(value, Dimension.CURRENT, parts, ("SIM-1",), Calibration.VALID)
+            judge("LIM-CEIL", found, hunt=hunt)
+
+    running.run(example)
+    ((_, body),) = stand.journaled
+    (worst,) = body["covered"]["worst"]
+    assert body["covered"]["examples"] == 100
+    x, y = map(int, re.findall(r"\d+", worst["example"]))
+    return math.hypot(x - 1234, y - 777)
+
+
+def test_a_hunt_comes_nearer_to_the_limit_than_chance():
+    assert nearest(hunt=True) < nearest(hunt=False) / 3
