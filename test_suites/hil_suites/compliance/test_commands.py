@@ -28,7 +28,7 @@ def test_what_must_be_refused_is_reported(bench, judge, setpoint, other):
     _judge_told(judge, "CMD-TELL", told, run.record)
 
 
-@requirement("CMD-KEEP", "DOSE-END")
+@requirement("CMD-KEEP", "CMD-DOSE")
 @over(setpoint=grid.middle, other=grid.lower)
 def test_what_must_be_refused_changes_nothing(bench, judge, setpoint, other):
     """While current flows: the same, and settings that are locked; the dose ends as it was set."""
@@ -47,7 +47,7 @@ def test_what_must_be_refused_changes_nothing(bench, judge, setpoint, other):
     for _, (begin, end) in seen:
         held = mean(run.record.current, after=begin, until=end)
         judge("CMD-KEEP", along(held, profile.polarity), at=setpoint)
-    judge("DOSE-END", charge(run.record.current), at=dose)
+    judge("CMD-DOSE", charge(run.record.current), at=dose)
 
 
 @requirement("CMD-LOCK")
@@ -67,19 +67,25 @@ def test_a_locked_setting_is_reported(bench, judge, setpoint):
 @requirement("STOP-CMD", "RAMP-DOWN", "RAMP-STEP")
 @over(setpoint=grid.top)
 def test_a_storm_of_commands_ends_in_a_stop(bench, judge, setpoint):
-    """Pauses and resumes without a rest, then a stop; nobody waits for an answer."""
+    """Pauses and resumes without a rest, then a stop; nobody waits for an answer.
+
+    A device that cannot pause is told to stop again and again.
+    """
     profile = bench.profile
     with bench.armed() as run:
         run.start(setpoint)
         run.wait(profile["ramp.up_time"] + 2 * s)
-        run.fall_silent()
+        begin = run.fall_silent()
+        pauses = "pause" in profile.wire.commands
         for _ in range(STORM):
-            run.pause()
-            run.resume()
+            if pauses:
+                run.pause()
+                run.resume()
+            else:
+                run.stop()
         stopped = run.stop()
         run.wait(profile["ramp.down_time"] + profile["protection.off_time"] + 1 * s)
         run.speak()
-    begin = run.record.event("pause")
     current, off = run.record.current, profile["protection.off_current"]
     judge("STOP-CMD", current.time_to_below(off, after=stopped))
     judge("RAMP-DOWN", slope(current, after=begin))

@@ -133,7 +133,7 @@ def test_a_lost_host_ends_the_treatment(bench, judge, setpoint):
 
 
 @fault_injection
-@requirement("STOP-HALT", "LIM-CEIL")
+@requirement("STOP-HALT", "STOP-RESET")
 @over(setpoint=grid.top)
 def test_a_halted_processor_ends_the_treatment(bench, judge, setpoint):
     """The jig halts it during the hold; nobody asks the device, so the current alone is judged."""
@@ -147,7 +147,7 @@ def test_a_halted_processor_ends_the_treatment(bench, judge, setpoint):
         run.wait(declared + 3 * s)
     current, off = run.record.current, profile["protection.off_current"]
     judge("STOP-HALT", current.time_to_below(off, after=halted))
-    judge("LIM-CEIL", peak(current))
+    judge("STOP-RESET", peak(current))
 
 
 def _judge_off(bench, judge, record, opened):
@@ -157,7 +157,7 @@ def _judge_off(bench, judge, record, opened):
     judge("STOP-TELL", truth(record.fault != "", told, captures=[record.voltage.capture.sha256]))
 
 
-@requirement("STOP-SHARE", "STOP-OFF", "LIM-CEIL")
+@requirement("STOP-SHARE", "STOP-OFF", "STOP-SURGE")
 @over(setpoint=grid.setpoints, polarity=grid.polarities)
 def test_an_emergency_stop_is_quick(bench, judge, setpoint, polarity):
     """Aborted while the current is held."""
@@ -169,7 +169,7 @@ def test_an_emergency_stop_is_quick(bench, judge, setpoint, polarity):
     _judge_abort(bench, judge, run.record.current, setpoint, aborted)
 
 
-@requirement("STOP-SHARE", "STOP-OFF", "LIM-CEIL")
+@requirement("STOP-SHARE", "STOP-OFF", "STOP-SURGE")
 @over(setpoint=grid.top)
 def test_an_emergency_stop_is_quick_while_the_current_rises(bench, judge, setpoint):
     """Aborted two thirds up the ramp."""
@@ -186,7 +186,7 @@ def _judge_abort(bench, judge, current, before, aborted):
     off = bench.profile["protection.off_current"]
     judge("STOP-SHARE", current.time_to_below(share, after=aborted))
     judge("STOP-OFF", current.time_to_below(off, after=aborted))
-    judge("LIM-CEIL", peak(current))
+    judge("STOP-SURGE", peak(current, after=aborted))
 
 
 @requirement("STOP-POWER")
