@@ -81,6 +81,7 @@ class RunBody(TypedDict):
     faults: list[str]  # seeded in the simulated bench
     suites: list[str]  # asked for; empty means all
     depth: str  # of the grids: smoke, standard or full
+    examples: int  # of each property
     partial: str  # why the scope is partial; empty if it is not
     lease: str  # who keeps the cut-off's lease, in words
     pytest_args: list[str]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hil.journal import Record
 from hil.verdict import Verdict, worst
@@ -24,6 +25,8 @@ class Estimate:
     """Bench seconds from the first record to the last."""
     verdict: Verdict
     """Worst verdict of the rehearsal: a healthy device of this profile passes its own run."""
+    examples: Mapping[str, int] = field(default_factory=dict)
+    """Number of examples that each property ran, by the identity of its test."""
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> Estimate:
@@ -35,6 +38,7 @@ class Estimate:
         now, begun = 0.0, 0.0
         seconds: dict[str, float] = {}
         verdicts: list[Verdict] = []
+        examples: dict[str, int] = {}
         for record in records:
             now = now if record.bench is None else record.bench
             if record.kind == "test_begin":
@@ -43,9 +47,11 @@ class Estimate:
                 seconds[record.body["test"]] = now - begun
                 if record.body["outcome"] == "error":
                     verdicts.append(Verdict.ERROR)
+            elif record.kind == "property":
+                examples[record.body["test"]] = record.body["covered"]["examples"]
             elif record.kind == "judgement":
                 verdicts.append(Verdict(record.body["verdict"]))
-        return cls(seconds, now, worst(verdicts) if verdicts else Verdict.NO_VERDICT)
+        return cls(seconds, now, worst(verdicts), examples)
 
     def left(self, done: Collection[str]) -> float:
         """Bench seconds that are still to come.
@@ -54,6 +60,33 @@ class Estimate:
             done: identities of the tests that have ended.
         """
         return max(0.0, self.total - sum(self.seconds.get(test, 0.0) for test in done))
+
+    @property
+    def per_example(self) -> float:
+        """Bench seconds that one more example of every property takes."""
+        return sum(self.seconds[test] / count for test, count in self.examples.items() if count)
+
+    @property
+    def fixed(self) -> float:
+        """Bench seconds without the properties."""
+        return self.total - sum(self.seconds[test] for test in self.examples)
+
+    def fitting(self, within: float) -> int:
+        """How many examples each property may run; 0 where not even the rest fits.
+
+        Args:
+            within: bench seconds that the run may take.
+        """
+        if not self.per_example:
+            return 0
+        return max(0, math.floor((within - self.fixed) / self.per_example))
+
+    def at(self, examples: int) -> Estimate:
+        """The same run with so many examples of each property."""
+        scale = {test: examples / count for test, count in self.examples.items() if count}
+        seconds = {test: spent * scale.get(test, 1.0) for test, spent in self.seconds.items()}
+        total = self.total + sum(seconds.values()) - sum(self.seconds.values())
+        return Estimate(seconds, total, self.verdict, dict.fromkeys(self.examples, examples))
 
     def by_function(self) -> dict[str, tuple[int, float]]:
         """Number of tests and bench seconds of each test function, in the order of the run."""

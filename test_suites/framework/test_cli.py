@@ -46,6 +46,8 @@ BAD = {
     "unknown command": (["frob"], ["frob", "hil --help"]),
     "unknown suite": (["run", "--suite", "rampling"], ["--suite", "rampling", "ramping"]),
     "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F01 to F75"]),
+    "time without a unit": (["run", "--within", "45"], ["--within 45", "has no unit", "45 min"]),
+    "no time": (["run", "--within", "45 mA"], ["--within 45 mA", "not a time above 0"]),
     "unknown depth": (["run", "--depth", "mad"], ["--depth", "mad", "smoke, standard, full"]),
     "missing device": (["run", "--device", "none.toml"], ["none.toml", "no such file"]),
     "missing bench": (["run", "--bench", "none.toml"], ["none.toml", "no such file"]),

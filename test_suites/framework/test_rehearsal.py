@@ -8,6 +8,7 @@ from rich.console import Console
 
 from hil.errors import ConfigurationError, UsageError
 from hil.estimate import Estimate, in_words
+from hil.exact import Exact
 from hil.journal import Record
 from hil.verdict import Verdict
 from hil_fixtures import config, plan, rehearsal
@@ -99,6 +100,60 @@ def test_a_rehearsal_that_runs_no_test_says_why(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"ran no test .pytest ended with 2.*--no-rehearse"):
         rehearsal.rehearse(Options(suites=("current-limits",)), ["test_mine.py"])
+
+
+PROPERTIES = records(
+    ("test_begin", None, {"test": "m:test_a"}),
+    ended("m:test_a", 100.0),
+    ("test_begin", 100.0, {"test": "m:test_p"}),
+    ("property", 160.0, {"test": "m:test_p", "covered": {"examples": 6}}),
+    ended("m:test_p", 160.0),
+    ("test_begin", 160.0, {"test": "m:test_q"}),
+    ("property", 172.0, {"test": "m:test_q", "covered": {"examples": 6}}),
+    ended("m:test_q", 172.0),
+)
+
+
+def test_the_number_of_examples_is_what_fits():
+    found = Estimate.of(PROPERTIES)
+    assert (found.fixed, found.per_example) == (100.0, 12.0)
+    assert [found.fitting(seconds) for seconds in (50, 111, 112, 220, 10_000)] == [0, 0, 1, 10, 825]
+    more = found.at(10)
+    assert more.total == 220.0
+    assert more.seconds == {"m:test_a": 100.0, "m:test_p": 100.0, "m:test_q": 20.0}
+    assert more.left(["m:test_a", "m:test_p"]) == 20.0
+
+
+@pytest.mark.parametrize(
+    ("within", "pace", "examples"), [("220 s", 1.0, 10), ("44 s", 5.0, 10), ("10 h", 1.0, 1000)]
+)
+def test_a_time_picks_the_number_of_examples(within, pace, examples):
+    found = rehearsal.chosen(Estimate.of(PROPERTIES), Exact.parse(within), pace)
+    assert set(found.examples.values()) == {examples}
+
+
+@pytest.mark.parametrize(
+    ("journal", "said"),
+    [
+        (PROPERTIES, "one example of each property and all the rest take 112 s"),
+        (JOURNAL, "no property is in scope .*; all takes 100 s"),
+    ],
+)
+def test_a_time_that_cannot_be_kept_is_refused(journal, said):
+    with pytest.raises(UsageError, match=f"^--within 90 s: {said}"):
+        rehearsal.chosen(Estimate.of(journal), Exact.parse("90 s"), 1.0)
+
+
+@pytest.mark.parametrize("examples", [0, -1, 1001])
+def test_a_number_of_examples_that_none_can_run_is_refused(examples):
+    with pytest.raises(UsageError, match=f"examples = {examples}: allowed: 1 to 1000"):
+        plan.make(Options(examples=examples))
+
+
+def test_fewer_examples_than_the_depth_has_are_a_partial_scope():
+    assert plan.make(Options()).examples == 6
+    assert plan.make(Options(examples=7)).partial == ""
+    assert "each property runs 5 examples" in plan.make(Options(examples=5)).partial
 
 
 REAL = """
