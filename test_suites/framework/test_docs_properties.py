@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from hil_fixtures import config, draw
-from hil_fixtures.campaign import EXAMPLES
 from hil_fixtures.config.scenario import parsed_scenario
 from hil_fixtures.grid import Depth
+from hil_fixtures.plan import EXAMPLES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = (DOCS / "properties.md").read_text("utf-8")
