@@ -23,7 +23,7 @@ from hil.conclusion import Conclusion, RequirementRow, TestRow, severity
 from hil.verdict import Verdict
 from hil_reports.junit import WHOLE, explanation, shortfall
 from hil_reports.steps import BENCH, JUDGED, Step, Stored, bench_steps, judged_steps, settings
-from hil_reports.text import clean
+from hil_reports.text import clean, in_print
 from hil_reports.view import NO_PLOT, WORDS, View, banner, judged_line, statement
 
 Result: TypeAlias = dict[str, Any]
@@ -181,7 +181,7 @@ def _write_test(
     name = str(uuid.uuid5(_NAMESPACE, f"{conclusion.run['run_id']} {test.test}"))
     path, result = kept or (results / f"{name}-result.json", _new(conclusion, test, name))
     status = STATUS[test.verdict]
-    message = f"{WORDS[test.verdict]}: {clean(explanation(test), 2000)}"
+    message = f"{WORDS[test.verdict]}: {in_print(clean(explanation(test), 2000))}"
     details = result.get("statusDetails") if kept else None
     trace = details.get("trace") if isinstance(details, dict) else None
     result["status"] = status
@@ -353,7 +353,7 @@ def _measured(body: JudgementBody | None) -> str:
     if body is None:
         return "not judged"
     at = f" at {body['at']}" if body["at"] else ""
-    return (judged_line(body) or body["reason"]) + at
+    return (judged_line(body) or in_print(body["reason"])) + at
 
 
 def _table(judgements: Iterable[JudgementBody]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hil.conclusion import Conclusion, RequirementRow
 from hil.verdict import Verdict
-from hil_reports.text import DASH, markdown
+from hil_reports.text import DASH, in_print, markdown
 from hil_reports.view import WORDS, banner, judged_line, short, statement
 
 _REASONS = 12
@@ -39,7 +39,7 @@ def _lines(conclusion: Conclusion) -> Iterator[str]:
     if run["partial"]:
         yield from ("", f"**Partial scope**: {markdown(run['partial'])}")
     yield ""
-    yield from (f"- {markdown(reason)}" for reason in conclusion.reasons[:_REASONS])
+    yield from (f"- {markdown(in_print(reason))}" for reason in conclusion.reasons[:_REASONS])
     if len(conclusion.reasons) > _REASONS:
         yield f"- and {len(conclusion.reasons) - _REASONS} more"
     open_rows = [row for row in conclusion.requirements if row.verdict is not Verdict.PASS]
@@ -84,7 +84,7 @@ def _requirements(rows: Sequence[RequirementRow]) -> Iterator[str]:
 def _result(row: RequirementRow) -> str:
     told = judged_line(row.decisive) if row.decisive else ""
     remark = "" if row.verdict is Verdict.PASS and told else row.remark
-    return markdown("; ".join(part for part in (told, remark) if part))
+    return markdown(in_print("; ".join(part for part in (told, remark) if part)))
 
 
 def _where(row: RequirementRow) -> str:

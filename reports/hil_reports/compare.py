@@ -16,7 +16,7 @@ from hil.conclusion import Conclusion, RequirementRow
 from hil.errors import UsageError
 from hil.verdict import Verdict
 from hil_reports.overlays import Overlays, Side
-from hil_reports.text import DASH, clean, decimal, scale, uncertainty_step
+from hil_reports.text import DASH, clean, decimal, in_print, scale, uncertainty_step
 from hil_reports.view import View, banner, judged_line, mark, short, statement
 
 _ROWS = 200  # judgements that changed, printed
@@ -197,7 +197,7 @@ def _cell(row: RequirementRow | None) -> View:
     at = f", at {clean(body['at'], 60)}" if body and body["at"] else ""
     return {
         "verdict": mark(row.verdict),
-        "result": (judged_line(body) if body else "") or clean(row.remark, 300),
+        "result": (judged_line(body) if body else "") or in_print(clean(row.remark, 300)),
         "where": short(clean(body["test"], 300)) + at if body else "",
     }
 
@@ -250,7 +250,7 @@ def _judgement(pair: _Pair, plots: Overlays) -> View:
     sides = {}
     for name, each in (("before", pair.before), ("after", pair.after)):
         verdict = mark(Verdict(each["verdict"])) if each else None
-        told = (judged_line(each) or clean(each["reason"], 300)) if each else "not judged"
+        told = (judged_line(each) or in_print(clean(each["reason"], 300))) if each else "not judged"
         sides[name] = {"verdict": verdict, "result": told}
     moved = pair.moved
     return {

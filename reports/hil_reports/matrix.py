@@ -16,6 +16,7 @@ from hil.journal import Record
 from hil.verdict import Verdict
 from hil_reports.junit import explanation
 from hil_reports.spreadsheet import Column, Sheet, csv_bytes, xlsx_bytes
+from hil_reports.text import in_print
 from hil_reports.view import WORDS, banner, judged_line, statement
 
 COLUMNS = (
@@ -134,7 +135,7 @@ def _of_requirement(
         yield {**chain, "gap": "no hazard", "remark": "what it protects from is not named"}
     if not row.tests:
         verdict = WORDS[row.verdict]
-        yield {**chain, "gap": "no test", "verdict": verdict, "remark": row.remark}
+        yield {**chain, "gap": "no test", "verdict": verdict, "remark": in_print(row.remark)}
     for name in row.tests:
         if not any(judged["test"] == name for judged, _ in lines):
             yield {**chain, **_unjudged(tests[name], body["id"])}
@@ -204,7 +205,7 @@ def _measured(judged: JudgementBody, record: Record) -> Row:
         "at": judged["at"] or "",
         "result": judged_line(judged),
         "verdict": WORDS[verdict],
-        "remark": judged["reason"],
+        "remark": in_print(judged["reason"]),
         "journal record": str(record.n),
         "record sha256": record.hash,
     }

@@ -22,6 +22,12 @@ NOT_SEALED: View = {
     "corrections": [],
 }
 
+_STATUS = {
+    "COMPLETE": "the run ended by itself",
+    "INCOMPLETE": "the run was lost or aborted; what it had not judged has no verdict",
+}
+"""What the status of a seal says."""
+
 
 def seal_view(folder: Path, records: Sequence[Record]) -> View:
     """Lay out the seal and the annex of a run folder.
@@ -34,7 +40,7 @@ def seal_view(folder: Path, records: Sequence[Record]) -> View:
     seal, annex = read_seal(folder), read_annex(folder)
     signed = "signed by" if seal.signer else "unsigned: who can write the folder can make it anew"
     return {
-        "text": f"sealed {seal.status}, {signed}",
+        "text": f"sealed {seal.status} ({_STATUS.get(seal.status, 'unknown')}), {signed}",
         "signer": seal.signer,
         "annex": annex.head,
         "signatures": _signatures(annex),

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from hil.bodies import JudgementBody
 from hil.conclusion import severity
 from hil.verdict import Verdict
-from hil_reports.text import clean
+from hil_reports.text import clean, in_print
 from hil_reports.view import WORDS, judged_line
 
 Step: TypeAlias = dict[str, Any]
@@ -136,7 +136,7 @@ def judged_steps(
 
 def _sentence(body: JudgementBody) -> str:
     at = f", at {clean(body['at'], 60)}" if body["at"] else ""
-    told = judged_line(body) or clean(body["reason"], 300)
+    told = judged_line(body) or in_print(clean(body["reason"], 300))
     word = WORDS[Verdict(body["verdict"])]
     return f"{clean(body['requirement'], 120)} {word}: {told}{at}"
 

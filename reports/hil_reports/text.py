@@ -29,6 +29,13 @@ _FIXED = {
     "degC": ("°C", Decimal(1)),
     "1": ("", Decimal(1)),
 }
+_PRINTED = [
+    (re.compile(r"(?<=\d )u(?=(?:ohm|[AVCsFJW])\b)"), "\N{MICRO SIGN}"),
+    (re.compile(r"(?<=\d )([kM\N{MICRO SIGN}m]?)ohm\b"), r"\1Ω"),
+    (re.compile(r"(?<=\d)%"), " %"),
+    (re.compile(r"(?<=\d )([\N{MICRO SIGN}m]?A)\*(?=(?:min|s|h)\b)"), r"\1·"),
+    (re.compile(r"(?<=\d )([\N{MICRO SIGN}mk]?[AVΩs]) x (?=\d)"), "\\1 \N{MULTIPLICATION SIGN} "),
+]
 _MARKUP = re.compile(r"[\\`*_{}\[\]<>|~$&]")
 _MENTION = re.compile(r"(@|!|(?<!&)#|(?=://)|www|mailto|xmpp)")
 DASH = "\N{EN DASH}"
@@ -145,6 +152,16 @@ def _visible(char: str) -> str:
 def moment(utc: str) -> str:
     """Write a UTC of the journal for reading."""
     return f"{utc[:10]} {utc[11:19]} UTC"
+
+
+def in_print(text: str) -> str:
+    """Write units as a document does, where the journal has them as any keyboard writes them.
+
+    So 4 uA gets its micro sign, 2 kohm an omega, 5% a space, and x between quantities a cross.
+    """
+    for pattern, printed in _PRINTED:
+        text = pattern.sub(printed, text)
+    return text
 
 
 def breakable(text: str, stretch: int = 20) -> str:

@@ -30,6 +30,7 @@ from hil_reports.text import (
     Scale,
     clean,
     decimal,
+    in_print,
     moment,
     scale,
     signed,
@@ -62,6 +63,17 @@ _NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
 UNEARNED = "Not shown to be hardware: not evidence of device conformity"
 NO_PLOT = {"svg": "", "caption": ""}
+_NAMES = {
+    "test", "tests", "short", "detail", "brief", "sha256", "profile_sha256", "head", "entry",
+    "file", "previous", "previous_head", "first", "run_id", "captures", "svg", "packages",
+    "plugins", "documents", "profile", "model", "manufacturer", "serial", "firmware", "name",
+    "faults",
+}  # fmt: skip
+"""Keys of a view under which texts stand for something that has exactly this name."""
+_NAMING = (
+    "Hashes are SHA-256. A capture is the file data/captures/<first 16 digits of its hash>.h5 of "
+    "the run folder; a record is the line of data/journal.jsonl that names its captures."
+)
 _PLOTS = 60  # a device that fails everywhere still gets a report of readable length
 _UNSHOWN = 20  # printed; how many there are stands with the evidence
 _ROWS = 400  # judgements of one requirement printed in full; the worst come first
@@ -91,7 +103,7 @@ def view_of(
         for row in conclusion.requirements
     ]
     plan, run = conclusion.plan, conclusion.run
-    return {
+    view: View = {
         "title": "Compliance test report",
         "simulated": not conclusion.provenance.hardware,
         "banner": banner(conclusion),
@@ -160,7 +172,7 @@ def view_of(
         "feasibility": feasibility_view(plan),
         "properties": properties_view(conclusion.properties),
         "safe_states": _safe_states(conclusion),
-        "wiring": wiring_view(conclusion.flights, plan["wiring"]),
+        "wiring": wiring_view(conclusion.flights, plan["wiring"], _files(conclusion)),
         "ambient": {
             "told": ambient(conclusion.ambients),
             "brief": ambient_in_brief(conclusion.ambients),
@@ -169,6 +181,25 @@ def view_of(
         "remeasured": _remeasured(conclusion.remeasured),
         "limitations": _limitations(conclusion, plots),
         "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
+        "naming": _NAMING,
+    }
+    return {key: _printed(value, key) for key, value in view.items()}
+
+
+def _printed(value: Any, key: str) -> Any:  # noqa: ANN401  # whatever JSON carries
+    """Units in prose as a document writes them; names and hashes as they are."""
+    if isinstance(value, dict):
+        return {name: _printed(entry, name) for name, entry in value.items()}
+    if isinstance(value, list):
+        return [_printed(entry, key) for entry in value]
+    return in_print(value) if isinstance(value, str) and key not in _NAMES else value
+
+
+def _files(conclusion: Conclusion) -> dict[str, str]:
+    """Record to the files of its captures."""
+    return {
+        body["record"]: ", ".join(f"data/captures/{c['dataset']}.h5" for c in body["captures"])
+        for body in conclusion.records
     }
 
 
@@ -242,7 +273,7 @@ def statement(conclusion: Conclusion) -> tuple[str, str]:
 def _overall(conclusion: Conclusion) -> View:
     text, tone = statement(conclusion)
     unsafe = conclusion.exit_code is ExitCode.UNSAFE
-    reasons = [clean(reason, 700) for reason in conclusion.reasons]
+    reasons = [clean(reason, 700) for reason in _reasons(conclusion)]
     if conclusion.run["partial"]:
         reasons.append(f"The scope is partial: {clean(conclusion.run['partial'])}")
     return {
@@ -255,6 +286,31 @@ def _overall(conclusion: Conclusion) -> View:
         "complete": conclusion.complete,
         "reasons": reasons,
     }
+
+
+def _reasons(conclusion: Conclusion) -> list[str]:
+    """Why the exit code is not 0, each cause once: requirements that share one stand together."""
+    rows = {
+        f"{row.requirement['id']} {row.verdict.value}: {row.remark}": row
+        for row in conclusion.requirements
+    }
+    found: dict[tuple[str, str], list[str]] = {}
+    for reason in conclusion.reasons:
+        row = rows.get(reason)
+        key = ("", reason) if row is None else (WORDS[row.verdict], _cause(row))
+        found.setdefault(key, []).append("" if row is None else row.requirement["id"])
+    return [
+        f"{', '.join(names)} {word}: {cause}" if word else cause
+        for (word, cause), names in found.items()
+    ]
+
+
+def _cause(row: RequirementRow) -> str:
+    """Its remark, without the test that it begins with if it was not judged there."""
+    for test in row.tests:
+        if row.remark.startswith((f"{test} ", f"{test}: ")):
+            return row.remark[len(test) :].removeprefix(":").strip()
+    return row.remark
 
 
 def _scope(conclusion: Conclusion) -> str:

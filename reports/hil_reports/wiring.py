@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from hil.bodies import AttestationBody, CheckBody, ProbeBody
@@ -18,15 +19,25 @@ BY_SOFTWARE = (
 )
 
 
-def wiring_view(flights: Sequence[Flight], declared: Mapping[str, str]) -> dict[str, Any]:
-    """Lines for page 1, and each check with its figures; one that is not there is no proof."""
+def wiring_view(
+    flights: Sequence[Flight],
+    declared: Mapping[str, str],
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Lines for page 1, and each check with its figures; one that is not there is no proof.
+
+    Args:
+        flights: as they came.
+        declared: the wiring, as the bench file has it.
+        files: record to the files of its captures, in words.
+    """
     return {
-        "lines": _lines(flights, declared),
+        "lines": _lines(flights, declared, files),
         "passed": bool(flights) and all(flight.body["passed"] for flight in flights),
         "flights": [
             {
                 "title": f"{_title(flight)}, {moment(flight.utc)}",
-                "note": clean(_note(flight.body.get("probe")), 700),
+                "note": clean(_note(flight.body.get("probe"), files), 700),
                 "rows": [_row(check) for check in flight.body["checks"]],
             }
             for flight in flights
@@ -41,12 +52,14 @@ def _title(flight: Flight) -> str:
     return f"{TITLES[flight.kind]}, {stage}"
 
 
-def _note(probe: ProbeBody | None) -> str:
+def _note(probe: ProbeBody | None, files: Mapping[str, str]) -> str:
     """What a probe arm rests on, and what its two paths can show."""
     if probe is None:
         return ""
     where = f"at load {probe['load']}" if probe["load"] else "without a load for it"
     record = f"record {probe['record']}" if probe["record"] else "no record"
+    if named := files.get(probe["record"]):
+        record += f" ({named})"
     parts = [f"{probe['setting']} {where}, {record}", probe["detects"], probe["paths"]]
     return "; ".join(part for part in parts if part) + "."
 
@@ -68,7 +81,9 @@ def attested(found: tuple[str, AttestationBody] | None) -> str:
     return f"{clean(body['name'], 200)}, {moment(utc)}: {clean(body['statement'], 400)}"
 
 
-def _lines(flights: Sequence[Flight], declared: Mapping[str, str]) -> list[dict[str, Any]]:
+def _lines(
+    flights: Sequence[Flight], declared: Mapping[str, str], files: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Page 1: what each stage showed, apart from what none can."""
     before = [flight for flight in flights if flight.kind == "preflight"]
     stage_a = [flight for flight in before if "probe" not in flight.body]
@@ -77,9 +92,9 @@ def _lines(flights: Sequence[Flight], declared: Mapping[str, str]) -> list[dict[
     unproven = list(dict.fromkeys(text for flight in flights for text in flight.body["missing"]))
     unproven += [BY_SOFTWARE.removesuffix(".")] if too_weak(declared) else []
     told = [
-        _told("stage A", stage_a, "as declared by the bench file: no pre-flight was done"),
-        _told("stage B", stage_b, "the device was not seen at its smallest setting first"),
-        _told("post-flight", after, "none was done"),
+        _told(files, "stage A", stage_a, "as declared by the bench file: no pre-flight was done"),
+        _told(files, "stage B", stage_b, "the device was not seen at its smallest setting first"),
+        _told(files, "post-flight", after, "none was done"),
     ]
     if not flights:
         told = told[:1]
@@ -88,7 +103,9 @@ def _lines(flights: Sequence[Flight], declared: Mapping[str, str]) -> list[dict[
     return told
 
 
-def _told(name: str, flights: Sequence[Flight], none: str) -> dict[str, Any]:
+def _told(
+    files: Mapping[str, str], name: str, flights: Sequence[Flight], none: str
+) -> dict[str, Any]:
     """One stage in a line: its first failure, else what the last of its flights showed."""
     if not flights:
         return {"name": name, "text": f"{none}."}
@@ -102,5 +119,5 @@ def _told(name: str, flights: Sequence[Flight], none: str) -> dict[str, Any]:
         return {"name": name, "text": clean(f"NOT as declared: {'; '.join(remarks)}.", 700)}
     body = flights[-1].body
     parts = [f"{len(body['checks'])} checks passed", body["monitor"]]
-    parts.append(_note(body.get("probe")).removesuffix("."))
+    parts.append(_note(body.get("probe"), files).removesuffix("."))
     return {"name": name, "text": clean("; ".join(filter(None, parts)) + ".", 1200)}

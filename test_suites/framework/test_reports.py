@@ -37,7 +37,7 @@ from hil_reports import pdf
 from hil_reports.evidence import capture_loader, read_journal, seal, verify
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
-from hil_reports.text import scale, value_step
+from hil_reports.text import in_print, scale, value_step
 from hil_reports.view import WORDS, view_of
 
 
@@ -148,7 +148,7 @@ def test_page_one_says_what_a_reviewer_must_know(every):
         "2026-03-01 09:30:00 UTC",
         "ambient not recorded",
         "the runner itself, in process",
-        "R-BARE NO_VERDICT: no test was collected for it",
+        "R-BARE NO VERDICT: no test was collected for it",
         "R-NE title of R-NE: the bench has no oscilloscope",
         "w = U",
         "page 1 of",
@@ -593,6 +593,63 @@ def test_digits_follow_the_uncertainty_but_never_cross_a_limit(value, expanded, 
 def test_figures_are_shown_in_engineering_units(unit, value, shown):
     number = Decimal(value)
     assert scale(unit, [number]).text(number) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("inside by 48.3 uA, w = 3 uA", "inside by 48.3 \N{MICRO SIGN}A, w = 3 \N{MICRO SIGN}A"),
+        ("133 uA/s at 10 kohm or 5 ohm", "133 \N{MICRO SIGN}A/s at 10 kΩ or 5 Ω"),
+        ("within 10% of 2 V", "within 10 % of 2 V"),
+        ("0.02 mA*min", "0.02 mA·min"),
+        ("1200 uA x 13 ms", "1200 \N{MICRO SIGN}A \N{MULTIPLICATION SIGN} 13 ms"),
+        ("load 10k[0.1mA-2kohm] of user uA, 2 x 3", "load 10k[0.1mA-2kohm] of user uA, 2 x 3"),
+    ],
+)
+def test_units_are_printed_in_one_way(text, printed):
+    assert in_print(text) == printed
+    assert in_print(printed) == printed
+
+
+def test_one_document_writes_each_unit_in_one_way(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A", text="At most 10 uA at 2 kohm, 5%.")])
+    run.collect({"m:test_a[10 uA]": ["LIM-A"]})
+    run.test("m:test_a[10 uA]", judged=[("LIM-A", current("0.0043"), None, "")])
+    folder = run.end()
+    write_report(folder)
+    for text in (pdf_text(folder), html(folder), (folder / "report" / "summary.md").read_text()):
+        told = text.replace("test_a[10 uA]", "").replace("test&#95;a&#91;10 uA&#93;", "")
+        assert not re.search(r"\d ?u[AVC]\b|\dk?ohm|\d%", told.partition("<body>")[2] or told)
+    assert "m:test_a[10 uA]" in html(folder)  # a name stays as it is
+
+
+def test_requirements_that_share_a_cause_name_it_once_on_page_one(tmp_path):
+    names = [f"LIM-{letter}" for letter in "ABCD"]
+    run = Run(tmp_path / "run", [requirement(name) for name in names])
+    run.collect({f"m:test_{name}": [name] for name in names})
+    run.test("m:test_LIM-D", "failed", "boom", ())
+    write_report(run.end(1))
+    page = pdf_text(run.folder, 0)
+    assert "LIM-A, LIM-B, LIM-C NO VERDICT: never started" in page
+    assert page.count("never started") == 1
+    assert "LIM-D NO VERDICT: boom" in page
+
+
+def test_page_one_names_the_file_of_the_probe_arm_and_what_a_seal_says(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    taken = treatment()
+    record = run.record("pre-flight", taken)
+    probe = {"setting": "0.1 mA", "load": "10k", "record": record, "broke_off": False}
+    probe |= {"detects": "", "paths": ""}
+    body = {"wiring": "w", "checks": [], "missing": [], "monitor": "", "passed": True}
+    run.evidence.append("preflight", body | {"probe": probe})
+    folder = run.end()
+    seal(folder)
+    write_report(folder)
+    page = pdf_text(folder, 0).replace("\n", "")
+    assert f"record {record} (data/captures/{taken.sha256[:16]}.h5)" in page
+    assert "sealed COMPLETE (the run ended by itself), unsigned" in page
 
 
 def test_every_character_that_the_pdf_claims_to_draw_is_drawn(tmp_path, monkeypatch):
