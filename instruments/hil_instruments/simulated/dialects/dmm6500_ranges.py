@@ -106,7 +106,6 @@ FASTEST, SLOWEST = 1e6, 1e3
 """Digitised readings per second."""
 SHORTEST_DIGITIZED, LONGEST_DIGITIZED = 1e-6, 1e-3
 """Aperture in s of a digitised reading."""
-DIVIDER, HIGH_IMPEDANCE, HIGHEST_DIRECT = 10e6, 10e9, 10.0
 ALTERNATING_INPUT = 1.1e6
 AUTO_STEP = 5e-3
 """Seconds that autoranging takes for each range it passes. From memory."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -19,12 +19,9 @@ from hil_instruments.simulated.dialects.dmm6500_ranges import (
     AUTO_STEP,
     AUTOMATIC,
     DIGITIZING,
-    DIVIDER,
     FASTEST,
     FEWEST_CYCLES,
     GATE,
-    HIGH_IMPEDANCE,
-    HIGHEST_DIRECT,
     INTEGRATING,
     LONGEST_APERTURE,
     LONGEST_DIGITIZED,
@@ -40,9 +37,9 @@ from hil_instruments.simulated.dialects.dmm6500_ranges import (
     SHORTEST_DIGITIZED,
     SLOWEST,
 )
-from hil_instruments.simulated.dialects.functions import FunctionInstrument, each
+from hil_instruments.simulated.dialects.functions import each
+from hil_instruments.simulated.dialects.multimeter import Multimeter
 from hil_instruments.simulated.metrology.converter import Converter, NoiseCurve
-from hil_instruments.simulated.metrology.fault import MeterFault
 from hil_instruments.simulated.metrology.meter import Meter, Sensing
 from hil_instruments.simulated.metrology.terminals import Terminals
 from hil_instruments.simulated.scpi import (
@@ -90,8 +87,10 @@ class Setting(Sensing):
     delays: dict[int, float] = field(default_factory=dict)
 
 
-class Dmm6500Sense(FunctionInstrument, ABC):
+class Dmm6500Sense(Multimeter):
     """Measurement functions and their settings."""
+
+    ALTERNATING_INPUT, AUTO_STEP = ALTERNATING_INPUT, AUTO_STEP
 
     def __init__(
         self, entry: InstrumentEntry, world: World, seed: int, mains: float = 50.0
@@ -124,27 +123,8 @@ class Dmm6500Sense(FunctionInstrument, ABC):
         return Setting(scales[-1], function in AUTOMATIC, aperture)
 
     @abstractmethod
-    def _gather(self) -> None:
-        """Digest what was sampled under the old conditions."""
-
-    @abstractmethod
     def _stop(self) -> None:
         """Stop measuring, as a change of configuration does."""
-
-    def limits_of_error(self) -> tuple[float, float]:
-        """Those of the range last used."""
-        return self._converter.limits()
-
-    @property
-    def fault(self) -> MeterFault:
-        """What is wrong with it; healthy by default."""
-        return self._converter.fault
-
-    @fault.setter
-    def fault(self, fault: MeterFault) -> None:
-        self._gather()
-        self._converter.fault = fault
-        self._connect()
 
     # Functions.
 
@@ -161,13 +141,13 @@ class Dmm6500Sense(FunctionInstrument, ABC):
     def _quantity(self) -> str:
         return QUANTITY.get(self._function, "")
 
-    def _connect(self) -> None:
-        setting = self._setting
-        resistance = ALTERNATING_INPUT if self._function == "VOLT:AC" else DIVIDER
-        direct = self._quantity == "VOLT" and setting.high_impedance
-        if direct and setting.scale.range.full_scale <= HIGHEST_DIRECT:
-            resistance = HIGH_IMPEDANCE
-        self._meter.connect(self._quantity, setting.scale, resistance)
+    @property
+    def _sensing(self) -> Sensing:
+        return self._setting
+
+    @property
+    def _direct(self) -> bool:
+        return self._setting.high_impedance
 
     def _changed(self) -> None:
         self._stop()
@@ -240,15 +220,6 @@ class Dmm6500Sense(FunctionInstrument, ABC):
     @each(PERIODIC, "[SENSe:]<function>:THReshold:RANGe:AUTO?")
     def _is_auto(self, function: str) -> str:
         return str(int(self._functions[function].auto))
-
-    def _rerange(self) -> float:
-        """Autorange on the input as it is now; return the time in s that this takes."""
-        if not self._setting.auto:
-            return 0.0
-        steps = self._meter.rerange(self._quantity, self._setting)
-        if steps:
-            self._connect()
-        return steps * AUTO_STEP
 
     # Integration time.
 

@@ -23,14 +23,11 @@ import numpy.typing as npt
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import World
-from hil_instruments.simulated.dialects.functions import FunctionInstrument, each
+from hil_instruments.simulated.dialects.functions import each
 from hil_instruments.simulated.dialects.keithley_2000_settings import (
     ALTERNATING_INPUT,
     AUTO_STEP,
-    DIRECT_INPUT,
-    DIVIDER,
     FUNCTIONS,
-    HIGHEST_DIRECT,
     KEPT,
     LINE_FREQUENCY,
     MEASURED,
@@ -45,9 +42,9 @@ from hil_instruments.simulated.dialects.keithley_2000_settings import (
     UNITS,
 )
 from hil_instruments.simulated.dialects.measurement_status import MeasurementStatus
+from hil_instruments.simulated.dialects.multimeter import Multimeter
 from hil_instruments.simulated.dialects.settings import Setting, Value, exponential
 from hil_instruments.simulated.metrology.converter import OVERLOAD, Converter, NoiseCurve
-from hil_instruments.simulated.metrology.fault import MeterFault
 from hil_instruments.simulated.metrology.meter import Meter, Sensing
 from hil_instruments.simulated.metrology.sampling import Burst
 from hil_instruments.simulated.metrology.terminals import Terminals
@@ -74,8 +71,11 @@ _UNIT_SUFFIXES = ("A", "V", "OHM")
 _ELEMENT = choice("READing|CHANnel|UNITs")
 
 
-class Keithley2000(MeasurementStatus, FunctionInstrument):
+class Keithley2000(MeasurementStatus, Multimeter):
     """The whole multimeter."""
+
+    ALTERNATING_INPUT, AUTO_STEP = ALTERNATING_INPUT, AUTO_STEP
+    _direct = True
 
     firmware = "A20  /A02"
     SETTINGS: ClassVar[Mapping[str, Setting]] = SETTINGS
@@ -111,33 +111,22 @@ class Keithley2000(MeasurementStatus, FunctionInstrument):
         kept = {name: self.settings[name] for name in KEPT}
         self.forget_settings()
         self.settings.update(kept)
-        self._sensing = {function: self._sensing_of(function) for function in RANGES}
+        self._sensings = {function: self._sensing_of(function) for function in RANGES}
         self._elements: tuple[str, ...] = ("READ",)
         self._select("VOLT:DC")
 
     def _sensing_of(self, function: str) -> Sensing:
         return Sensing(self._converter.scales[function][-1])
 
-    def limits_of_error(self) -> tuple[float, float]:
-        """Those of the range last used."""
-        return self._converter.limits()
-
-    @property
-    def fault(self) -> MeterFault:
-        """What is wrong with it; healthy by default."""
-        return self._converter.fault
-
-    @fault.setter
-    def fault(self, fault: MeterFault) -> None:
-        self._gather()
-        self._converter.fault = fault
-        self._connect()
-
     # Function and range.
 
     @property
     def _quantity(self) -> str:
         return QUANTITY.get(self._function, "")
+
+    @property
+    def _sensing(self) -> Sensing:
+        return self._sensings[self._function]
 
     def _select(self, function: str) -> None:
         self._function = function
@@ -151,13 +140,6 @@ class Keithley2000(MeasurementStatus, FunctionInstrument):
         self._connect()
         if self.settings["continuous"]:
             self._initiate()
-
-    def _connect(self) -> None:
-        scale = self._sensing[self._function].scale
-        resistance = ALTERNATING_INPUT if self._function == "VOLT:AC" else DIVIDER
-        if self._function == "VOLT:DC" and scale.range.full_scale <= HIGHEST_DIRECT:
-            resistance = DIRECT_INPUT
-        self._meter.connect(self._quantity, scale, resistance)
 
     def change(self, name: str, value: Value) -> None:
         """Take over a setting; one of measuring or triggering ends what is under way."""
@@ -193,21 +175,21 @@ class Keithley2000(MeasurementStatus, FunctionInstrument):
             raise ScpiError(-222, f"range {wanted:g}; allowed: up to {scales[-1].limit:g}")
         else:
             found = self._converter.scale(function, abs(wanted)) or scales[-1]
-        self._sensing[function] = Sensing(found, auto=False)
+        self._sensings[function] = Sensing(found, auto=False)
         self._ranged(function)
 
     @each(RANGED, "[SENSe:]<function>:RANGe[:UPPer]?")
     def _range_in_use(self, function: str) -> str:
-        return exponential(self._sensing[function].scale.range.full_scale)
+        return exponential(self._sensings[function].scale.range.full_scale)
 
     @each(RANGED, "[SENSe:]<function>:RANGe:AUTO", boolean())
     def _set_auto(self, function: str, on: bool) -> None:
-        self._sensing[function].auto = on
+        self._sensings[function].auto = on
         self._ranged(function)
 
     @each(RANGED, "[SENSe:]<function>:RANGe:AUTO?")
     def _is_auto(self, function: str) -> str:
-        return str(int(self._sensing[function].auto))
+        return str(int(self._sensings[function].auto))
 
     def _ranged(self, function: str) -> None:
         if function == self._function:
@@ -225,7 +207,7 @@ class Keithley2000(MeasurementStatus, FunctionInstrument):
         for name, setting in SETTINGS.items():
             if name in TRIGGER or name.endswith(f"_{function}"):
                 self.settings[name] = setting.default
-        self._sensing[function] = self._sensing_of(function)
+        self._sensings[function] = self._sensing_of(function)
         self._select(function)
 
     @each(FUNCTIONS, "MEASure:<function>?")
@@ -285,16 +267,6 @@ class Keithley2000(MeasurementStatus, FunctionInstrument):
         self._awaited = self.figure("triggers") if waits else 0.0
         start = self.clock.time + self.figure("delay") + self._rerange()
         self._burst = None if waits else self._planned(start)
-
-    def _rerange(self) -> float:
-        """Autorange on the input as it is now; return the time in s that this takes."""
-        sensing = self._sensing[self._function]
-        if not sensing.auto or not self._meter.wired(self._quantity):
-            return 0.0
-        steps = self._meter.rerange(self._quantity, sensing)
-        if steps:
-            self._connect()
-        return steps * AUTO_STEP
 
     def _idle(self) -> None:
         """Stop; what is in the buffer stays there."""
@@ -357,7 +329,7 @@ class Keithley2000(MeasurementStatus, FunctionInstrument):
 
     def _measured(self, burst: Burst, first: int, end: int) -> Values:
         """Readings by their number since the trigger."""
-        sensing, function = self._sensing[self._function], self._function
+        sensing, function = self._sensings[self._function], self._function
         before, cycles = sensing.scale, burst.aperture * LINE_FREQUENCY
         starts = burst.starts(first, end)
         values = self._meter.many(self._quantity, sensing, cycles, starts, burst.aperture)

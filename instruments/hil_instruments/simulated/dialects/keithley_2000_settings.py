@@ -16,8 +16,7 @@ AUTO_STEP = 10e-3
 """Seconds that autoranging takes for each range it passes; less than 30 ms in all by the sheet."""
 NOISE = ((0.01, 15e-6), (0.1, 2.2e-6), (1.0, 0.4e-6), (10.0, 0.15e-6))
 """(line cycles, standard deviation as a share of range), of the range of 10 V."""
-DIVIDER, DIRECT_INPUT, HIGHEST_DIRECT, ALTERNATING_INPUT = 10e6, 10e9, 10.0, 1e6
-"""Input resistances in ohm; the second on ranges up to the third."""
+ALTERNATING_INPUT = 1e6
 
 _VOLTAGE = (
     Range(0.1, 50e-6, 35e-6, noise=10),

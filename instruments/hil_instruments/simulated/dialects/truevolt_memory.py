@@ -60,9 +60,6 @@ class TruevoltMemory(TruevoltTrigger):
         self._made = 0
         self._memory.clear()
 
-    def _before_change(self) -> None:
-        self._gather()
-
     def _planned(self, start: float) -> Burst:
         """Samples of one trigger, or with an immediate trigger of all of them."""
         interval, aperture, samples = self._interval(), self._aperture_now(), self._sample_count
@@ -78,7 +75,7 @@ class TruevoltMemory(TruevoltTrigger):
         if self._is_sampling(now):
             raise ScpiError(-213, "sampling already; ABORt first")
         immediate = self._trigger_source == "IMM"
-        delay = self._delay + (self._rerange() if self._setting.auto else 0.0)
+        delay = self._delay + self._rerange()
         burst = self._planned(now + delay)
         self._memory.clear()
         self._made = 0

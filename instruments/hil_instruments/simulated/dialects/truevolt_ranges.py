@@ -55,9 +55,8 @@ LINE_PERIOD = 0.02
 SHORTEST_APERTURE, SHORTEST_DIGITIZING, LONGEST_APERTURE = 200e-6, 20e-6, 1.0
 """Limits of APERture in s, the second with option DIG."""
 APERTURE_STEP = 2e-6
-DIVIDER, HIGH_IMPEDANCE, HIGHEST_DIRECT = 10e6, 10e9, 10.0
-"""Input resistances in ohm; the second with automatic impedance on ranges up to the third."""
 ALTERNATING_INPUT = 1e6
+"""Input resistance in ohm of alternating voltage."""
 AUTO_STEP = 5e-3
 """Seconds that autoranging takes for each range it passes. From memory."""
 GATES = {3.0: 1.667, 20.0: 0.25, 200.0: 0.025}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from hil.bench import InstrumentEntry
 from hil_instruments.simulated.clock import World
-from hil_instruments.simulated.dialects.functions import FunctionInstrument, each
+from hil_instruments.simulated.dialects.functions import each
+from hil_instruments.simulated.dialects.multimeter import Multimeter
 from hil_instruments.simulated.dialects.truevolt_ranges import (
     ALTERNATING,
     ALTERNATING_INPUT,
@@ -19,11 +20,8 @@ from hil_instruments.simulated.dialects.truevolt_ranges import (
     AUTO_STEP,
     COUNTING_GATES,
     DIGITIZING_CYCLES,
-    DIVIDER,
     FUNCTIONS,
     GATES,
-    HIGH_IMPEDANCE,
-    HIGHEST_DIRECT,
     INTEGRATING,
     LINE_CYCLES,
     LINE_PERIOD,
@@ -42,7 +40,6 @@ from hil_instruments.simulated.metrology.converter import (
     Converter,
     NoiseCurve,
 )
-from hil_instruments.simulated.metrology.fault import MeterFault
 from hil_instruments.simulated.metrology.meter import Meter, Sensing
 from hil_instruments.simulated.metrology.terminals import Terminals
 from hil_instruments.simulated.scpi import ScpiError, boolean, choice, number, optional, scientific
@@ -79,10 +76,11 @@ class Setting(Sensing):
         return self.cycles if self.aperture is None else self.aperture / LINE_PERIOD
 
 
-class TruevoltSense(FunctionInstrument, ABC):
+class TruevoltSense(Multimeter):
     """Measurement functions and their settings."""
 
     no_error = '+0,"No error"'
+    ALTERNATING_INPUT, AUTO_STEP = ALTERNATING_INPUT, AUTO_STEP
     digitizes = False
     """Whether option DIG is installed."""
 
@@ -117,40 +115,24 @@ class TruevoltSense(FunctionInstrument, ABC):
     def _forget(self) -> None:
         """Stop sampling and empty the memory, as every change of configuration does."""
 
-    @abstractmethod
-    def _before_change(self) -> None:
-        """Digest what was sampled under the old conditions."""
-
-    def limits_of_error(self) -> tuple[float, float]:
-        """Those of the range last used."""
-        return self._converter.limits()
+    # Function, range and input.
 
     @property
-    def fault(self) -> MeterFault:
-        """What is wrong with it; healthy by default."""
-        return self._converter.fault
+    def _quantity(self) -> str:
+        return self._function
 
-    @fault.setter
-    def fault(self, fault: MeterFault) -> None:
-        self._before_change()
-        self._converter.fault = fault
-        self._connect()
+    @property
+    def _sensing(self) -> Sensing:
+        return self._setting
 
-    # Function, range and input.
+    @property
+    def _direct(self) -> bool:
+        return self._setting.high_impedance
 
     def _select(self, function: str) -> None:
         self._function, self._setting = function, self._settings[function]
         self._connect()
         self._forget()
-
-    def _connect(self) -> None:
-        """Tell the circuit the resistance that it now meets."""
-        function, setting = self._function, self._setting
-        resistance = ALTERNATING_INPUT if function == "VOLT:AC" else DIVIDER
-        direct = function == "VOLT" and setting.high_impedance
-        if direct and setting.scale.range.full_scale <= HIGHEST_DIRECT:
-            resistance = HIGH_IMPEDANCE
-        self._meter.connect(function, setting.scale, resistance)
 
     def _set_range(self, function: str, wanted: float | str) -> None:
         setting = self._settings[function]
@@ -195,13 +177,6 @@ class TruevoltSense(FunctionInstrument, ABC):
     @each(RANGED, "[SENSe:]<function>:RANGe:AUTO?")
     def _is_auto(self, function: str) -> str:
         return str(int(self._settings[function].auto))
-
-    def _rerange(self) -> float:
-        """Autorange on the input as it is now; return the time in s that this takes."""
-        steps = self._meter.rerange(self._function, self._setting)
-        if steps:
-            self._connect()
-        return steps * AUTO_STEP
 
     # Integration time.
 
