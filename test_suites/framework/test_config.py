@@ -168,7 +168,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
         *("STOP-SURGE", "STOP-RESET", "CMD-DOSE"),
         *("IND-CURR", "IND-IMP", "IND-STATE", "IND-LAMP", "OUT-CURR", "OUT-VOLT"),
         *("LIM-RIPPLE", "LIM-TRIP", "LIM-DENS", "LIM-TELL", "LIM-SHORT", "LIM-FAULT"),
-        *("RAMP-MONO", "RAMP-TIME", "STBY-REST", "STBY-DEAD"),
+        *("RAMP-MONO", "RAMP-TIME", "STBY-REST", "STBY-EARTH", "STBY-DEAD"),
         *("START-UNSET", "START-FAULT", "START-SENSE"),
         *("SUP-STEADY", "SUP-LOW", "SUP-BACK", "STATE-TRUE"),
     }

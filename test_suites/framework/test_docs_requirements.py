@@ -91,13 +91,22 @@ def test_the_risk_of_a_rule_is_as_written(rule: str) -> None:
     assert f"{percent:.2g}" == f"{float(told):.2g}"
 
 
-def test_the_page_of_the_suites_names_requirements_and_figures_that_there_are() -> None:
-    text = (ROOT / "docs" / "shutdown-and-commands.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(
+    ("page", "count"), [("shutdown-and-commands.md", 5), ("current-and-standby.md", 6)]
+)
+def test_a_page_of_the_suites_names_requirements_and_figures_that_there_are(
+    page: str, count: int
+) -> None:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     setup = config.read_setup(None, None)
-    assert set(re.findall(r"\b[A-Z]+-[A-Z]+\b", text)) <= {each.id for each in setup.requirements}
-    named = set(re.findall(r"`((?:output|protection|indication|dose)\.[a-z_]+)`", text))
+    known = {each.id: each.subject.replace(" ", "-") for each in setup.requirements}
+    told = set(re.findall(r"\b[A-Z]+-[A-Z]+\b", text))
+    assert told <= set(known)
+    sections = "output|ramp|polarity|electrode|power|timer|protection|indication|dose"
+    named = set(re.findall(rf"`((?:{sections})\.[a-z_]+)`", text))
     assert named
     assert named <= set(setup.profile.figures)
     slugs = set(re.findall(r"^## .* \(`(.*)`\)$", text, re.MULTILINE))
-    assert slugs <= {each.subject.replace(" ", "-") for each in setup.requirements}
-    assert len(slugs) == 5
+    assert slugs <= set(known.values())
+    assert len(slugs) == count
+    assert {name for name, subject in known.items() if subject in slugs} <= told

@@ -21,7 +21,13 @@ from hil_fixtures.config import read_bench, read_device, starter
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station, terminal_source_of
-from hil_instruments.simulated.aids import REFERENCE, Image, SimulatedLoader
+from hil_instruments.simulated.aids import (
+    REFERENCE,
+    Image,
+    SimulatedEarthPath,
+    SimulatedLoader,
+)
+from hil_instruments.simulated.bench import SimulatedBench
 from hil_instruments.simulated.physics.node import Node
 
 K2450 = ("keithley-2450", "KEITHLEY INSTRUMENTS", "MODEL 2450")
@@ -311,7 +317,7 @@ def test_a_bench_file_names_the_images_of_a_loader(tmp_path):
     path = tmp_path / "bench.toml"
     path.write_text(starter("bench") + LOADER)
     assert read_bench(path).aids["loader"].images == {"v2": ("2.0", SHA)}
-    path.write_text(starter("bench") + LOADER.replace("loader", "earth"))
+    path.write_text(starter("bench") + LOADER.replace("loader", "terminal_source"))
     with pytest.raises(ConfigurationError, match="is told its images"):
         read_bench(path)
 
@@ -341,3 +347,22 @@ def test_an_instrument_of_an_optional_role_is_read_from_the_bench_file(tmp_path)
     file.write_text(starter("bench") + INSTRUMENT.partition("[aids.terminal_source.inst")[0])
     with pytest.raises(ConfigurationError, match="belong together"):
         read_bench(file)
+
+
+def test_what_leaks_to_earth_flows_only_while_the_dispersive_lead_is_earthed():
+    description = replace(read_bench(None), aids={"earth": AidEntry("earth", "simulated")})
+    bench = SimulatedBench(read_device(None), description, ["F21"])
+    earth = SimulatedEarthPath(bench)
+    bench.circuit.set_supply(9.0)
+    bench.circuit.select_load(description.loads["500"])
+    bench.circuit.set_cutoff(True)
+    bench.clock.sleep(0.1)
+    assert not earth.is_joined()
+    assert bench.circuit.value(Node.CURRENT) == 0
+    earth.join()
+    bench.clock.sleep(0.1)
+    assert bench.circuit.value(Node.CURRENT) == pytest.approx(80e-6, rel=0.02)
+    bench.reset(1)
+    assert earth.is_joined()  # no reset of the device parts a lead
+    earth.part()
+    assert not earth.is_joined()

@@ -62,23 +62,27 @@ class SimulatedJig:
 
 
 class SimulatedEarthPath:
-    """A contact to earth (implements `EarthPath`); no other part of this bench reaches it."""
+    """A contact from the dispersive lead to earth, where the supply of the device stands too."""
 
-    def __init__(self) -> None:
-        """Begin open."""
-        self._joined = False
+    def __init__(self, bench: SimulatedBench) -> None:
+        """Begin as the bench is."""
+        self._bench = bench
 
     def join(self) -> None:
         """Earth the dispersive lead."""
-        self._joined = True
+        self._put(joined=True)
 
     def part(self) -> None:
         """Let it float."""
-        self._joined = False
+        self._put(joined=False)
 
     def is_joined(self) -> bool:
         """State of the contact."""
-        return self._joined
+        return self._bench.earthed
+
+    def _put(self, *, joined: bool) -> None:
+        self._bench.earthed = joined
+        self._bench.circuit.join_earth(joined)
 
 
 class SimulatedTerminalSource:

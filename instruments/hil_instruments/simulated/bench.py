@@ -99,6 +99,8 @@ class SimulatedBench:
         """Role to front end; replaced by `reset`."""
         self.generation = 0
         """Counts resets; what was under way before one is void."""
+        self.earthed = False
+        """Whether the dispersive lead is joined to earth."""
         self.before_trim: Callable[[], None] = lambda: None
         """Called before the circuit forgets: the last chance to look at all that has passed."""
         self._power_on(seed)
@@ -118,6 +120,7 @@ class SimulatedBench:
             self.instruments[role] = front_end(entry, self, seed * 1000 + _SEEDS.get(role, 0))
         self._inject()
         circuit = self._device.circuit
+        circuit.join_earth(self.earthed)
         circuit.set_supply(0.0 if self._feeds else SUPPLY_NOMINAL)
         if "cutoff" not in entries:
             circuit.set_cutoff(True)

@@ -48,6 +48,19 @@ def test_nothing_flows_after_a_fault(bench, judge, setpoint):
     judge("STBY-REST", peak(record.current, after=again, until=end))
 
 
+@requirement("STBY-EARTH")
+@over(load=grid.lightest)
+def test_little_flows_to_earth(bench, judge, load):
+    """Switched on, nothing commanded, the dispersive lead joined to earth."""
+    bench.earth.join()
+    try:
+        with bench.armed(load=load) as run:
+            run.wait(3 * s)
+    finally:
+        bench.earth.part()
+    judge("STBY-EARTH", abs(mean(run.record.current)))
+
+
 @requirement("STBY-DEAD")
 @over(load=grid.lightest)
 def test_nothing_flows_without_power(bench, judge, load):

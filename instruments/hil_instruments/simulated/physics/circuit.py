@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -68,7 +69,8 @@ class Circuit:
         """Told after load, contact, cut-off or supply changed, and when power comes or goes."""
         self.cutoff_since = start
         """Bench time in s at which the cut-off last moved."""
-        self._front = FrontEnd(profile, stage or OutputStage())
+        self._stage, self._earthed = stage or OutputStage(), True
+        self._front = FrontEnd(profile, self._stage)
         self._assembly = Assembly(float(bench.shunt.base), self._front.stage)
         self._left: tuple[LoadEntry, float] | None = None
         self._windows = Windows()
@@ -223,6 +225,20 @@ class Circuit:
 
     def set_stage(self, stage: OutputStage) -> None:
         """Replace the analogue part of the device at `now`: a fault sets in."""
+        self._stage = stage
+        self._restage()
+
+    def join_earth(self, joined: bool) -> None:
+        """Join the dispersive lead to earth through the leakage meter, or let it float."""
+        if joined is not self._earthed:
+            self._earthed = joined
+            self._restage()
+
+    def _restage(self) -> None:
+        """What leaks to earth finds its way back only where the dispersive lead is earthed."""
+        stage = self._stage if self._earthed else replace(self._stage, isolation=math.inf)
+        if stage == self._front.stage:
+            return
         self._settle()
         self._front.replace(stage)
         self._assembly.replace(stage)
@@ -236,7 +252,7 @@ class Circuit:
     @property
     def stage(self) -> OutputStage:
         """The analogue part of the device."""
-        return self._front.stage
+        return self._stage
 
     @property
     def tripped(self) -> bool:

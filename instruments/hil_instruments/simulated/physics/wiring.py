@@ -2,7 +2,7 @@
 
 output stage -+- relay -+-> ammeter -+-> cut-off -> electrode -> load -> shunt -> return
  stray  ------+         +-- C, bleed +-- voltmeter ---------------------------> return
-                        +-- isolation -- earth -- 1 kohm meter ---------------> return
+                        +-- isolation -- earth -- 1 kohm meter, while joined -> return
                         +-- source of the bench behind its resistance, while connected -> return
 """
 
