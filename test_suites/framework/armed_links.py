@@ -369,7 +369,8 @@ def main() -> int:
                 code = sitting.close().exit_code.name
                 sitting = None
                 ended[f"exit code {code}"] += 1
-            ended[found.error or "no error"] += 1
+            length = ONCE if fault.endswith(ONCE) else FOR_GOOD
+            ended[f"{length}: {found.error or 'no error'}"] += 1
             if found.wrong:
                 wrong += 1
                 print(f"{role}, {fault}, at {first}: {'; '.join(found.wrong)}", flush=True)
