@@ -274,6 +274,10 @@ def test_a_sentinel_that_opened_by_itself_is_told_and_off_that_it_could_not_prov
     assert [kind for kind, _ in journal] == ["sentinel"]
 
 
+SCALE = 5.0
+"""Bench seconds a second: the envelope of stage B leaves 1 s for exchanges, in bench time."""
+
+
 @pytest.mark.alone  # the lease runs on wall time
 def test_a_served_bench_is_armed_under_its_sentinel(tmp_path):
     device = brisk(tmp_path)
@@ -281,11 +285,11 @@ def test_a_served_bench_is_armed_under_its_sentinel(tmp_path):
     twin.clock.calendar = lambda: datetime.now(UTC)
     server = BenchServer(
         twin,
-        10.0,
+        SCALE,
         wall=time.monotonic,
         protocols=[Protocol.SOCKET],
     )
-    served = pointed_at(read_bench(None), server.start(), 10.0)
+    served = pointed_at(read_bench(None), server.start(), SCALE)
     file = tmp_path / "served.toml"
     file.write_text(write_bench(served), encoding="utf-8")
     (tmp_path / "data").mkdir()
