@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,6 +20,7 @@ from hil_fixtures import foresight
 from hil_fixtures.config import read_bench, read_device, read_setup, starter
 from hil_fixtures.config.bench import check_dates
 from hil_fixtures.foresight import foresee
+from hil_fixtures.stand import Bench
 from hil_fixtures.station import open_station
 from hil_instruments.drivers import specification
 
@@ -401,6 +403,14 @@ def test_a_shunt_has_its_tolerance_its_air_and_its_calibration(tmp_path):
     assert shunt(path, DAY, known="").tolerance == 0.01
     normal = KNOWN.replace('"limits"', "2.0").replace("25 ppm", "0 ppm")
     assert known_resistance(shunt(path, DAY, known=normal)).u == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("serial", "state"), [("SIM-1", Calibration.VALID), ("MY1", Calibration.UNKNOWN)]
+)
+def test_an_author_has_the_shunt_and_a_real_one_needs_its_calibration(serial, state):
+    station = SimpleNamespace(description=DESCRIPTION, instruments=[{"serial": serial}])
+    assert Bench.shunt.fget(SimpleNamespace(station=station)).calibration is state
 
 
 @pytest.mark.parametrize(

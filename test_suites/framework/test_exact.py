@@ -29,7 +29,7 @@ FACTORS = {
     "F": 1, "uF": Fraction(1, 10**6), "nF": Fraction(1, 10**9), "pF": Fraction(1, 10**12),
     "J": 1, "mJ": Fraction(1, 10**3), "uJ": Fraction(1, 10**6),
     "cm^2": Fraction(1, 10**4), "m^2": 1, "mA/cm^2": 10, "A/m^2": 1,
-    "degC": 1, "%": Fraction(1, 100), "1": 1, "count": 1, "true": 1,
+    "degC": 1, "%": Fraction(1, 100), "ppm": Fraction(1, 10**6), "1": 1, "count": 1, "true": 1,
 }  # fmt: skip
 ORDERS = (operator.lt, operator.le, operator.gt, operator.ge, operator.eq, operator.ne)
 
