@@ -105,7 +105,8 @@ class Instrument:
         refused = self.errors()
         if refused:
             raise InstrumentError(
-                f"{self.name} refused one of {', '.join(map(repr, commands))}: {'; '.join(refused)}"
+                f"{self.name} refused one of {', '.join(map(repr, commands))}: "
+                f"{'; '.join(refused)}; look that up in its manual, and {MEND}"
             )
 
     def _confirm(self, settings: Mapping[str, float | str], *, within: float = ZERO) -> None:
