@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from hil.bodies import JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
-from hil.conclusion import Conclusion, Off, RequirementRow, TestRow
+from hil.conclusion import Conclusion, Off, RequirementRow, TestRow, severity
 from hil.errors import UsageError
 from hil.proof import PROBE
 from hil.provenance import PREFIX
@@ -337,7 +337,7 @@ def _subjects(requirements: Sequence[View]) -> list[View]:
 
 def _requirement(row: RequirementRow, plot: View) -> View:
     body = row.requirement
-    ranked = sorted(row.judgements, key=lambda judged: judged is not row.decisive)
+    ranked = sorted(row.judgements, key=severity)  # the decisive one is the first of them
     return {
         "id": clean(body["id"], 120),
         "subject": clean(body["subject"], 200),

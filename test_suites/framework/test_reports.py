@@ -623,6 +623,19 @@ def test_one_document_writes_each_unit_in_one_way(tmp_path):
     assert "m:test_a[10 uA]" in html(folder)  # a name stays as it is
 
 
+def test_judgements_of_a_requirement_stand_with_the_worst_first(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    taken = treatment()
+    run.record("m:test_a", taken)
+    values = ("0.004", "0.0043", "0.0041", "0.0045", "0.0042")
+    run.test("m:test_a", "failed", "", [("LIM-A", current(v, taken), None, "") for v in values])
+    records = read_journal(run.end(1)).records
+    view = view_of(conclude(records), capture_loader(run.folder, records))
+    shown = [each["value"] for each in view["requirements"][0]["judgements"]]
+    assert shown == ["4.5000", "4.3000", "4.2000", "4.1000", "4.0000"]
+
+
 def test_requirements_that_share_a_cause_name_it_once_on_page_one(tmp_path):
     names = [f"LIM-{letter}" for letter in "ABCD"]
     run = Run(tmp_path / "run", [requirement(name) for name in names])
