@@ -52,8 +52,8 @@ CAUGHT = (
     ("F11", "output-description", "test_current_and_voltage_over_the_load[4mA-500ohm]", "OUT-CURR"),
     ("F14", "output-description", "test_current_and_voltage_over_the_load[4mA-500ohm]", "OUT-CURR"),
     ("F35", "current-limits", "test_current_stays_within_its_limits[4mA-500ohm]", "LIM-RIPPLE"),
-    ("F22", "standby", "test_nothing_flows_after_a_stop[4mA]", "STBY-REST"),
-    ("F20", "standby", "test_nothing_flows_after_a_stop[4mA]", "STBY-REST"),
+    ("F22", "standby", "test_no_current_outlasts_trip_or_stop[4mA]", "STBY-REST"),
+    ("F20", "standby", "test_no_current_outlasts_trip_or_stop[4mA]", "STBY-REST"),
     (
         "F46",
         "start-interlock",

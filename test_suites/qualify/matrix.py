@@ -102,21 +102,26 @@ def edges(fault: CataloguedFault, found: Conclusion, depth: str) -> tuple[str, b
 
 
 def doubt(fault: CataloguedFault, found: Conclusion, bound: Exact) -> Decimal | None:
-    """2 U of the judgement that caught a fault, in the unit of its severity.
+    """2 U of a judgement that caught a fault, in the unit of its severity.
 
     U counts as it is where both are of one dimension, else as a share: of the value to which the
-    limit relates, or of the limit. None where no value was judged.
+    limit relates, or of the limit. None where no value was judged, or U is as large as the limit.
     """
-    for row in found.requirements:
-        for body in row.judgements if row.requirement["id"] in fault.violates else ():
-            measured = body["measured"]
-            if body["verdict"] != Verdict.FAIL.value or measured is None or not body["upper"]:
-                continue
-            expanded, unit = Decimal(measured["expanded"]), measured["unit"]
-            if unit == bound.dimension.value:
-                return 2 * expanded / UNITS[bound.unit][1]
-            whole = Exact.parse(body["at"]).base if body["at"] else Decimal(body["upper"])
-            share = 2 * expanded / abs(whole)
+    failed = [
+        (row.requirement["id"] in fault.violates, body)
+        for row in found.requirements
+        for body in row.judgements
+        if body["verdict"] == Verdict.FAIL.value and body["measured"] and body["upper"]
+    ]
+    for _, body in failed:
+        if body["measured"] and body["measured"]["unit"] == bound.dimension.value:
+            return 2 * Decimal(body["measured"]["expanded"]) / UNITS[bound.unit][1]
+    for violated, body in failed:
+        whole = Exact.parse(body["at"]).base if body["at"] else Decimal(body["upper"] or 0)
+        if not violated or not body["measured"] or not whole:
+            continue
+        share = 2 * Decimal(body["measured"]["expanded"]) / abs(whole)
+        if share < 1:
             return share / UNITS[bound.unit][1] if bound.unit == "%" else share * bound.magnitude
     return None
 

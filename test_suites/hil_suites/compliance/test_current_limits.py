@@ -25,12 +25,17 @@ def test_current_stays_within_its_limits(bench, judge, setpoint, load):
 @requirement("LIM-STEP", "LIM-CEIL")
 @over(setpoint=grid.top, load=grid.heaviest)
 def test_a_falling_load_causes_no_surge(bench, judge, setpoint, load):
-    """The load falls while current flows, as when a dry electrode is wetted."""
+    """The load falls while current flows, as when a dry electrode is wetted, and rises again."""
     fall = LoadStep(at(Phase.HOLD, 2 * s), bench.profile["output.load_min"])
-    record = bench.record(Scenario.treatment(setpoint, load=load, disturb=[fall]))
-    surge = peak(record.current, after=record.event("load step"))
-    judge("LIM-STEP", surge, at=setpoint)
-    judge("LIM-CEIL", surge)
+    rise = LoadStep(at(Phase.HOLD, 5 * s), load)
+    record = bench.record(Scenario.treatment(setpoint, load=load, disturb=[fall, rise]))
+    fallen, risen = record.event("load step"), record.event("load step #2")
+    for surge in (
+        peak(record.current, after=fallen, until=risen),
+        peak(record.current, after=risen),
+    ):
+        judge("LIM-STEP", surge, at=setpoint)
+        judge("LIM-CEIL", surge)
 
 
 @requirement("LIM-STEP")
@@ -42,29 +47,18 @@ def test_leaving_compliance_causes_no_surge(bench, judge, setpoint, load):
     judge("LIM-STEP", peak(record.current, after=record.event("load step")), at=setpoint)
 
 
-@requirement("LIM-STEP", "LIM-CEIL")
-@over(setpoint=grid.top, load=grid.heaviest)
-def test_a_rising_load_causes_no_surge(bench, judge, setpoint, load):
-    """The load rises while current flows, as when an electrode dries."""
-    rise = LoadStep(at(Phase.HOLD, 2 * s), load)
-    light = bench.profile["output.load_min"]
-    record = bench.record(Scenario.treatment(setpoint, load=light, disturb=[rise]))
-    surge = peak(record.current, after=record.event("load step"))
-    judge("LIM-STEP", surge, at=setpoint)
-    judge("LIM-CEIL", surge)
-
-
-@requirement("LIM-TRIP", "LIM-CEIL", "LIM-FAULT")
+@requirement("LIM-TRIP", "LIM-CEIL", "LIM-FAULT", "STBY-REST", "STOP-CMD")
 @over(setpoint=grid.top)
-def test_no_current_outlasts_the_trip(bench, judge, setpoint):
-    """While the device is asked nothing: what it does is measured; then its fault is read."""
+def test_no_current_outlasts_trip_or_stop(bench, judge, setpoint):
+    """The device is asked nothing: what it does until long after a stop is measured."""
     profile = bench.profile
+    rest = profile["ramp.down_time"] + profile["protection.off_time"]
     with bench.armed() as run:
         run.start(setpoint)
         run.fall_silent()
         run.wait(profile["ramp.up_time"] + 2 * s)
-        run.stop()
-        run.wait(profile["ramp.down_time"] + 2 * s)
+        stopped = run.stop()
+        run.wait(rest + profile["protection.reconnect_time"])
         run.speak()
     current, fault = run.record.current, run.record.fault
     largest = peak(current)
@@ -73,6 +67,8 @@ def test_no_current_outlasts_the_trip(bench, judge, setpoint):
     told = fault != "" or not largest.value > profile["output.software_limit"].base
     note = f"largest magnitude {largest}; the device reports the fault {fault!r}"
     judge("LIM-FAULT", truth(told, note, captures=largest.captures))
+    judge("STBY-REST", peak(current, after=stopped.later(rest)))
+    judge("STOP-CMD", current.time_to_below(profile["protection.off_current"], after=stopped))
 
 
 @requirement("LIM-DENS")
