@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hil.bodies import PropertyBody
 from hil.device import Polarity, State
 from hil.envelope import Envelope
-from hil.errors import ConnectionLost, InstrumentError, UsageError
+from hil.errors import Abort, ConnectionLost, InstrumentError, UsageError
 from hil.exact import Dimension, Exact
 from hil.form import check
 from hil.journal import Chain
@@ -217,6 +217,23 @@ def test_a_bench_that_breaks_within_a_course_ends_the_property():
 
     with pytest.raises(ConnectionLost, match="gone"):
         explored(stand=Broken())
+
+
+@pytest.mark.parametrize("count", [1, 7, 20])
+def test_an_abort_between_two_courses_is_raised_and_nothing_in_its_place(count):
+    """Hypothesis calls it inconsistent that an example stopped drawing where another went on."""
+    begun = []
+
+    class Interrupted(Stand):
+        def armed(self):
+            begun.append(1)
+            if len(begun) >= count:
+                raise Abort("signal SIGTERM")
+            return super().armed()
+
+    with pytest.raises(Abort, match="SIGTERM"):
+        explored(stand=Interrupted())
+    assert len(begun) == count
 
 
 def test_a_test_that_overlooks_a_wrong_report_is_no_success():
