@@ -113,9 +113,16 @@ def test_a_word_that_is_never_said_is_another_form_not_another_moment(heard, mon
 
 
 def test_an_instrument_that_swaps_two_words_is_found(heard, monkeypatch):
-    answering(monkeypatch, StimproofCutoff, b"REL:STAT?", b"CLOSED", b"OPEN")
+    swapped = {b"CLOSED\n": b"OPEN\n", b"OPEN\n": b"CLOSED\n"}
+    receive = StimproofCutoff.receive
+
+    def other(self, message):
+        came = receive(self, message)
+        return swapped.get(came, came) if message.startswith(b"REL:STAT?") else came
+
+    monkeypatch.setattr(StimproofCutoff, "receive", other)
     (found,) = heard.drift(2).values()
-    assert found.command == "REL:STAT?"
+    assert (found.command, found.worst) == ("REL:STAT?", Difference.MOMENT)
 
 
 def test_no_answer_is_found(heard, monkeypatch):
