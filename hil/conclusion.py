@@ -616,7 +616,8 @@ def _outcome(
 ) -> tuple[ExitCode, list[str]]:
     unsafe = _unconfirmed(records)
     if unsafe and replayed_from(records):
-        return ExitCode.OTHER_VERDICT, [f"off is not shown by what was replayed: {unsafe[0]}"]
+        first = unsafe[0].split("; ")[0]
+        return ExitCode.OTHER_VERDICT, [f"off is not shown by what was replayed: {first}"]
     if unsafe:
         return ExitCode.UNSAFE, [f"SAFE STATE UNCONFIRMED: {why}" for why in unsafe]
     refused = [body["cause"] for body in _bodies(records, "refused")]

@@ -114,15 +114,18 @@ class Recording:
         return message
 
     def _diverged(self, role: str, now: str, recorded: Message | None) -> Diverged:
-        """The error for the first exchange that differs, and for all that follow it."""
+        """The error for the first exchange that differs, in full, or for one that follows it."""
+        if self.left:
+            return Diverged(f"no answer: {self.left}")
         was = "it ends here for this role"
         if recorded is not None:
             was = f"line {recorded.line} of its transcript is {recorded}"
-        self.left = self.left or (
+        line = f", line {recorded.line}" if recorded is not None else ""
+        self.left = f"the replay has left the recorded run before, at {role}{line}"
+        return Diverged(
             f"the replay has left the recorded run at {role}: now {now}, but {was}; nothing is "
             "made up: record the run anew with this version"
         )
-        return Diverged(self.left)
 
     def payload_of(self, message: Message) -> bytes:
         """The bytes of a block that came."""
