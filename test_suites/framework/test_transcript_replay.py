@@ -19,11 +19,12 @@ from hil.errors import (
     SessionPoisoned,
     UsageError,
 )
+from hil.exact import Exact
 from hil.exchanges import Message, Stored
 from hil.features import steady
 from hil.scenario import Scenario
 from hil.signs import along, has_sign
-from hil.units import mA, s
+from hil.units import V, mA, s
 from hil.verdict import ExitCode
 from hil_fixtures import cli, clocks, plan, recorded, told
 from hil_fixtures.campaign import Campaign
@@ -326,3 +327,50 @@ def test_what_the_sentinel_answered_is_replayed_and_refused_as_then():
     assert said[0] == said[1] == (Held.identity, 1, True, "SIM-1")
     with pytest.raises(Diverged, match="write 'open', but it ends here"):
         cutoff.open_relay()
+
+
+class Beside:
+    """Stands in for the simulated roles beside the instruments."""
+
+    def __init__(self):
+        self.done = []
+
+    def __getattr__(self, name):
+        return lambda *given: self.done.append(name)
+
+    def is_on(self):
+        return True
+
+    def is_joined(self):
+        return "join" in self.done
+
+    def drawn(self):
+        return -0.25 * mA
+
+    def ambient(self):
+        return Exact.parse("23.4 degC")
+
+
+def test_each_role_beside_the_instruments_is_replayed_and_nothing_is_done():
+    heard, beside = [], Beside()
+    clock = HeardClock(WallClock(), lambda *each: heard.append(each))
+
+    def used(ask):
+        made = {role: kind(ask, lambda: beside) for role, kind in told.TOLD.items()}
+        made["jig"].halt()
+        made["earth"].join()
+        made["terminal_source"].apply(2 * V, 1 * mA)
+        made["terminal_source"].off()
+        return (
+            made["indicator"].is_on(),
+            made["earth"].is_joined(),
+            made["terminal_source"].drawn(),
+            made["thermometer"].ambient(),
+        )
+
+    first = used(told.aloud(clock))
+    assert first == (True, True, -0.25 * mA, Exact.parse("23.4 degC"))
+    assert beside.done == ["halt", "join", "apply", "off"]
+    lines = [Message(0, at, role, way, text) for role, way, text, at in heard]
+    assert used(told.again(Recording(lines, lambda stored: b""))) == first
+    assert beside.done == ["halt", "join", "apply", "off"]
