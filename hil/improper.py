@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from hil.device import KINDS, DeviceProfile, Polarity
+from hil.errors import Unavailable
 from hil.exact import Exact
 
 UNKNOWN = "STIMPROOF:NO:SUCH:COMMAND 1"
@@ -34,13 +35,24 @@ def worded(profile: DeviceProfile, action: str, value: Exact) -> str:
     """The message of an action with a value, in the words of the device, whatever its range.
 
     Raises:
-        KeyError: the device file has no such action, or no unit for it.
+        Unavailable: the device file has no words: a driver of its own speaks to the device.
     """
     wire, kind = profile.wire, KINDS[action]
+    command = _command(profile, action)
     step = wire.units.get(action) or wire.units[kind]
     count = value.require(step.dimension).base / step.base
     picture = wire.numbers.get(action) or wire.numbers.get(kind, "")
-    return wire.commands[action].replace("{}", _pictured(count, picture))
+    return command.replace("{}", _pictured(count, picture))
+
+
+def _command(profile: DeviceProfile, action: str) -> str:
+    commands = profile.wire.commands
+    if action not in commands:
+        raise Unavailable(
+            f"the device file has no words for {action!r} in [wire.commands]: a driver of its own "
+            "speaks to the device, and no wrong message can be made of its words"
+        )
+    return commands[action]
 
 
 def always(profile: DeviceProfile, held: Exact, other: Exact) -> tuple[Message, ...]:
@@ -66,11 +78,11 @@ def running(profile: DeviceProfile, polarity: Polarity) -> tuple[Message, ...]:
         polarity: of the treatment.
     """
     wire = profile.wire
-    turned = wire.commands["set_polarity"].replace("{}", wire.polarities[polarity.opposite])
+    turned = _command(profile, "set_polarity").replace("{}", wire.polarities[polarity.opposite])
     dose = profile["dose.maximum"]
     return (
         Message("a polarity while a treatment runs", turned),
-        Message("a start while a treatment runs", wire.commands["start"]),
+        Message("a start while a treatment runs", _command(profile, "start")),
         Message(f"a dose of {dose} while a treatment runs", worded(profile, "set_dose", dose)),
     )
 
@@ -80,7 +92,7 @@ def restarts(profile: DeviceProfile, setpoint: Exact) -> tuple[Message, ...]:
     wire = profile.wire
     found = (
         Message("a setting after a fault", worded(profile, "set_current", setpoint)),
-        Message("a start after a fault", wire.commands["start"]),
+        Message("a start after a fault", _command(profile, "start")),
     )
     reset = (Message("a reset after a fault", "*RST"),) if wire.identity == "*IDN?" else ()
     return reset + found
@@ -106,7 +118,7 @@ def _out_of_range(profile: DeviceProfile, other: Exact) -> tuple[Message, ...]:
 
 def _malformed(profile: DeviceProfile, held: Exact, other: Exact) -> tuple[Message, ...]:
     """Numbers that are none; where one was read in part, `other` would be set, or a part of it."""
-    template = profile.wire.commands["set_current"]
+    template = _command(profile, "set_current")
     number = f"{other.to('mA').magnitude.normalize():f}"
     between = f"{((held.base + other.base) * 500).normalize():f}"
     words = (

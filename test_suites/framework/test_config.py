@@ -165,7 +165,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
         *("STOP-OPEN", "STOP-OFF", "STOP-SHARE", "STOP-LATCH", "STOP-LIFT", "STOP-CMD"),
         *("STOP-TELL", "STOP-POWER", "DOSE-TRUE", "DOSE-END"),
         *("STOP-HELD", "STOP-LINK", "STOP-HALT", "DOSE-SUM", "CMD-TELL", "CMD-LOCK", "CMD-KEEP"),
-        *("STOP-SURGE", "STOP-RESET", "CMD-DOSE"),
+        *("STOP-SURGE", "STOP-RESET", "STOP-ANEW", "CMD-DOSE"),
         *("IND-CURR", "IND-IMP", "IND-STATE", "IND-LAMP", "OUT-CURR", "OUT-VOLT"),
         *("LIM-RIPPLE", "LIM-TRIP", "LIM-DENS", "LIM-TELL", "LIM-SHORT", "LIM-FAULT"),
         *("RAMP-MONO", "RAMP-TIME", "STBY-REST", "STBY-EARTH", "STBY-DEAD"),

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from hil import improper
-from hil.device import Polarity
+from hil.device import NO_WORDS, Polarity
+from hil.errors import Unavailable
 from hil.exact import Exact
 from hil_fixtures.config import read_bench, read_device
 from hil_instruments.simulated.bench import SimulatedBench
@@ -63,3 +64,11 @@ def test_a_value_out_of_range_is_written_in_the_digits_of_the_device(picture, va
     )
     profile = replace(PROFILE, wire=wire)
     assert improper.worded(profile, "set_current", Exact.parse(value)) == text
+
+
+def test_of_a_device_without_words_no_wrong_message_can_be_made():
+    dumb = replace(PROFILE, wire=NO_WORDS)
+    with pytest.raises(Unavailable, match=r"no words for 'set_current' in \[wire.commands\]"):
+        improper.always(dumb, HELD, OTHER)
+    with pytest.raises(Unavailable, match="set_polarity"):
+        improper.running(dumb, Polarity.POSITIVE)

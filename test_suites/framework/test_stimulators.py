@@ -806,6 +806,21 @@ def test_every_check_has_a_driver_that_it_rejects() -> None:
     assert set(conformance.CHECKS) - caught == {"rest", "impedance", "acknowledging"}
 
 
+def test_of_what_a_provoked_text_is_answered_a_refusal_alone_is_kept(makes) -> None:
+    rig = Rig(*makes["gx2"])
+    device = rig.made(rig.session)
+    for text, told in (
+        ("I 9999", ["I 9999: ERR 2"]),
+        ("I 1000", []),
+        ("ST", []),
+        ("XYZ", ["XYZ: ERR 1"]),
+    ):
+        device.provoke(text)
+        assert device.errors() == told
+        assert device.state() is State.IDLE
+    rig.session.close()
+
+
 def test_the_tap_shows_what_a_driver_sends(makes) -> None:
     rig = Rig(*makes["gx2"])
     tap = Tap(rig.session)

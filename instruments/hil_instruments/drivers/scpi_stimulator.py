@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from hil.bench import InstrumentEntry
 from hil.device import KINDS, LINK, OFFERED, DeviceProfile, ErrorWords, Polarity, Reporting, State
-from hil.errors import ConfigurationError, InstrumentError, Unavailable
+from hil.errors import ConfigurationError, InstrumentError, ReplyTimeout, Unavailable
 from hil.exact import Exact
 from hil.measurement import Calibration
 from hil.roles import Clock
@@ -193,12 +194,26 @@ class ScpiStimulator(Instrument):
         return reading[self._wire.errors.kind](self._wire.errors)
 
     def provoke(self, text: str) -> None:
-        """Send text that no driver would send, as it is, and throw away what it may answer."""
+        """Send text that no driver would send, as it is; of its answer only a refusal is kept."""
         self._wait()
-        self._session.write(text)
-        if "?" in text or self._wire.errors.kind is Reporting.ANSWER:
-            self._session.discard()
+        if self._wire.errors.kind is Reporting.ANSWER:
+            self._provoke_answer(text)
+        else:
+            self._session.write(text)
+            if "?" in text:
+                self._session.discard()
         self._settle()
+
+    def _provoke_answer(self, text: str) -> None:
+        """A device that answers each command may answer this with anything, or with nothing."""
+        try:
+            answer = self._session.query(text)
+        except ReplyTimeout:
+            self._session.recover()
+            return
+        with suppress(InstrumentError):
+            if self._is_refusal(answer):
+                self._refusals.append(f"{text}: {answer}")
 
     # --- refusals -------------------------------------------------------------------------------
 
