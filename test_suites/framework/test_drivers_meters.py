@@ -430,3 +430,15 @@ def test_no_link_fault_becomes_a_reading_that_the_circuit_contradicts(model, kin
                 subject.session.recover()
             if place > len(tap.asked) + len(tap.written):
                 break
+
+
+@pytest.mark.parametrize(
+    ("stamp", "told"), [(9.9e37, "no time"), (-1.0, "no time"), (1e12, "has room for")]
+)
+def test_a_time_stamp_that_cannot_be_is_an_error_and_no_gap(dmm6500, stamp, told):
+    meter, tap = dmm6500.fresh()
+    dmm6500.start(meter)
+    dmm6500.clock.sleep(0.1)
+    tap.forged[len(tap.asked) + 1] = struct.pack(">d", stamp)
+    with pytest.raises(InstrumentError, match=told):
+        meter.drain()

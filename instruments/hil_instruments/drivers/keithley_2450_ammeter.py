@@ -124,6 +124,7 @@ class Keithley2450Ammeter(BufferedMeter):
 
     def _ready(self, recording: Recording) -> int:
         """Readings since the start; their interval is measured anew by the newest's time stamp."""
+        before = self._clock.now() if recording.ended is None else recording.ended
         place, stamp, asked = self._newest()
         turns = round((stamp / recording.interval + 1 - place) / self.BUFFER)
         count = place + max(turns, 0) * self.BUFFER
@@ -134,8 +135,19 @@ class Keithley2450Ammeter(BufferedMeter):
                     f"{self.name}: by {asked!r} {count} readings came at {interval:.4g} s from "
                     f"each to the next, {self._due:.4g} s were due; {MEND}"
                 )
+            self._need_now(recording, stamp, before, asked)
             recording.interval, recording.clock_error = interval, CLOCK_ERROR
         return count
+
+    def _need_now(self, recording: Recording, stamp: float, before: float, asked: str) -> None:
+        """Make sure that the newest reading is of now, by its time stamp and the bench clock."""
+        taken, after = recording.start + stamp, self._clock.now()
+        slack = 4 * recording.start_u + CLOCK_ERROR * stamp
+        if not before - 2 * self._due - slack <= taken <= after + slack:
+            raise InstrumentError(
+                f"{self.name}: by {asked!r} the newest reading was taken at {taken:.6g} s of the "
+                f"bench clock, where {before:.6g} s to {after:.6g} s were due; {MEND}"
+            )
 
     def _confirm_setup(self, setup: Setup) -> None:
         """Besides, make sure that the current is none of its own."""

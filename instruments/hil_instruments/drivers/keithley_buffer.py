@@ -5,11 +5,13 @@ How many readings there were in all is told by the place of the newest and by it
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import ClassVar
 
 from hil.errors import InstrumentError
 from hil_instruments import encoding
+from hil_instruments.drivers.instrument import MEND
 from hil_instruments.drivers.meter import Meter, Recording
 
 PIECE = 20_000
@@ -29,6 +31,10 @@ class BufferedMeter(Meter):
         place = self._ask('TRAC:ACT:END? "defbuffer1"', encoding.integer)
         asked = f'TRAC:DATA? {place}, {place}, "defbuffer1", REL'
         stamp = float(self._ask_block(asked, encoding.reals, 8)[0]) if place else 0.0
+        if not 0 <= stamp < math.inf:
+            raise InstrumentError(
+                f"{self.name}: {asked!r} was answered by {stamp} s, which is no time; {MEND}"
+            )
         return place, stamp, asked
 
     def _fetch(self, recording: Recording, ready: int) -> int:
@@ -38,6 +44,12 @@ class BufferedMeter(Meter):
             raise InstrumentError(
                 f"{self.name}: by TRAC:ACT:END? {ready} readings since the start, after "
                 f"{recording.total}; it was reset, or another program uses it"
+            )
+        most = recording.taken_at(self._clock.now())
+        if ready > most + recording.tolerance(most):
+            raise InstrumentError(
+                f"{self.name}: by TRAC:ACT:END? and its time stamp {ready} readings since the "
+                f"start, where the bench clock has room for {most}; {MEND}"
             )
         if waiting > self.KEPT:
             recording.lose(waiting - self.KEPT)

@@ -158,7 +158,7 @@ class KeithleyDMM6500(BufferedMeter):
         if not place:
             return 0
         turns = (stamp / recording.interval + 1 - place) / BUFFER
-        whole = round(turns) if math.isfinite(turns) else -1
+        whole = round(turns)
         if whole < 0 or abs(turns - whole) * BUFFER > recording.tolerance(whole * BUFFER):
             raise InstrumentError(
                 f"{self.name}: by {asked!r} the reading at place {place} of {BUFFER} is stamped "

@@ -87,6 +87,8 @@ class Recording:
     total: int = 0
     torn: bool = False
     """Whether samples left the memory that never came: the place of later ones is unknown."""
+    ended: float | None = None
+    """Bench time at which sampling was told to end; None while it goes on."""
     drained: tuple[int, int] = (0, 0)
     """Pieces and samples that were there before the last drain."""
 
@@ -189,7 +191,7 @@ class Meter(Instrument):
                 function or range is another now.
         """
         recording = self._running()
-        earliest = self._clock.now()
+        earliest = recording.ended = self._clock.now()
         self._session.write("ABOR")
         ready = self._ready(recording)
         latest = self._clock.now()
