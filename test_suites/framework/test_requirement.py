@@ -41,3 +41,13 @@ def test_what_is_wrong_in_a_damaged_requirement_is_said() -> None:
         requirement_of({**body, "rule": "guarded off"})
     with pytest.raises(UsageError, match="cannot be read: KeyError: 'rule'; it is"):
         requirement_of({name: body[name] for name in body if name != "rule"})
+
+
+@pytest.mark.parametrize("requirement", SHIPPED, ids=lambda entry: entry.id)
+def test_a_shipped_requirement_says_how_it_is_shown_and_what_is_at_stake(
+    requirement: Requirement,
+) -> None:
+    assert requirement.method
+    assert requirement.severity
+    assert requirement.hazard
+    assert requirement.control
