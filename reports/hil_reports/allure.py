@@ -75,6 +75,10 @@ class _Told:
         self.judgements: dict[str, list[JudgementBody]] = {}
         for body in (body for row in conclusion.requirements for body in row.judgements):
             self.judgements.setdefault(body["test"], []).append(body)
+        self._decisive: dict[str, list[JudgementBody]] = {}
+        for row in conclusion.requirements:
+            if row.decisive is not None:
+                self._decisive.setdefault(row.decisive["test"], []).append(row.decisive)
         self._records = {body["record"]: body for body in conclusion.records}
         self._made: dict[str, list[Stored]] = {}
         for record in conclusion.records:
@@ -87,6 +91,15 @@ class _Told:
     def worst(self, test: TestRow) -> JudgementBody | None:
         """The worst of a test's judgements."""
         return min(self.judgements.get(test.test, ()), key=severity, default=None)
+
+    def drawn(self, test: TestRow) -> JudgementBody | None:
+        """The judgement whose record is drawn; of a PASS only what is worst of a requirement.
+
+        To read a capture for each test takes longer than all else that is done for it.
+        """
+        if test.verdict is not Verdict.PASS:
+            return self.worst(test)
+        return min(self._decisive.get(test.test, ()), key=severity, default=None)
 
     def records(self, test: TestRow) -> list[Stored]:
         """What a test recorded, then what it was given; of a property what decides it."""
@@ -106,7 +119,7 @@ def reconcile(results: Path, conclusion: Conclusion, draw: Draw = lambda _: NO_P
     Args:
         results: the folder; made if it is missing. Files in it are rewritten and removed.
         conclusion: what the journal amounts to.
-        draw: draws the record of a test's worst judgement.
+        draw: draws the record of a judgement.
     """
     results.mkdir(parents=True, exist_ok=True)
     told = _Told(conclusion, draw)
@@ -210,12 +223,12 @@ def _write_test(
 
 
 def _attached(results: Path, told: _Told, test: TestRow, name: str) -> list[dict[str, str]]:
-    """What a test judged, as JSON, and the record of its worst judgement, drawn."""
+    """What a test judged, as JSON, and a record of it, drawn."""
     source = f"{name}-attachment.json"
     _write_json(results / source, _table(told.judgements.get(test.test, ())))
     attached = [{"name": "Verdicts", "source": source, "type": "application/json"}]
-    worst = told.worst(test)
-    plot = told.draw(worst) if worst else NO_PLOT
+    drawn = told.drawn(test)
+    plot = told.draw(drawn) if drawn else NO_PLOT
     if plot["svg"]:
         source = f"{name}-attachment.svg"
         _write_text(results / source, plot["svg"])

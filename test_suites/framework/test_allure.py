@@ -257,6 +257,32 @@ def test_the_measured_value_stands_against_its_limit_and_its_record_is_drawn(res
     assert len(svg) < 60_000
 
 
+def test_of_what_passed_only_the_worst_case_of_a_requirement_is_drawn(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    values = {"m:test_far": "0.0040", "m:test_near": "0.0041", "m:test_beyond": "0.0043"}
+    run.collect({name: ["LIM-A"] for name in values})
+    taken = treatment()
+    record = run.record("m:test_far", taken)
+    for name, value in values.items():
+        run.test(name, judged=[("LIM-A", current(value, taken), None, record)])
+    records = read_journal(run.end(1)).records
+    found = conclude(records)
+    draw = Plots(found, capture_loader(run.folder, records)).draw
+
+    def drawn(conclusion):
+        reconcile(tmp_path / "results", conclusion, draw)
+        results = by_test(tmp_path / "results").items()
+        return {n for n, r in results if len(r.get("attachments", ())) == 2}
+
+    assert drawn(found) == {"m:test_beyond"}
+    (row,) = found.requirements
+    near = next(body for body in row.judgements if body["test"] == "m:test_near")
+    assert drawn(replace(found, requirements=(replace(row, decisive=near),))) == {
+        "m:test_near",
+        "m:test_beyond",
+    }
+
+
 def test_reconciling_again_changes_nothing(failed, result):
     before = {path.name: path.read_bytes() for path in result["folder"].iterdir()}
     records = read_journal(failed).records
