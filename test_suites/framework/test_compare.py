@@ -213,6 +213,8 @@ def test_the_command_compares_sealed_evidence_and_ends_with_what_came_of_it(
     assert "Nothing differs" in (tmp_path / "same" / "comparison.md").read_text()
     with pytest.raises(UsageError, match="name a new folder"):
         hil("report", "--compare", first, first, "--out", tmp_path / "same")
+    with pytest.raises(UsageError, match="leave it out with --compare"):
+        hil("report", "--compare", first, first, "--allure")
     with pytest.raises(UsageError, match="goes with --compare"):
         hil("report", second, "--other-model")
 
