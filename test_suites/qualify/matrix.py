@@ -90,6 +90,9 @@ def edges(fault: CataloguedFault, found: Conclusion, depth: str) -> tuple[str, b
     told, right = [], True
     for word, side in (("beyond", outwards), ("within", -outwards)):
         value = Exact(bound.magnitude + side * step, bound.unit)
+        if value.magnitude <= 0:  # U is larger than the limit: nothing lies so far within
+            told.append(f"{word}: {value} is no severity")
+            continue
         seeded = judged(tests_of(fault), f"{fault.id}:severity={value}".replace(" ", ""), depth)
         failed = [
             each.requirement["id"]
