@@ -291,7 +291,7 @@ FORGED = [
 def test_a_body_of_another_form_is_named_by_all_who_read_it(run, kind, changes, said):
     bundle.strip(run)
     bundle.rechain(run, _edit(kind, **changes), keys.find())
-    named = kind in {"test_end", "register", "judgement"} or "faults" in changes
+    named = kind in {"test_end", "register", "judgement", "record"} or "faults" in changes
     with pytest.raises(UsageError, match=re.escape(said)) if named else nullcontext():
         write_report(run)  # it prints some bodies as they are, and trips over the others
     with pytest.raises(UsageError, match=re.escape(said)):
