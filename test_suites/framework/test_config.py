@@ -777,7 +777,7 @@ def test_a_figure_that_a_device_file_leaves_out_leaves_its_requirement_unevaluat
     assert (judged.verdict, judged.reason) == (Verdict.NOT_EVALUATED, found.limit.lacks)
     assert requirement_of(requirement_body(found)) == found
     (declared,) = read_catalogue([("my.toml", limited("time", limit))], PROFILE)
-    assert (declared.limit.figure, declared.mandatory) == (Exact.parse("200 ms"), True)
+    assert (declared.limit.figure, declared.mandatory) == (Exact.parse("600 ms"), True)
     assert judge(declared, late).verdict is Verdict.FAIL
 
 

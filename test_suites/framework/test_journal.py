@@ -389,7 +389,7 @@ def test_a_requirement_is_written_in_full() -> None:
     assert body["limit"] == "within 0.1 mA or 5 % of the value commanded, the larger"
     assert body["limit_parts"] == {
         "kind": "within", "figure": "0.1 mA", "relative": "0.05",
-        "lower": None, "upper": None, "mask": None,
+        "lower": None, "upper": None, "mask": None, "undeclared": [],
     }  # fmt: skip
     assert (body["dimension"], body["rule"]) == ("A", "guarded")
     assert body["rule_text"] == "guarded acceptance, w = U"

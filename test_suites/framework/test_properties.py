@@ -1,11 +1,13 @@
 """Properties: what they draw, what an example that does not pass leaves, what is repeated of it."""
 
+import importlib
 import json
 import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase as Stage
+from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
 from framework.sessions import session
@@ -33,6 +35,7 @@ from hil.verdict import Verdict
 from hil_fixtures import draw
 from hil_fixtures.config import read_device
 from hil_fixtures.config.scenario import Repetition, parsed_scenario, unwritable, written
+from hil_fixtures.exploring import by_the_seed_alone
 from hil_reports.explored import properties_view
 
 PROFILE = read_device(None)
@@ -385,3 +388,30 @@ def test_no_plot_is_drawn_where_nothing_but_one_quantity_varies():
     (shown,) = properties_view([body])
     assert shown["plot"] == {"svg": "", "caption": ""}
     assert (shown["word"], shown["failed"]) == ("passed", "")
+
+
+def drawn(number):
+    """What a seed draws."""
+    found = []
+
+    @seed(number)
+    @settings(database=None, deadline=None, max_examples=200, phases=[Stage.generate])
+    @given(st.text("abcdefg", max_size=9), st.integers(0, 10**9))
+    def run(text, whole):
+        found.append((text, whole))
+
+    with by_the_seed_alone():
+        run()
+    return found
+
+
+def test_what_is_drawn_depends_on_no_module_that_happens_to_be_loaded(tmp_path, monkeypatch):
+    """Else a run whose seed is told could not be repeated, nor replayed from its transcript."""
+    before = drawn(1)
+    words = [f"W{n} = ('{'abcdefg'[n % 7] * (n % 8 + 2)}', {n * 1237 + 5000})" for n in range(300)]
+    (tmp_path / "bystander.py").write_text("\n".join(words))
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("bystander")
+
+    assert drawn(1) == before
+    assert drawn(2) != before

@@ -340,7 +340,7 @@ def read(folder, text, answers=ANSWERS):
 def test_a_bench_file_names_its_operator_and_the_script_beside_it(tmp_path):
     bench = read(tmp_path, HAND + OPERATOR)
     answer = ScriptedAnswer("start", "done", 2.0, 3)
-    assert bench.aids == {"operator": AidEntry("operator", "script", 20.0, (answer,))}
+    assert bench.aids["operator"] == AidEntry("operator", "script", 20.0, (answer,))
     assert bench.by_hand
 
 
