@@ -104,7 +104,7 @@ FILES = {
         "bench",
         'model = "34465A"',
         'model = "MODEL DMM6500"',
-        ["mine.toml", "instruments.ammeter", "MODEL DMM6500", "allowed: 34465A", "hil serve"],
+        ["mine.toml", "instruments.ammeter", "MODEL DMM6500", "of 34465A only", ".accuracy"],
     ),
 }
 

@@ -36,7 +36,7 @@ def test_every_driver_and_every_fault_of_a_link_is_tried():
 
 
 class Unconfirmed(Keysight34465A):
-    def _confirm(self, settings, **more):
+    def _confirm_setup(self, setup):
         pass
 
 

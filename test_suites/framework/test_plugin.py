@@ -48,8 +48,15 @@ def run(tmp_path):
     return write_and_run
 
 
+WHOLE = """
+@requirement("OUT-CURR", "OUT-VOLT")
+def test_whole(bench, judge):
+    record = bench.record(SHORT)
+    judge("OUT-CURR", steady(record.current), at=1 * mA)
+    judge("OUT-VOLT", peak(record.voltage), at=bench.profile["output.compliance"])
+"""
 NOWHERE = """
-@requirement("LIM-ACC")
+@requirement("OUT-CURR")
 @over(setpoint=lambda profile, depth: [])
 def test_nowhere(bench, judge, setpoint):
     raise AssertionError
@@ -57,12 +64,13 @@ def test_nowhere(bench, judge, setpoint):
 
 
 def test_a_whole_subject_passes(run):
-    done = run(EACH + NOWHERE)  # a grid without a point leaves its test out
-    assert [item["test"] for item in done.of("collected")[0]["items"]] == ["test_mine:test_each"]
+    # a grid without a point leaves its test out
+    done = run(WHOLE + NOWHERE, suite="output-description")
+    assert [item["test"] for item in done.of("collected")[0]["items"]] == ["test_mine:test_whole"]
     assert {row.verdict for row in done.found.requirements} == {Verdict.PASS}
     assert (done.code, done.found.exit_code) == (0, ExitCode.COMPLIES)
     assert not done.found.complies  # one subject is a partial scope
-    assert "only the suites current-limits" in done.found.run["partial"]
+    assert "only the suites output-description" in done.found.run["partial"]
 
 
 def test_a_requirement_without_a_test_is_not_green(run):

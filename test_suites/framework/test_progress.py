@@ -197,7 +197,7 @@ def test_hil_run_on_a_terminal(tmp_path):
     assert "\x1b[?25l" in text  # the cursor is hidden while the table lives
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")  # and shown again
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
-    assert "6 of 6 tests" in plain
+    assert re.search(r"\b(\d+) of \1 tests", plain)
     assert "PASS within a partial scope" in plain
     assert "compliance.pdf" in plain
     assert not re.search(r"\[/?(bold|green|dim)", plain)  # no markup is left over

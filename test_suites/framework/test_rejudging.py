@@ -449,8 +449,10 @@ def test_a_capture_that_is_gone_is_named(run, tmp_path, hil):
 
 def test_a_capture_that_was_exchanged_is_refused(run, tmp_path):
     shutil.copytree(run, tmp_path / "torn")
-    first, second, *_ = sorted((tmp_path / "torn" / DATA / "captures").iterdir())
-    first.write_bytes(second.read_bytes())
+    files = sorted((tmp_path / "torn" / DATA / "captures").iterdir())
+    contents = [file.read_bytes() for file in files]
+    for file, content in zip(files, [*contents[1:], contents[0]], strict=True):
+        file.write_bytes(content)
     troubles = {each.trouble for each in replay(tmp_path / "torn").differing}
     assert any("was changed" in trouble for trouble in troubles)
 
