@@ -6,7 +6,7 @@ work=$(mktemp -d)
 session="stimproof-images-$$"
 trap 'tmux kill-session -t "$session" 2>/dev/null || true; rm -rf "$work"' EXIT
 
-tmux new-session -d -s "$session" -x 108 -y 48 "bash --norc"
+tmux new-session -d -s "$session" -x 108 -y 110 "bash --norc"
 tmux send-keys -t "$session" "PS1='\$ '; clear; .venv/bin/hil run --out $work/runs; echo ended \$? > $work/ended" Enter
 until [ -e "$work/ended" ]; do sleep 0.2; done
 sleep 0.5
