@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ from rich.console import Console
 from hil.proof import PROBE
 from hil.verdict import Verdict
 from hil_fixtures import plan
-from hil_fixtures.closing import STYLES
+from hil_fixtures.closing import STYLES, by_subject
 from hil_fixtures.plan import Options
 from hil_fixtures.progress import Follower, Progress
 
@@ -201,3 +202,14 @@ def test_hil_run_on_a_terminal(tmp_path):
     assert "PASS within a partial scope" in plain
     assert "compliance.pdf" in plain
     assert not re.search(r"\[/?(bold|green|dim)", plain)  # no markup is left over
+
+
+def test_a_subject_stands_once_wherever_its_requirements_stand():
+    rows = [
+        SimpleNamespace(requirement={"id": name, "subject": subject})
+        for name, subject in (("A-1", "a"), ("B-1", "b"), ("A-2", "a"))
+    ]
+    assert {
+        subject: [row.requirement["id"] for row in found]
+        for subject, found in by_subject(rows).items()
+    } == {"a": ["A-1", "A-2"], "b": ["B-1"]}
