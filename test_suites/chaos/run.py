@@ -25,6 +25,8 @@ import pytest
 from chaos.blows import Blow, Part, Round
 from chaos.ground import LIVE, Ground
 from hil_fixtures import cli, plugin, supervisor
+from hil_fixtures.plan import Options
+from hil_fixtures.plan import make as made
 from hil_fixtures.sentinel.ledger import FILE
 from hil_reports.evidence import DATA
 
@@ -64,13 +66,14 @@ def test_it(bench, judge):
             pass
     judge("LIM-CEIL", peak(run.record.current))
 '''
-_MODULES = {
+MODULES = {
     "current-limits": "hil_suites.compliance.test_current_limits",
     "ramping": "hil_suites.compliance.test_ramping",
     "polarity": "hil_suites.compliance.test_polarity",
     "fault-shutdown": "hil_suites.compliance.test_fault_shutdown",
     "dose": "hil_suites.properties.test_dose",
 }
+"""Treatment to the module that holds its tests."""
 _STARTING = 60.0
 """Seconds within which current flows."""
 _GLANCE = 10e-3
@@ -128,6 +131,23 @@ def hil(*arguments: str) -> Callable[[], object]:
     return act
 
 
+def energising(treatment: str) -> list[str]:
+    """Names of a suite's tests during which current flows, and which that suite alone selects.
+
+    A module holds tests of other subjects' requirements too; with its own subject as the scope they
+    are not run.
+    """
+    module = importlib.import_module(MODULES[treatment])
+    own = set(made(Options(None, None, suites=(treatment,))).requirements)
+    return sorted(
+        name
+        for name, test in vars(module).items()
+        if name.startswith("test_")
+        and "no_current" not in name
+        and any(own & set(mark.args) for mark in test.pytestmark if mark.name == "requirement")
+    )
+
+
 class Course:
     """A run on its way."""
 
@@ -156,13 +176,12 @@ class Course:
         options = ["-c", "pytest.ini", "-p", "no:cacheprovider", "-q", f"--hil-bench={bench}"]
         options += ["--hil-out=runs", f"--hil-suite={suite}", "--hil-depth=smoke"]
         if plan.treatment != "wild":
-            options += ["--pyargs", _MODULES[suite]]
+            options += ["--pyargs", MODULES[suite]]
         return lambda: pytest.main([*options, *tests])
 
     def _test(self) -> str:
         """One test of the suite, by the round's number."""
-        names = sorted(vars(importlib.import_module(_MODULES[self.plan.treatment])))
-        tests = [name for name in names if name.startswith("test_") and "no_current" not in name]
+        tests = energising(self.plan.treatment)
         return tests[self.plan.number % len(tests)]
 
     def energised(self, moment: float) -> None:

@@ -11,6 +11,7 @@ import pytest
 from chaos.blows import GOES_ON, HANG, LAPSE, Blow, Part, bound, drawn
 from chaos.campaign import KILL, Tally, rate
 from chaos.lateness import Machine, Stages
+from chaos.run import MODULES, energising
 
 RUNNER, SENTINEL = Blow(Part.RUNNER, "killed"), Blow(Part.SENTINEL, "killed")
 STALLED, FROZEN = Blow(Part.RUNNER, "stalled"), Blow(Part.SENTINEL, "stalled")
@@ -70,6 +71,13 @@ def test_each_part_is_struck_in_each_way():
     assert all(plan.blows[0].after == 0 for plan in drawn(1, 200))
     assert any(blow.after for blow in blows)
     assert {len(plan.blows) for plan in drawn(1, 200)} == {1, 2, 3}
+
+
+@pytest.mark.parametrize("treatment", MODULES)
+def test_each_treatment_is_a_test_that_its_suite_runs_by_itself(treatment):
+    names = energising(treatment)
+    assert len(names) >= 3
+    assert "test_a_fault_hides_no_second_one" not in names  # judges a limit of another subject
 
 
 def test_plain_pytest_has_no_supervisor_to_strike():

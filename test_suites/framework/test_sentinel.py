@@ -15,14 +15,19 @@ import pytest
 from hil.errors import BenchError, ConnectionLost, SafetyError
 from hil.journal import verify_chain
 from hil_fixtures import clocks
+from hil_fixtures.config import read_bench, read_device
 from hil_fixtures.interruption import Interruption
 from hil_fixtures.safe_state import SafeState
 from hil_fixtures.sentinel.account import account, enter
 from hil_fixtures.sentinel.held import HeldCutoff
 from hil_fixtures.sentinel.ledger import FILE, Ledger
+from hil_fixtures.sentinel.post import Post
 from hil_fixtures.sentinel.urgency import Tripwire
 from hil_fixtures.sentinel.watch import Watch, threads_of
 from hil_fixtures.sentinel.wire import Wire
+from hil_fixtures.service import pointed_at
+from hil_instruments.simulated.bench import SimulatedBench
+from hil_instruments.simulated.servers.served import BenchServer, Protocol
 from hil_reports.evidence import Evidence, read_journal
 from hil_reports.evidence.citations import cited_problems
 
@@ -726,3 +731,18 @@ def test_signals_are_told_no_longer_than_asked():
         os.kill(os.getpid(), signal.SIGHUP)
         assert interruption.cause == "signal SIGHUP"
         assert not Wire(far).wait(0)
+
+
+def test_a_runner_that_is_over_before_the_sentinel_is_ready_leaves_a_whole_record(tmp_path):
+    server = BenchServer(
+        SimulatedBench(read_device(None), read_bench(None)),
+        wall=time.monotonic,
+        protocols=[Protocol.SOCKET],
+    )
+    try:
+        bench = pointed_at(read_bench(None), server.start(), 1.0)
+        Post(read_device(None), bench, tmp_path).end()  # nothing was selected
+    finally:
+        server.stop()
+    found = account(tmp_path)
+    assert (found["ended"], found["broken"], found["trips"]) == (True, "", [])
