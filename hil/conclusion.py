@@ -450,26 +450,29 @@ def _listed(records: Iterable[Record], key: str) -> tuple[str, ...]:
 def _tests(records: list[Record]) -> tuple[TestRow, ...]:
     begun = {r.body["test"]: r.utc for r in records if r.kind == "test_begin"}
     ended = _ends(records)
-    judged: dict[tuple[str, str], list[Verdict]] = {}
+    judged: dict[str, dict[str, list[Verdict]]] = {}
     for body in _bodies(records, "judgement"):
-        key = (body["test"], body["requirement"])
-        judged.setdefault(key, []).append(Verdict(body["verdict"]))
+        of_test = judged.setdefault(body["test"], {})
+        of_test.setdefault(body["requirement"], []).append(Verdict(body["verdict"]))
     cause = next(iter(_causes(records)), "")
     failing = {Verdict.FAIL, Verdict.ERROR, Verdict.INCONCLUSIVE}
-    broken = {test for (test, _), verdicts in judged.items() if failing & {*verdicts}}
+    broken = {
+        test
+        for test, found in judged.items()
+        if any(failing & {*verdicts} for verdicts in found.values())
+    }
     rows = []
     for collected in _bodies(records, "collected"):
         for item in collected["items"]:
             test = item["test"]
             end = ended.get(test, {**_UNENDED, "detail": cause})
+            own = judged.get(test, {})
             verdicts = {
-                req: _pair(judged.get((test, req), []), end["outcome"], explained=test in broken)
+                req: _pair(own.get(req, []), end["outcome"], explained=test in broken)
                 for req in item["requirements"]
             }
             strays = [  # what it judged unplanned, as the bench ceiling, only worsens
-                worst(found)
-                for (name, req), found in judged.items()
-                if name == test and req not in verdicts
+                worst(found) for req, found in own.items() if req not in verdicts
             ]
             rows.append(
                 TestRow(

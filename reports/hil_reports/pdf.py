@@ -6,6 +6,7 @@ The same journal makes the same bytes: the date comes from the journal and the f
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -27,6 +28,7 @@ _DRAWN = (
     (0x3A3, 0x4FF), (0x2010, 0x2027), (0x2030, 0x2040), (0x2074, 0x208E), (0x20A0, 0x20C0),
     (0x2100, 0x211E), (0x2126, 0x2151), (0x2190, 0x23FF),
 )  # fmt: skip
+_UNDRAWN = re.compile(f"[^{''.join(f'{chr(first)}-{chr(last)}' for first, last in _DRAWN)}]")
 _WHOLE = {
     "svg", "head", "entry", "previous_head", "sha256", "profile_sha256", "tone", "mark", "date",
     "signer", "annex",
@@ -86,13 +88,11 @@ def _printable(value: object, key: str = "") -> object:
     if isinstance(value, list):
         return [_printable(entry, key) for entry in value]
     if isinstance(value, str):
-        return value if key in _WHOLE else breakable("".join(map(_drawable, value)))
+        return value if key in _WHOLE else breakable(_UNDRAWN.sub(_escaped, value))
     return value
 
 
-def _drawable(char: str) -> str:
-    """A character, or its escape where no font at hand has it; the HTML page shows it as it is."""
-    code = ord(char)
-    if any(first <= code <= last for first, last in _DRAWN):
-        return char
-    return " " if char.isspace() else f"\\u{code:04x}"
+def _escaped(undrawn: re.Match[str]) -> str:
+    """Stand for a character that no font at hand has; the HTML page shows it as it is."""
+    char = undrawn[0]
+    return " " if char.isspace() else f"\\u{ord(char):04x}"

@@ -14,11 +14,16 @@ from decimal import Decimal
 from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
+import numpy.typing as npt
 
 from hil.capture import Capture, Samples
 from hil_reports.text import clean, scale, signed
 
-COLUMNS = 560
+COLUMNS = 500
+"""Of a drawing on paper."""
+FINE = 2000
+"""Most columns of an envelope that is kept, from which a drawing is made."""
+_BLOCK = 1 << 20  # samples looked at together
 _WIDTH, _HEIGHT = 680, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 30, 40
 _LIMIT, _BAD, _TRACE, _GRID, _INK = "#8a5a00", "#b3261e", "#1d4e89", "#d5d9de", "#3c434b"
@@ -52,40 +57,63 @@ class Envelope:
     """SI unit of the samples."""
 
 
-def envelope(capture: Capture, columns: int = COLUMNS) -> Envelope:
-    """Reduce a capture to at most `columns` columns without losing an extreme."""
-    samples = capture.samples
-    infinite = np.isinf(samples)
-    overloads = int(infinite.sum())
-    finite = np.where(infinite, np.nan, samples) if overloads else samples
-    lost = int(np.isnan(samples).sum())
-    count = len(samples)
-    begin, end = capture.start, capture.end
-    if count == lost + overloads:
-        nothing = (math.nan, math.nan)
-        empty = np.array([], dtype=np.float64)
-        return Envelope(
-            empty, empty, empty, (begin, end), nothing, nothing, count, lost, overloads,
-            capture.dimension.value,
-        )  # fmt: skip
-    edges = np.unique(np.linspace(0, count, min(columns, count), endpoint=False).astype(np.int64))
-    time: Samples = np.asarray(capture.start + edges * capture.interval, dtype=np.float64)
+def envelope(capture: Capture, columns: int = FINE) -> Envelope:
+    """Reduce a capture to at most `columns` columns without losing an extreme.
 
-    def extreme(place: int) -> tuple[float, float]:
-        return capture.start + place * capture.interval, float(finite[place])
+    One pass, block by block: a capture of any length needs little memory beside its own.
+    """
+    samples, count = capture.samples, len(capture.samples)
+    edges = column_edges(count, columns)
+    low, high = np.full(len(edges), math.nan), np.full(len(edges), math.nan)
+    lost = overloads = 0
+    step = max(_BLOCK * len(edges) // max(count, 1), 1)
+    for first in range(0, len(edges), step):
+        own = edges[first : first + step]
+        end = int(edges[first + step]) if first + step < len(edges) else count
+        block = samples[own[0] : end]
+        lost += int(np.isnan(block).sum())
+        if found := int(np.isinf(block).sum()):
+            overloads += found
+            block = np.where(np.isinf(block), math.nan, block)
+        low[first : first + step] = np.fmin.reduceat(block, own - own[0])
+        high[first : first + step] = np.fmax.reduceat(block, own - own[0])
+    unit, span = capture.dimension.value, (capture.start, capture.end)
+    if count == lost + overloads:
+        empty, nothing = np.array([], dtype=np.float64), (math.nan, math.nan)
+        return Envelope(empty, empty, empty, span, nothing, nothing, count, lost, overloads, unit)
+
+    def where(column: int, value: float) -> tuple[float, float]:
+        end = edges[column + 1] if column + 1 < len(edges) else count
+        place = int(edges[column] + np.argmax(samples[edges[column] : end] == value))
+        return capture.start + place * capture.interval, float(value)
 
     return Envelope(
-        time,
-        np.fmin.reduceat(finite, edges),
-        np.fmax.reduceat(finite, edges),
-        (begin, end),
-        extreme(int(np.nanargmin(finite))),
-        extreme(int(np.nanargmax(finite))),
+        np.asarray(capture.start + edges * capture.interval, dtype=np.float64),
+        low,
+        high,
+        span,
+        where(column := int(np.nanargmin(low)), low[column]),
+        where(column := int(np.nanargmax(high)), high[column]),
         count,
         lost,
         overloads,
-        capture.dimension.value,
+        unit,
     )
+
+
+def column_edges(count: int, columns: int) -> npt.NDArray[np.int64]:
+    """Place of the first of those that each column holds, of `count` in all."""
+    columns = min(columns, count)
+    return np.arange(columns, dtype=np.int64) * count // max(columns, 1)
+
+
+def coarser(found: Envelope, columns: int = COLUMNS) -> Envelope:
+    """The same envelope in fewer columns; no extreme is lost."""
+    if len(found.time) <= columns:
+        return found
+    edges = column_edges(len(found.time), columns)
+    low, high = np.fmin.reduceat(found.low, edges), np.fmax.reduceat(found.high, edges)
+    return replace(found, time=found.time[edges], low=low, high=high)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +150,33 @@ class _Frame:
     unit: str
 
     def x(self, time: float) -> float:
-        share = (min(max(time, self.left), self.right) - self.left) / (self.right - self.left)
-        return round(_LEFT + share * (_WIDTH - _LEFT - _RIGHT), 1)
+        return self.xs(np.array([time]))[0]
 
     def y(self, value: float) -> float:
         """Place of a value in SI."""
-        share = (value * self.factor - self.bottom) / (self.top - self.bottom)
-        return round(_HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM), 1)
+        return self.ys(np.array([value]))[0]
+
+    def xs(self, times: Samples) -> list[float]:
+        """Places of times, those beyond the paper at its edge."""
+        share = (np.clip(times, self.left, self.right) - self.left) / (self.right - self.left)
+        return _placed(_LEFT + share * (_WIDTH - _LEFT - _RIGHT))
+
+    def ys(self, values: Samples) -> list[float]:
+        """Places of values in SI."""
+        share = (values * self.factor - self.bottom) / (self.top - self.bottom)
+        return _placed(_HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM))
+
+
+def _placed(places: Samples) -> list[float]:
+    found: list[float] = np.round(places, 1).tolist()
+    return found
 
 
 def draw(found: Envelope, marks: Marks, title: str) -> str:
     """Draw an envelope as a stand-alone SVG; all text in it is escaped. Empty without a sample."""
     if not len(found.time):
         return ""
+    found = coarser(found)
     frame = _frame([found], marks)
     return _svg(
         title,
@@ -160,10 +202,11 @@ class Trace:
 
     @property
     def moved(self) -> Envelope:
-        """The envelope, its times counted from the origin."""
-        begin, end = self.found.span
+        """The envelope as it is drawn, its times counted from the origin."""
+        found = coarser(self.found)
+        begin, end = found.span
         span = (begin - self.origin, end - self.origin)
-        return replace(self.found, time=self.found.time - self.origin, span=span)
+        return replace(found, time=found.time - self.origin, span=span)
 
 
 def overlay(before: Trace, after: Trace, marks: Marks, title: str, origin: str) -> str:
@@ -274,19 +317,19 @@ def _events(frame: _Frame, events: Sequence[tuple[str, float]]) -> Iterable[str]
 
 
 def _trace(frame: _Frame, found: Envelope, kind: str = "trace") -> Iterable[str]:
-    edges = [*found.time, found.span[1]]
+    edges = np.append(found.time, found.span[1])
+    across = frame.xs((edges[:-1] + edges[1:]) / 2)
+    columns = zip(across, frame.ys(found.low), frame.ys(found.high), strict=True)
     path = []
-    pen = False
-    for place, (low, high) in enumerate(zip(found.low, found.high, strict=True)):
-        if math.isnan(low):
-            pen = False  # a gap stays a gap
+    pen = dot = False
+    for x, first, second in columns:
+        if math.isnan(first):
+            if dot:
+                path.append("h1")
+            pen = dot = False  # a gap stays a gap
             continue
-        x = frame.x((edges[place] + edges[place + 1]) / 2)
-        first, second = frame.y(low), frame.y(high)
         path.append(f"{'L' if pen else 'M'}{x} {first}" + (f"V{second}" if second != first else ""))
-        pen = True
-        if place + 1 < len(found.low) and math.isnan(found.low[place + 1]) and first == second:
-            path.append("h1")
+        pen, dot = True, first == second
     colour, width = (_TRACE, 1.4) if kind == "trace" else (_BEFORE, 2.2)
     yield (
         f'<path class="{kind}" d="{"".join(path)}" fill="none" stroke="{colour}" '
@@ -326,24 +369,32 @@ def _beyond(found: Envelope, marks: Marks) -> list[tuple[float, float]]:
     Counted are columns that lie within a window; only where a limit was broken and none of those
     shows it, those at its edges too.
     """
-    edges = [*found.time, found.span[1]]
+    edges = np.append(found.time, found.span[1])
     whole: list[tuple[float, float]] = []
     partly: list[tuple[float, float]] = []
-    for place, (low, high) in enumerate(zip(found.low, found.high, strict=True)):
-        left, right = float(edges[place]), float(edges[place + 1])
+    for column in np.flatnonzero(_outside(found, marks)):
+        left, right = float(edges[column]), float(edges[column + 1])
         bad = [
             (left, float(value))
-            for value, level, sign in ((high, marks.upper, 1), (low, marks.lower, -1))
+            for value, level, sign in (
+                (found.high[column], marks.upper, 1),
+                (found.low[column], marks.lower, -1),
+            )
             if level is not None and sign * (value - level) > 0
         ]
-        if not bad:
-            continue
         windows = marks.windows or [found.span]
         if any(begin <= left and right <= end for begin, end in windows):
             whole += bad
         elif any(begin < right and left < end for begin, end in windows):
             partly += bad
     return whole or (partly if marks.failed else [])
+
+
+def _outside(found: Envelope, marks: Marks) -> npt.NDArray[np.bool_]:
+    """Columns of which a part lies beyond a limit, whether it holds then or not."""
+    upper = math.inf if marks.upper is None else marks.upper
+    lower = -math.inf if marks.lower is None else marks.lower
+    return (found.high > upper) | (found.low < lower)
 
 
 def _label(x: float, y: float, text: str, anchor: str, kind: str = "ink") -> str:
