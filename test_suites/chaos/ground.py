@@ -59,19 +59,6 @@ def hurry_all(process: int) -> None:
         hurry(int(task))
 
 
-def brisk(folder: Path) -> Path:
-    """File of a device that ramps in 4 s: its probe arm is over in 13 s of bench time, not in 39 s.
-
-    Args:
-        folder: takes the file.
-    """
-    text = config.starter("device")
-    for old, new in (("30 s", "4 s"), ("0.2 mA/s", "1 mA/s")):
-        text = text.replace(f'value = "{old}"', f'value = "{new}"')
-    (folder / "brisk.toml").write_text(text)
-    return folder / "brisk.toml"
-
-
 class Ground:
     """`hil serve` in a process of its own."""
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as File
 
 from chaos.course import Course
-from chaos.ground import OFF, Ground, brisk, hurry
+from chaos.ground import OFF, Ground, hurry
 from chaos.stops import (
     DEVICE,
     PATHS,
@@ -35,6 +35,7 @@ from chaos.stops import (
     real_kill,
     small_disk,
 )
+from framework import brisk
 from hil.verdict import ExitCode, Verdict
 from hil_reports.evidence import verify
 
@@ -186,7 +187,7 @@ def campaign(
     def lane(number: int) -> list[Outcome]:
         folder = room / f"lane-{number}"
         folder.mkdir(parents=True)
-        ground = Ground(folder, scale, brisk(folder))
+        ground = Ground(folder, scale, brisk.file(folder))
         outcomes: list[Outcome] = []
         try:
             while waiting:

@@ -57,6 +57,9 @@ class KnownCircuit:
     def resting(self, node, since):
         return None
 
+    def bounds(self, node, since):
+        return None
+
     def breaks(self, since, until):
         times = sorted({t for knots, _ in self.points.values() for t in knots})
         return np.array([t for t in times if since < t <= until])

@@ -14,8 +14,7 @@ import pytest
 from pyvisa import constants
 from pyvisa.errors import VisaIOError
 
-from chaos.ground import brisk
-from framework import switches
+from framework import brisk, switches
 from hil.errors import BenchError
 from hil.verdict import ExitCode
 from hil_fixtures import cli, inspection, plan
@@ -280,7 +279,7 @@ SCALE = 5.0
 
 @pytest.mark.alone  # the lease runs on wall time
 def test_a_served_bench_is_armed_under_its_sentinel(tmp_path):
-    device = brisk(tmp_path)
+    device = brisk.file(tmp_path)
     twin = SimulatedBench(read_device(device), read_bench(None))
     twin.clock.calendar = lambda: datetime.now(UTC)
     server = BenchServer(

@@ -17,11 +17,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from framework import brisk
 from hil.conclusion import conclude
 from hil.journal import Chain
 from hil.measurement import Calibration
 from hil.verdict import ExitCode, Verdict
-from hil_fixtures import config
 from hil_instruments import drivers
 from hil_reports.allure import LABEL, STATUS, reconcile
 from hil_reports.evidence import read_journal
@@ -99,7 +99,7 @@ class Left:
 @pytest.fixture
 def bench_files(tmp_path):
     """A device file whose own requirements are the scope; the command line's options for it."""
-    device = config.starter("device").replace("requirements = []", 'requirements = ["row.toml"]')
+    device = brisk.text().replace("requirements = []", 'requirements = ["row.toml"]')
     (tmp_path / "my.toml").write_text(device)
     (tmp_path / "row.toml").write_text(REQUIREMENTS)
     (tmp_path / "mine").mkdir()

@@ -77,6 +77,9 @@ class Pulse:
     def resting(self, since):
         return None
 
+    def bounds(self, since):
+        return None
+
     def breaks(self, since, until):
         return np.array([1.0] if since < 1.0 <= until else [])
 

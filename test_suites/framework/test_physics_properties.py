@@ -293,6 +293,32 @@ def test_the_bound_of_a_segment_holds(
             assert max(apart) <= spread * (1 + 1e-6) + 1e-9
 
 
+@settings(deadline=None, max_examples=30)
+@given(programme=PROGRAMMES, share=st.floats(0, 1), ripple=st.sampled_from([0.0, 0.1]))
+def test_no_node_leaves_its_bounds(
+    programme: list[tuple[int, tuple[str, object]]], share: float, ripple: float
+) -> None:
+    """What lets an oscilloscope skip its search for a trigger."""
+    made = begun(replace(STAGE, ripple=ripple))
+    now = 0.0
+    for wait, action in programme:
+        now += wait * STEP
+        made.advance(now)
+        do(made, action)
+    made.advance(now + 1e-3)
+    since = share * made.now
+    times = np.linspace(since, made.now, 2_000)
+    for node in (Node.CURRENT, Node.SHUNT, Node.OUTPUT, Node.SENSE):
+        found = made.bounds(node, since)
+        if found is None:  # too much has happened
+            continue
+        seen = made.observe(node, times)
+        slack = 1e-6 * (found[1] - found[0]) + 1e-9
+        assert found[0] - slack <= seen.min() <= seen.max() <= found[1] + slack
+    assert made.bounds(Node.BOOST, since) is None
+    assert made.bounds(Node.SHUNT, made.now) is not None
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     commands=st.lists(st.tuples(st.floats(0.2e-3, 20e-3), st.floats(0, 8e-3)), max_size=10),

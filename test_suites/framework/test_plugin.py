@@ -2,6 +2,7 @@
 
 import pytest
 
+from framework import brisk
 from framework.sessions import session
 from hil.verdict import ExitCode, Verdict
 
@@ -36,14 +37,15 @@ def test_each(bench, judge):
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, tmp_path_factory):
     """Write a test module and run it."""
+    device = brisk.file(tmp_path_factory.mktemp("device"))
 
     def write_and_run(body, *options, name="test_mine.py", **more):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(HEAD + body)
-        return session(tmp_path, *options, **more)
+        return session(tmp_path, f"--hil-device={device}", *options, **more)
 
     return write_and_run
 

@@ -62,6 +62,13 @@ class Probe:
         volts = self._terminals.resting(since) if self.fault is HEALTHY else None
         return None if volts is None else volts * self._share
 
+    def bounds(self, since: float) -> tuple[float, float] | None:
+        """Volts between which the plug has stayed since a past time; None where nobody can say."""
+        if self.fault is not HEALTHY:
+            return None
+        found = self._terminals.bounds(since)
+        return found and (found[0] * self._share, found[1] * self._share)
+
     def began(self, time: float) -> float:
         """Time since which the signal has been smooth up to a past time."""
         return time if self.fault.hum else self._terminals.began(time)

@@ -74,6 +74,10 @@ class Terminals:
         circuit = self._world.device.circuit
         return None if circuit.stage.ripple else circuit.resting(self._node, since)
 
+    def bounds(self, since: float) -> tuple[float, float] | None:
+        """Values between which the input has certainly stayed since a past time; None: unknown."""
+        return self._world.device.circuit.bounds(self._node, since)
+
     def at(self, times: Values) -> Values:
         """Values of the input at past times."""
         return self._world.device.circuit.observe(self._node, times)

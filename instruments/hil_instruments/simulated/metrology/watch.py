@@ -49,6 +49,10 @@ class Signal(Protocol):
         """Value at which it has rested since a past time until now; None if it has not."""
         ...
 
+    def bounds(self, since: float) -> tuple[float, float] | None:
+        """Values between which it has certainly stayed since a past time; None if unknown."""
+        ...
+
 
 def places(signal: Signal, since: float, until: float) -> Iterator[Values]:
     """Yield rising times that cover `since` to `until`, a chunk at a time, each with the last."""
@@ -106,12 +110,16 @@ def last_crossing(
 
 
 def _is_quiet(signal: Signal, since: float, until: float, level: float) -> bool:
-    """Whether a short look within an old piece shows nothing: the common case of a poll.
+    """Whether it certainly stayed away, or a short look within an old piece shows nothing.
 
-    What is still alive in a piece after some age changes little over half of it.
+    These are the common cases of a poll. What is still alive in a piece after some age changes
+    little over half of it.
     """
     rest = signal.resting(since)
     if rest is not None and abs(rest - level) > _APART:
+        return True
+    bounds = signal.bounds(since)
+    if bounds and not bounds[0] - _APART <= level <= bounds[1] + _APART:
         return True
     length = until - since
     if 2 * length > since - signal.began(since) or len(signal.breaks(since, until)):

@@ -316,6 +316,14 @@ class Circuit:
         still = segment.start <= since and segment.rests(node, since - segment.start, RESTING)
         return self.value(node) if still else None
 
+    def bounds(self, node: Node, since: float) -> tuple[float, float] | None:
+        """Values between which a node has certainly stayed since a past time, in A or V.
+
+        Returns:
+            None where it would take long to tell, or where the node is none of the network's.
+        """
+        return self._history.bounds(node, since)
+
     def value(self, node: Node) -> float:
         """Value of a node at `now`."""
         return self._segment.seen(node).at(self.now - self._segment.start)

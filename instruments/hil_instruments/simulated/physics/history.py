@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 
 import numpy as np
 
 from hil.errors import UsageError
 from hil_instruments.simulated.physics.node import Node
-from hil_instruments.simulated.physics.segment import Segment
+from hil_instruments.simulated.physics.segment import LAST_PROBE, Segment
 from hil_instruments.simulated.physics.signal import Signal
 from hil_instruments.simulated.physics.table import Array, Table
 from hil_instruments.simulated.physics.trace import Trace
 
 _FEW = 4  # so few times or windows are looked up one by one
-_NEAR = 16  # and so few segments are integrated one by one
+_NEAR = 16  # and so few segments are integrated, or bounded, one by one
 
 
 class History:
@@ -109,6 +110,21 @@ class History:
         """Times in (since, until] at which a segment begins."""
         first, end = bisect_right(self._starts, since), bisect_right(self._starts, until)
         return np.array(self._starts[first:end], dtype=np.float64)
+
+    def bounds(self, node: Node, since: float) -> tuple[float, float] | None:
+        """Values between which a node has certainly stayed since a past time.
+
+        Returns:
+            None where it would take long to tell, or where the node is none of the network's.
+        """
+        first = max(bisect_right(self._starts, since) - 1, 0)
+        if node.probe > LAST_PROBE or len(self._segments) - first > _NEAR:
+            return None
+        low, high = math.inf, -math.inf
+        for segment in self._segments[first:]:
+            level, spread = segment.extent(node.probe)
+            low, high = min(low, level - spread), max(high, level + spread)
+        return low, high
 
     def _place(self, time: float) -> tuple[int, float]:
         number = max(bisect_right(self._starts, time) - 1, 0)

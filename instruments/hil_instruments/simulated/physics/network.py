@@ -60,7 +60,7 @@ class Netlist:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Network:
-    """A netlist brought to its modes z: dz/dt = -rate z + inputs u, y = probes z + direct u."""
+    """A netlist brought to its modes z: dz/dt = -rate z + inputs u, y = probes z + through u."""
 
     names: tuple[str, ...]
     """Names of its capacitors."""
@@ -70,8 +70,6 @@ class Network:
     """Source by source, the feed of each mode per ampere."""
     probes: tuple[Row, ...]
     """Probe by probe, the weight of each mode."""
-    direct: tuple[Row, ...]
-    """Probe by probe, the weight of each source."""
     gains: tuple[Row, ...]
     """Probe by probe, the reply to a constant ampere of each source."""
     drags: tuple[Row, ...]
@@ -88,8 +86,10 @@ class Network:
     """Complex amplitude of each mode per ampere of that sinusoid."""
     sways: tuple[complex, ...]
     """Probe by probe, the complex amplitude per ampere of that sinusoid."""
-    surges: tuple[Row, ...]
-    """Exponential by exponential, the most that an ampere brings into each mode; no resonance."""
+    peaks: tuple[Row, ...]
+    """Probe by probe, the most that an ampere of each exponential brings there; no resonance."""
+    crests: Row
+    """Probe by probe, the same of an ampere of the sinusoid, which may set in at any phase."""
     still: Row
     """Of each mode under a constant ampere of the first source."""
     to_modes: Array
@@ -170,12 +170,13 @@ class Solved:
         responses = np.array([first / (rates - rate) for rate in apart])
         swings = first / (rates + 1j * pulse)
         still = inputs / rates[:, None]
+        surges = np.abs(first) / np.maximum(rates, np.array(apart)[:, None])
+        through = np.abs(self.through[:, :1])
         return Network(
             names=self.names,
             rates=_row(rates),
             inputs=_rows(inputs.T),
             probes=_rows(seen),
-            direct=_rows(self.through),
             gains=_rows(seen @ still + self.through),
             drags=_rows(seen @ (still / rates[:, None])),
             decays=tuple(apart),
@@ -184,7 +185,8 @@ class Solved:
             pulse=pulse,
             swings=tuple(swings.tolist()),
             sways=tuple((seen @ swings + self.through[:, 0]).tolist()),
-            surges=_rows(np.abs(first) / np.maximum(rates, np.array(apart)[:, None])),
+            peaks=_rows(np.abs(seen) @ surges.T + through),
+            crests=_row(2 * np.abs(seen) @ np.abs(swings) + through[:, 0]),
             still=_row(still[:, 0]),
             to_modes=to_modes,
             from_modes=from_modes,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import cmath
 import math
 from dataclasses import dataclass
-from operator import mul
+from operator import mul, sub
 
 from hil_instruments.simulated.physics.network import Network
 from hil_instruments.simulated.physics.node import Node
 from hil_instruments.simulated.physics.signal import Signal
 from hil_instruments.simulated.physics.wiring import YIELD
 
-_LAST_PROBE = Node.EARTH.probe
+LAST_PROBE = Node.EARTH.probe
 """Nodes up to this one are probes of the network."""
 BOOST_DECAY = 2
 """Number of the exponential with which the boost voltage approaches its aim."""
@@ -57,8 +57,8 @@ class Segment:
     """A network, its sources, and its modes at the begin."""
 
     __slots__ = (
+        "_away",
         "_modes",
-        "_reach",
         "_signals",
         "_steady",
         "drive",
@@ -92,7 +92,7 @@ class Segment:
         self.span = span
         self.start, self.network, self.drive, self.feed = start, network, drive, feed
         self._modes = modes
-        self._reach: list[float] | None = None
+        self._away: list[float] | None = None  # of each mode, from where constant sources bring it
         self._signals: dict[int, Signal] = {}
         self._steady = self._driven(0.0)
         forced = self._stirred(self._steady, drive.amplitudes, drive.swing)
@@ -180,34 +180,20 @@ class Segment:
         if drive.slope:
             level -= drive.slope * network.drags[probe][YIELD]
             ramp = abs(drive.slope * gains[YIELD] * self.span)
-        if self._reach is None:
-            self._reach = self._distances()
-        spread = sum(map(abs, map(mul, network.probes[probe], self._reach)))
-        spread += ramp
-        through = network.direct[probe][0]
-        if through:
-            sizes = sum(map(abs, drive.amplitudes)) + abs(drive.swing)
-            spread += abs(through) * sizes
-        return level, spread
-
-    def _distances(self) -> list[float]:
-        """How far each mode can be from where the constant sources bring it."""
-        network, drive = self.network, self.drive
-        reach = [abs(z - f) for z, f in zip(self._modes, self._steady, strict=True)]
-        for amplitude, surge in zip(drive.amplitudes, network.surges, strict=True):
+        if self._away is None:
+            self._away = list(map(sub, self._modes, self._steady))
+        spread = ramp + sum(map(abs, map(mul, network.probes[probe], self._away)))
+        for amplitude, peak in zip(drive.amplitudes, network.peaks[probe], strict=True):
             if amplitude:
-                size = abs(amplitude)
-                reach = [far + size * most for far, most in zip(reach, surge, strict=True)]
+                spread += abs(amplitude) * peak
         if drive.swing:
-            size = 2 * abs(drive.swing)
-            swings = zip(reach, network.swings, strict=True)
-            reach = [far + size * abs(swing) for far, swing in swings]
-        return reach
+            spread += abs(drive.swing) * network.crests[probe]
+        return level, spread
 
     def seen(self, node: Node) -> Signal:
         """What an instrument at a node sees."""
         probe = node.probe
-        if probe <= _LAST_PROBE:
+        if probe <= LAST_PROBE:
             return self.signal(probe)
         feed = self.feed
         if node is Node.BOOST:
