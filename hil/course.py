@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 
 from hil.capture import Samples
 from hil.derivation import derived
 from hil.device import Polarity
-from hil.exact import Dimension, Exact
+from hil.exact import Dimension, Exact, readable
 from hil.features import SETTLE, STEP_TIME, largest, made, noise, nothing, own, steady
 from hil.measurement import COVERAGE, Component, Measurement
 from hil.units import Quantity
@@ -146,21 +147,32 @@ def ramp_time(wave: Waveform) -> Measurement:
     """Time of the first ramp up, from zero to the steady current of the hold that follows.
 
     Timed between 10 % and 90 % of the steady current, whatever that is, and taken as straight: what
-    a gain error does to both cancels.
+    a gain error does to both cancels. A step passes both at once and lasts no time. Where no steady
+    current follows, the ramp is not over at the end of the record: it lasts at least so long.
+
+    Not finite (an ERROR when judged) where samples are lost, or the current stood at its steady
+    value before the ramp began.
     """
-    held = abs(float(steady(wave).value))
     begin, end = wave.phase("ramp up")[0]
+    held = _steady_or_none(wave)
+    if held is None:
+        return _endless(wave, begin)
+    if not math.isfinite(held):
+        return nothing(wave, Dimension.TIME, "overload or gap in the hold after the ramp")
     first, last = wave.index(begin), wave.index(end + SETTLE)
     data = np.abs(wave.samples[first:last])
-    why = "the record holds no ramp up to a steady current"
-    if not math.isfinite(held) or not np.all(np.isfinite(data)):
-        return nothing(wave, Dimension.TIME, why)
+    if not data.size or not np.all(np.isfinite(data)):
+        return nothing(wave, Dimension.TIME, "overload or gap in the ramp")
+    if data[0] > FOOT * held:
+        stood = readable(Decimal(repr(float(data[0]))), wave.capture.dimension)
+        return nothing(wave, Dimension.TIME, f"{stood} flowed before the ramp began")
     levels = [_passing(data, share * held, _BAND * held) for share in (FOOT, SHOULDER)]
     if any(level is None for level in levels):
-        return nothing(wave, Dimension.TIME, why)
+        return _endless(wave, begin)
     interval = wave.capture.interval
     (foot, *doubt), (shoulder, *more) = (level for level in levels if level)
     seconds = (shoulder - foot) * interval / (SHOULDER - FOOT)
+    straight = f"{FOOT:.0%} to {SHOULDER:.0%} of the steady current, divided by {SHOULDER - FOOT:g}"
     return made(
         wave,
         seconds,
@@ -175,27 +187,61 @@ def ramp_time(wave: Waveform) -> Measurement:
             ),
             Component(own("sampling", wave), interval / math.sqrt(6)),
         ),
-        note=f"{FOOT:.0%} to {SHOULDER:.0%} of the steady current, divided by {SHOULDER - FOOT:g}",
+        note="no ramp: the current jumped to its steady value"
+        if seconds <= STEP_TIME
+        else straight,
     )
 
 
-def _passing(data: Samples, level: float, band: float) -> tuple[float, float] | None:
-    """Place at which a rising signal passes a level, by a line around it, and its uncertainty.
+def _steady_or_none(wave: Waveform) -> float | None:
+    """Magnitude of the steady current of the hold; None where none came to flow."""
+    if "hold" not in wave.phases:
+        return None
+    held = steady(wave)
+    size = abs(float(held.value))
+    return None if size <= float(held.expanded) else size
 
-    In samples; None where it does not rise through the level.
+
+def _endless(wave: Waveform, begin: float) -> Measurement:
+    """Time of a ramp that leads to no steady current: at least what the record holds of it."""
+    observed = wave.capture.end - begin
+    why = f"no steady current was reached in the {observed:.4g} s after the start"
+    if not np.all(np.isfinite(wave.between(begin, wave.capture.end))):
+        return nothing(wave, Dimension.TIME, f"{why}, and a gap or an overload hides why")
+    found = made(
+        wave,
+        observed,
+        Dimension.TIME,
+        (Component(own("sampling", wave), wave.capture.interval / math.sqrt(6)),),
+        note=why,
+    )
+    return replace(found, censored=True)
+
+
+def _passing(data: Samples, level: float, band: float) -> tuple[float, float] | None:
+    """Place at which a rising signal passes a level, and its uncertainty, both in samples.
+
+    By a line through the samples around it; where it jumps past them, between the two samples of
+    the jump. None where it does not rise through the level.
     """
     near = np.flatnonzero(np.abs(data - level) <= band)
     if near.size < 3:
-        return None
+        return _jumping(data, level)
     middle, half = round(float(near.mean())), max(near.size // 2, 1)
     first = max(middle - half, 0)
     around = data[first : middle + half + 1]
     place = np.arange(around.size) - (around.size - 1) / 2
     slope = float(np.dot(place, around)) / float(np.dot(place, place))
     if slope <= 0:
-        return None
+        return _jumping(data, level)
     passed = first + (around.size - 1) / 2 + (level - float(around.mean())) / slope
     return passed, noise(around) / slope / math.sqrt(around.size)
+
+
+def _jumping(data: Samples, level: float) -> tuple[float, float] | None:
+    """Place between the last sample at or below a level and the first above it, as `_passing`."""
+    above = np.flatnonzero(data > level)
+    return (float(above[0]) - 0.5, 0.5 / math.sqrt(3)) if above.size else None
 
 
 @derived

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
 from framework.test_features import RATE, SIGMA, instant, times, wave
 from hil.course import density, largest_fall, longest_above, ramp_time, ripple
+from hil.decision import judge
 from hil.derivation import Sources, walked
 from hil.device import Polarity
 from hil.exact import Dimension, Exact
+from hil.requirement import Kind, Knowledge, Limit, Requirement
+from hil.verdict import Verdict
 from hil.waveform import Waveform
+from hil_fixtures.judging import describe
 
 HOLD = (0.0, 10.0)
+WITHIN = Requirement(
+    "RAMP-TIME", "ramping", "Time", "A ramp takes its time.",
+    Limit(Kind.WITHIN, relative=Decimal("0.01")), Dimension.TIME, "project", "project",
+    Knowledge.PROJECT,
+)  # fmt: skip
 
 
 def held(amplitude: float, hertz: float, seed: int = 0, sigma: float = SIGMA) -> Waveform:
@@ -107,10 +117,41 @@ def test_an_offset_of_the_meter_is_in_the_time_of_a_ramp() -> None:
         assert abs(off) <= 2 * found.u
 
 
-def test_without_a_ramp_to_a_steady_current_there_is_no_time() -> None:
+def test_a_current_that_jumps_takes_no_time() -> None:
     t = times(41)
-    flat = wave(np.full(t.size, 4e-3), **{"ramp up": (1.0, 31.0), "hold": (31.0, 40.0)})
-    assert ramp_time(flat).value.is_nan()
+    spans = {"ramp up": (1.0, 31.0), "hold": (31.0, 40.0)}
+    jump = wave(np.where(t < 1.01, 0.0, -4e-3), **spans)
+    found = ramp_time(jump)
+    assert abs(float(found.value)) < 1e-3
+    assert "no ramp" in found.note
+    judged = judge(WITHIN, found, Exact.parse("30 s"))
+    assert judged.verdict is Verdict.FAIL
+    assert "no ramp: the current jumped" in describe(judged)
+
+
+@pytest.mark.parametrize("hold", [(31.0, 40.0), None])
+def test_a_ramp_that_leads_to_nothing_is_not_over_at_the_end_of_the_record(hold) -> None:
+    t = times(41)
+    tripped = np.interp(t, [0, 1, 16, 16.001], [0, 0, 2e-3, 0])
+    spans = {"ramp up": (1.0, 31.0)} | ({"hold": hold} if hold else {})
+    noisy = tripped + SIGMA * np.random.default_rng(2).standard_normal(t.size)
+    found = ramp_time(wave(noisy, **spans))
+    assert found.censored
+    assert float(found.value) == pytest.approx(40.0)
+    judged = judge(WITHIN, found, Exact.parse("30 s"))
+    assert judged.verdict is Verdict.FAIL
+    assert "no steady current was reached in the 40 s after the start" in describe(judged)
+
+
+def test_what_flowed_before_the_ramp_or_was_lost_is_no_time_of_it() -> None:
+    t = times(41)
+    spans = {"ramp up": (1.0, 31.0), "hold": (31.0, 40.0)}
+    assert ramp_time(wave(np.full(t.size, 4e-3), **spans)).value.is_nan()
+    lost = rise(30.0).samples.copy()
+    lost[20 * RATE] = math.nan
+    assert ramp_time(wave(lost, **spans)).value.is_nan()
+    lost[30 * RATE :] = 0.0  # nothing flows in the hold, and the gap may hide why
+    assert ramp_time(wave(lost, **spans)).value.is_nan()
 
 
 def test_a_fall_is_counted_from_what_was_reached_along_the_polarity() -> None:
