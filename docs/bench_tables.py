@@ -9,7 +9,7 @@ from typing import TypeAlias
 from bench_chart import MICRO
 from bench_courses import BENCH, PROFILE
 
-from hil_instruments.simulated.faults.catalogue import Layer, catalogue
+from hil_instruments.simulated.faults.catalogue import CataloguedFault, Layer, catalogue
 from hil_instruments.simulated.physics.skin import RECOVERY_FACTOR, RECOVERY_PERIOD
 from hil_instruments.simulated.physics.stage import OutputStage
 from hil_instruments.simulated.physics.supply import SUPPLY_NOMINAL
@@ -27,7 +27,8 @@ def faults() -> str:
     """Count the catalogue by layer, and say what is not modelled and why."""
     known = catalogue()
     study = [f for f in known.values() if f.id[0] == "F" and int(f.id[1:]) <= 74]
-    beyond = [f.id for f in known.values() if f not in study]
+    own = [f for f in known.values() if f not in study and f.layer.of_device]
+    beyond = [f.id for f in known.values() if not f.layer.of_device]
     layers = Counter(f.layer for f in study)
     can = Counter(f.layer for f in study if f.modelled)
     judged = Counter(f.layer for f in study if f.caught_by)
@@ -39,9 +40,16 @@ def faults() -> str:
     ]
     rows.append(f"| **F01 to F74** | **{len(study)}** | **{can.total()}** | **{judged.total()}** |")
     why = [f"- {f.id}, {f.title}: {f.unmodelled}" for f in study if not f.modelled]
-    return "\n".join(
-        [*rows, "", f"Beyond the study: {', '.join(beyond)}.", "", "Not modelled:", "", *why]
-    )
+    rows += ["", "Beyond the study:", ""]
+    rows += ["| fault | what is wrong | severity, and its limit | violates |", "|---|---|---|---|"]
+    rows += [f"| {f.id} | {f.title} | {_severity(f)} | {', '.join(f.violates)} |" for f in own]
+    rest = f"Of instruments and links: {', '.join(beyond)}."
+    return "\n".join([*rows, "", rest, "", "Not modelled:", "", *why])
+
+
+def _severity(fault: CataloguedFault) -> str:
+    severity = fault.severity
+    return f"{severity.name}: {severity.limit}" if severity else "there or not"
 
 
 def _plain(value: float, unit: str) -> str:

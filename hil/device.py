@@ -25,7 +25,10 @@ COMMANDED = frozenset(
     }
 )
 """Figures that tests set: what was set once stays so, whatever a changed profile says."""
-OFFERED = ("pause", "resume", "query_impedance", "query_limited", "query_short", "self_test")
+OFFERED = (
+    *("pause", "resume", "query_impedance", "query_limited", "query_short", "self_test"),
+    *("query_voltage", "query_polarity", "query_time"),
+)
 """Actions that a device may lack: what needs them is not evaluated."""
 LINK = "set_link_time"
 """Action by which a device is told to watch its host; one that lacks it need not be told."""
@@ -37,6 +40,8 @@ KINDS = {
     "query_set_dose": "charge",
     "query_charge": "charge",
     "query_impedance": "impedance",
+    "query_voltage": "voltage",
+    "query_time": "time",
     LINK: "time",
 }
 """Action to the kind of the value that goes with it."""
@@ -340,6 +345,13 @@ IONTOPHORESIS = DeviceClass(
         "indication.current_absolute": _optional("0.1 uA", "0.2 mA", "whichever is larger"),
         "indication.impedance": _optional(
             "0.1 %", "50 %", "error of the reported impedance, share of the load"
+        ),
+        "indication.voltage_relative": _optional(
+            "0.1 %", "50 %", "error of the reported voltage, share of the voltage"
+        ),
+        "indication.voltage_absolute": _optional("1 mV", "5 V", "whichever is larger"),
+        "indication.time": _optional(
+            "10 ms", "60 s", "error of the reported time, or timer.accuracy, whichever is larger"
         ),
         "indication.lag": _optional(
             "1 ms", "10 s", "time within which a change of state is reported"

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
 from hil.derivation import derived
+from hil.errors import Unavailable
 from hil.exact import Dimension, Exact
 from hil.features import mean
 from hil.measurement import Component, Measurement, poorer
 from hil.units import Quantity
-from hil.waveform import Instant, Waveform
+from hil.waveform import EVENT_SOURCE, Instant, Waveform
+
+Answer = TypeVar("Answer")
+
+
+def where_told(
+    answer: Answer | Unavailable, measure: Callable[[Answer], Measurement]
+) -> Measurement | Unavailable:
+    """What `judge` takes of an answer by `run.answer`: a measurement, or why there is none."""
+    return answer if isinstance(answer, Unavailable) else measure(answer)
 
 
 @derived
@@ -73,6 +85,45 @@ def misreported(
     least, most = max(spans, key=lambda span: span[1])
     told = f"{sum(wrong)} of {sum(flows)} reports said so while current flowed"
     return _duration(current, (least + most) / 2, (most - least) / 2 / math.sqrt(3), told)
+
+
+@derived
+def flowed(
+    current: Waveform, level: Quantity | Exact, *, after: Instant, until: Instant
+) -> Measurement:
+    """Time for which a treatment has run at a moment, since its current began to flow.
+
+    It began between the command and the first sample above `level`: the middle counts, and half of
+    that either way. Not finite (an ERROR when judged) where none came, or a gap may hide it.
+
+    Args:
+        current: as measured.
+        level: magnitude above which current flows.
+        after: the command that began it.
+        until: the moment.
+    """
+    exact = level if isinstance(level, Exact) else Exact.of(level)
+    bound = float(exact.require(current.capture.dimension).base)
+    data = np.abs(current.window(after, until))
+    above = np.flatnonzero(data > bound)
+    if not above.size or np.isnan(data[: above[0]]).any():
+        return _duration(current, math.nan, 0.0, "no current flowed, or a gap hides its begin")
+    first = (
+        current.capture.start
+        + (current.index(after.time - after.doubt) + float(above[0])) * current.capture.interval
+    )
+    begun = (after.time + first) / 2
+    found = _duration(
+        current,
+        until.time - begun,
+        abs(first - after.time) / 2 / math.sqrt(3),
+        f"from the begin of the current, {begun - after.time:.3f} s after {after.name}",
+    )
+    moments = (
+        Component(f"event {each.name} {each.time!r}", each.u, source=EVENT_SOURCE)
+        for each in (after, until)
+    )
+    return replace(found, components=(*found.components, *moments))
 
 
 def _wrong(times: list[float], wrong: list[bool]) -> list[tuple[float, float]]:

@@ -110,6 +110,18 @@ class Stimulator(Identified, Protocol):
         """Load impedance that the device reports, in ohm."""
         ...
 
+    def claimed_voltage(self) -> Quantity:
+        """Magnitude of the voltage at its output that the device reports, in V."""
+        ...
+
+    def claimed_polarity(self) -> Polarity:
+        """Polarity with which the device reports to deliver."""
+        ...
+
+    def claimed_time(self) -> Quantity:
+        """Time in s for which, by the device, its output was on in this treatment."""
+        ...
+
     def limited(self) -> bool:
         """Whether the device reports that it cannot drive the setting into its load."""
         ...

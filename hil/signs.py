@@ -10,7 +10,7 @@ import numpy as np
 from hil.derivation import derived
 from hil.device import Polarity
 from hil.exact import Dimension, Exact, readable
-from hil.features import steady
+from hil.features import mean, steady
 from hil.measurement import Component, Measurement, Shape, truth
 from hil.units import Quantity
 from hil.waveform import Instant, Waveform
@@ -23,13 +23,22 @@ def has_sign(wave: Waveform, polarity: Polarity, phase: str = "hold") -> Measure
     Not finite (an ERROR when judged) if the phase was not recorded as a whole, or if the mean lies
     within its expanded uncertainty of zero.
     """
-    found = steady(wave, phase)
-    size = abs(found.value)
-    if not found.value.is_finite() or size <= found.expanded:
-        return _unknown(wave, f"no sign in {phase}: {found}")
+    return _signed(wave, steady(wave, phase), polarity, f"mean over {phase}", "commanded")
+
+
+@derived
+def flows_as_told(wave: Waveform, told: Polarity, *, after: Instant, until: Instant) -> Measurement:
+    """Whether the mean between two moments has the sign that a device reports; as `has_sign`."""
+    return _signed(wave, mean(wave, after=after, until=until), told, "mean", "reported")
+
+
+def _signed(
+    wave: Waveform, found: Measurement, polarity: Polarity, what: str, origin: str
+) -> Measurement:
+    if not found.value.is_finite() or abs(found.value) <= found.expanded:
+        return _unknown(wave, f"no sign in the {what}: {found}")
     holds = (found.value > 0) == (polarity is Polarity.POSITIVE)
-    note = f"mean over {phase} {found}, commanded {polarity.value}"
-    return _seen(wave, holds, note)
+    return _seen(wave, holds, f"{what} {found}, {origin} {polarity.value}")
 
 
 @derived

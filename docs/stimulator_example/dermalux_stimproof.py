@@ -200,6 +200,18 @@ class DermaluxD1:
         load = self._status().load
         return quantity(float("inf") if load == OPEN_LOAD else float(load), ohm)
 
+    def claimed_voltage(self) -> Quantity:
+        """Raises Unavailable: its protocol has no word for it."""
+        raise Unavailable(f"{self.name} does not tell the voltage at its output")
+
+    def claimed_polarity(self) -> Polarity:
+        """Raises Unavailable: its protocol has no word for it."""
+        raise Unavailable(f"{self.name} does not tell with which polarity it delivers")
+
+    def claimed_time(self) -> Quantity:
+        """Raises Unavailable: its protocol has no word for it."""
+        raise Unavailable(f"{self.name} does not tell how long a treatment has lasted")
+
     def limited(self) -> bool:
         """Raises Unavailable: its protocol has no word for it."""
         raise Unavailable(f"{self.name} does not tell whether compliance limits its current")

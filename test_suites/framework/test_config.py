@@ -167,6 +167,7 @@ def test_the_shipped_catalogue_takes_its_limits_from_the_device():
         *("STOP-HELD", "STOP-LINK", "STOP-HALT", "DOSE-SUM", "CMD-TELL", "CMD-LOCK", "CMD-KEEP"),
         *("STOP-SURGE", "STOP-RESET", "STOP-ANEW", "CMD-DOSE"),
         *("IND-CURR", "IND-IMP", "IND-STATE", "IND-LAMP", "OUT-CURR", "OUT-VOLT"),
+        *("IND-VOLT", "IND-POL", "IND-TIME"),
         *("LIM-RIPPLE", "LIM-TRIP", "LIM-DENS", "LIM-TELL", "LIM-SHORT", "LIM-FAULT"),
         *("RAMP-MONO", "RAMP-TIME", "STBY-REST", "STBY-EARTH", "STBY-DEAD"),
         *("START-UNSET", "START-FAULT", "START-SENSE"),

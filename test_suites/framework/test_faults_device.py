@@ -576,6 +576,40 @@ def treatment_derails(bench: Bench) -> bool:
     return abs(bench.current - 2) > 0.1
 
 
+def ramp_falls_back(bench: Bench) -> bool:
+    begin = bench.start(4, 30.5)
+    trace = bench.trace(begin)
+    return bool((np.maximum.accumulate(trace) - trace).max() > 0.05) and bench.current > 3.98
+
+
+def density_is_too_high(bench: Bench) -> bool:
+    bench.start(4, 32.0)
+    return bench.current / 10 > 0.5 and float(bench.say("MEAS:CURR?")) < 4.1e-3
+
+
+def current_flows_without_supply(bench: Bench) -> bool:
+    bench.wait(6.0)
+    bench.circuit.set_supply(0.0)
+    bench.wait(3.0)
+    return abs(bench.current) > 0.01
+
+
+def voltage_is_misreported(bench: Bench) -> bool:
+    bench.start(4)
+    told = float(bench.say("MEAS:VOLT?"))
+    return abs(told / (bench.circuit.value(Node.TERMINAL)) - 1) > 0.05
+
+
+def polarity_is_misreported(bench: Bench) -> bool:
+    bench.start(2, polarity="NEG")
+    return bench.current < -1.9 and bench.say("TREAT:POL?") == "POS"
+
+
+def time_is_misreported(bench: Bench) -> bool:
+    begin = bench.start(4, 60.0)
+    return abs(float(bench.say("TREAT:TIME?")) / (bench.now - begin) - 1) > 0.01
+
+
 # --- disturbances, for the healthy device ------------------------------------------------------
 
 
@@ -704,6 +738,12 @@ SIGNATURES = {
     "F73": Signature(trip_is_never_told, overdriven(OVERDRIVEN)),
     "F74": Signature(limit_is_exceeded, overdriven(1.05 * 1.1)),
     "F75": Signature(treatment_derails, beyond=False),  # would take a treatment of 48 min
+    "F76": Signature(ramp_falls_back),
+    "F77": Signature(density_is_too_high),
+    "F78": Signature(current_flows_without_supply),
+    "F79": Signature(voltage_is_misreported),
+    "F80": Signature(polarity_is_misreported),
+    "F81": Signature(time_is_misreported),
 }
 PARAMETRIC = [name for name in SIGNATURES if catalogue()[name].severity]
 

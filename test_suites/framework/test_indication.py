@@ -9,11 +9,17 @@ import pytest
 from hil.bodies import measured_body
 from hil.capture import Accuracy, Capture, Source
 from hil.derivation import Sources, walked
+from hil.device import Polarity
+from hil.errors import Unavailable
 from hil.exact import Dimension
-from hil.indication import misreported, resistance
+from hil.indication import flowed, misreported, resistance, where_told
 from hil.measurement import Calibration
+from hil.signs import flows_as_told
 from hil.units import uA
+from hil.verdict import Verdict
 from hil.waveform import Instant, Waveform
+from hil_fixtures import config
+from hil_fixtures.judging import Judge
 
 RATE = 1000
 BEGIN, END = Instant(0.5, 1e-3), Instant(3.5, 1e-3)
@@ -101,3 +107,49 @@ def test_both_are_measured_again_from_their_captures():
         tree = json.loads(json.dumps(measured_body(found)))["derivation"]
         again = walked(tree, Sources(held.__getitem__))
         assert (again.value, again.u) == (found.value, found.u)
+
+
+def test_a_treatment_has_run_since_its_current_began():
+    found = flowed(current(0.9), 10 * uA, after=Instant(0.8, 0.0, "start"), until=END)
+    assert float(found.value) == pytest.approx(3.5 - 0.85)
+    assert found.u == pytest.approx(math.hypot(0.05 / math.sqrt(3), 1e-3), rel=0.02)
+    assert found.captures
+
+
+def test_without_a_current_or_behind_a_gap_no_treatment_has_run():
+    lost = current(2.0).samples.copy()
+    lost[1500] = math.nan
+    for given in (current(9.0), wave(lost)):
+        found = flowed(given, 10 * uA, after=BEGIN, until=END)
+        assert found.value.is_nan()
+    lost = lost.copy()
+    lost[2500] = math.nan  # what is lost later hides no begin
+    lost[1500] = 0.0
+    assert float(flowed(wave(lost), 10 * uA, after=BEGIN, until=END).value) == pytest.approx(2.25)
+
+
+@pytest.mark.parametrize("told", Polarity)
+def test_a_reported_polarity_is_held_against_what_flows(told):
+    found = flows_as_told(current(0.0), told, after=BEGIN, until=END)
+    assert bool(found.value) is (told is Polarity.POSITIVE)
+    assert f"reported {told.value}" in found.note
+    nothing = flows_as_told(current(9.0), told, after=BEGIN, until=END)
+    assert nothing.value.is_nan()
+
+
+def test_what_a_device_does_not_tell_is_not_evaluated_and_takes_nothing_with_it():
+    entries = {each.id: each for each in config.read_setup(None, None).requirements}
+    journal = []
+    judge = Judge("t", entries, journal.append, frozenset({"IND-POL"}))
+    silent = Unavailable("the device has no query_polarity")
+    judge("IND-POL", where_told(silent, lambda told: pytest.fail("there is nothing to measure")))
+    assert [(each.verdict, each.reason) for each in journal] == [
+        (Verdict.NOT_EVALUATED, "the device has no query_polarity")
+    ]
+    judge.finish()
+
+
+def test_the_treatment_time_can_be_measured_again_from_its_capture():
+    given = current(0.9)
+    found = flowed(given, 10 * uA, after=BEGIN, until=END)
+    assert walked(found.derivation, Sources(lambda _: given.capture)) == found

@@ -63,7 +63,7 @@ def test_the_sign_of_a_hold(level, polarity, verdict):
 def test_a_phase_that_was_not_recorded_has_no_sign():
     found = has_sign(wave(held(2e-3), hold=((0.0, 9.0),)), Polarity.POSITIVE)
     assert judge(TRUE, found).verdict is Verdict.ERROR
-    assert "no sign in hold" in found.note
+    assert "no sign in the mean over hold" in found.note
     with pytest.raises(UsageError, match="no phase 'hold'"):
         has_sign(wave(held(2e-3), after=((0.0, 1.0),)), Polarity.POSITIVE)
 

@@ -181,6 +181,18 @@ class ManualStimulator:
         """Not known; raises Unavailable."""
         raise Unavailable(_NO_LINE.format("the impedance of its load"))
 
+    def claimed_voltage(self) -> Quantity:
+        """Not known; raises Unavailable."""
+        raise Unavailable(_NO_LINE.format("the voltage at its output"))
+
+    def claimed_polarity(self) -> Polarity:
+        """Not known; raises Unavailable."""
+        raise Unavailable(_NO_LINE.format("the polarity of its output"))
+
+    def claimed_time(self) -> Quantity:
+        """Not known; raises Unavailable."""
+        raise Unavailable(_NO_LINE.format("the time of a treatment"))
+
     def limited(self) -> bool:
         """Not known; raises Unavailable."""
         raise Unavailable(_NO_LINE.format("that compliance keeps its current down"))

@@ -13,7 +13,7 @@ from hil.errors import ConfigurationError, InstrumentError, ReplyTimeout, Unavai
 from hil.exact import Exact
 from hil.measurement import Calibration
 from hil.roles import Clock
-from hil.units import A, C, Quantity, ohm, quantity
+from hil.units import A, C, Quantity, V, ohm, quantity, s
 from hil_instruments import encoding
 from hil_instruments.drivers.instrument import LONGEST_QUEUE, MEND, Instrument, one_of
 from hil_instruments.encoding import Identity
@@ -166,6 +166,21 @@ class ScpiStimulator(Instrument):
     def impedance(self) -> Quantity:
         """Load impedance that the device reports, in ohm; infinite for an open load."""
         return quantity(self._reading("query_impedance"), ohm)
+
+    def claimed_voltage(self) -> Quantity:
+        """Magnitude of the voltage that the device reports, in V; raises Unavailable."""
+        return quantity(self._reading("query_voltage"), V)
+
+    def claimed_polarity(self) -> Polarity:
+        """Polarity that it says to deliver with; raises Unavailable where it has no word."""
+        words = {word: polarity for polarity, word in self._wire.polarities.items()}
+        return self._understood(
+            self._command("query_polarity"), self._value("query_polarity"), one_of(words)
+        )
+
+    def claimed_time(self) -> Quantity:
+        """Time for which, by the device, its output was on in this treatment, in s."""
+        return quantity(self._reading("query_time"), s)
 
     def limited(self) -> bool:
         """Whether it says that compliance keeps its current down; raises Unavailable."""

@@ -2,7 +2,7 @@
 
 from hil.exact import Exact
 from hil.features import mean
-from hil.indication import misreported, resistance
+from hil.indication import flowed, misreported, resistance, where_told
 from hil.measurement import truth
 from hil.units import ms, s
 from hil_fixtures.suite import grid, over, requirement
@@ -33,42 +33,51 @@ def test_the_device_says_that_it_delivers(bench, judge, setpoint):
         judge("IND-STATE", found)
 
 
-@requirement("IND-CURR")
+@requirement("IND-CURR", "IND-TIME")
 @over(setpoint=grid.top, later=grid.middle, load=grid.lightest)
 def test_the_device_tells_what_it_delivers(bench, judge, setpoint, later, load):
-    """Asked for at a setting and at two lower ones."""
+    """Current at a setting and at two lower ones, and how long the treatment has lasted by then."""
     profile, claims = bench.profile, []
     with bench.armed(load=load) as run:
-        run.start(setpoint)
+        begun = run.start(setpoint)
         for setting in (setpoint, later, profile["output.setpoint_min"]):
             if claims:
                 run.change(setting)
             run.wait(profile["ramp.up_time"] + 2 * s)
             claims.append((setting, run.claimed_current()))
             run.wait(1 * s)
+        lasted = run.answer(run.claimed_time)
     for setting, claim in claims:
-        begin, end = claim.moment.later(-AROUND), claim.moment.later(AROUND)
-        held = mean(run.record.current, after=begin, until=end)
+        held = mean(run.record.current, **_around(claim))
         judge("IND-CURR", abs(held) - claim.value, at=setting)
+    current, off = run.record.current, profile["protection.off_current"]
+    late = where_told(
+        lasted, lambda told: flowed(current, off, after=begun, until=told.moment) - told.value
+    )
+    judge("IND-TIME", late, at=getattr(lasted, "value", None))
 
 
-@requirement("IND-IMP")
+@requirement("IND-IMP", "IND-VOLT")
 @over(setpoint=grid.middle, load=grid.lightest, later=grid.heaviest)
 def test_the_reported_impedance_follows_the_load(bench, judge, setpoint, load, later):
-    """Asked for in the hold, and again after the load has changed."""
+    """Asked for in the hold, and again after the load has changed; the voltage too."""
     with bench.armed(load=load) as run:
         run.start(setpoint)
         run.wait(bench.profile["ramp.up_time"] + 2 * s)
-        claims = [(load, run.impedance())]
+        claims = [(load, *_load_told(run))]
         run.wait(1 * s)
         run.select(later)
         run.wait(2 * s)
-        claims.append((later, run.impedance()))
+        claims.append((later, *_load_told(run)))
         run.wait(1 * s)
-    for connected, claim in claims:
-        begin, end = claim.moment.later(-AROUND), claim.moment.later(AROUND)
-        measured = resistance(run.record.voltage, run.record.current, after=begin, until=end)
-        judge("IND-IMP", measured - claim.value, at=connected)
+    voltage, current = run.record.voltage, run.record.current
+    for connected, impedance, volts in claims:
+        measured = where_told(
+            impedance, lambda told: resistance(voltage, current, **_around(told)) - told.value
+        )
+        judge("IND-IMP", measured, at=connected)
+        measured = where_told(volts, lambda told: abs(mean(voltage, **_around(told))) - told.value)
+        judge("IND-VOLT", measured, at=Exact(setpoint.base * connected.base, "V"))
 
 
 @requirement("IND-LAMP")
@@ -88,6 +97,16 @@ def test_the_indicator_shows_whether_current_flows(bench, judge, setpoint):
     judge("IND-LAMP", truth(lit, f"{'lit' if lit else 'dark'} while current flows", captures=seen))
     told = f"{'dark' if dark else 'lit'} after the treatment"
     judge("IND-LAMP", truth(dark, told, captures=seen))
+
+
+def _load_told(run):
+    """Impedance and voltage that the device tells, each as far as it does."""
+    return run.answer(run.impedance), run.answer(run.claimed_voltage)
+
+
+def _around(claim):
+    """The moments around a claim between which it is held against what was measured."""
+    return {"after": claim.moment.later(-AROUND), "until": claim.moment.later(AROUND)}
 
 
 def _flowing(profile, setpoint):

@@ -14,7 +14,7 @@ LEAST = 1e-3
 
 
 class Account:
-    """Charge in C of this treatment, and of all since power-up."""
+    """Charge in C of this treatment and of all since power-up, and how long this one flowed."""
 
     def __init__(self, profile: DeviceProfile, converters: Converters, output: Output) -> None:
         self._largest = profile.si("dose.maximum")
@@ -22,6 +22,8 @@ class Account:
         self._converters, self._output = converters, output
         self.charge = 0.0
         """Of this treatment."""
+        self.time = 0.0
+        """Seconds on the firmware's clock for which the output was on in this treatment."""
         self._total = 0.0
         self._booked = 0.0
 
@@ -33,12 +35,14 @@ class Account:
             increment = policy.counted(measured, abs(middle) * (now - self._booked))
             self.charge = policy.accumulate(self.charge, increment)
             self._total += increment
+            self.time += now - self._booked
         self._booked = now
 
     def begin(self, dose: float, policy: Policy) -> bool:
         """Begin a new treatment; False, and nothing changed, where all sessions leave no dose."""
         before, self.charge = self.charge, 0.0
         if self.target(dose, policy) > LEAST * self._largest:
+            self.time = 0.0
             return True
         self.charge = before
         return False

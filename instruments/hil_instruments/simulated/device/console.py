@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COULOMB_PER_MA_MIN = 0.06
 """One mA*min, the unit of a dose on the wire."""
+POLARITY_WORDS = {Polarity.POSITIVE: "POS", Polarity.NEGATIVE: "NEG"}
 STATE_WORDS = {
     State.IDLE: "IDLE",
     State.ARMED: "ARMED",
@@ -77,7 +78,7 @@ class Console(Instrument):
 
     @scpi("[SOURce:]POLarity?")
     def _polarity(self) -> str:
-        return "POS" if self._firmware.settings.polarity is Polarity.POSITIVE else "NEG"
+        return POLARITY_WORDS[self._firmware.settings.polarity]
 
     @scpi("[SOURce:]DOSE", number(others={"MA.MIN": 1.0, "MA*MIN": 1.0}))
     def _set_dose(self, dose: float) -> None:
@@ -118,6 +119,14 @@ class Console(Instrument):
     @scpi("TREATment:STATe?")
     def _state(self) -> str:
         return STATE_WORDS[self._firmware.reported_state()]
+
+    @scpi("TREATment:POLarity?")
+    def _treated_polarity(self) -> str:
+        return POLARITY_WORDS[self._firmware.reported_polarity()]
+
+    @scpi("TREATment:TIME?")
+    def _treated_time(self) -> str:
+        return scientific(self._firmware.reported_time())
 
     @scpi("FAULt:ACKNowledge")
     def _acknowledge(self) -> None:

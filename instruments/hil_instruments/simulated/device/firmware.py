@@ -120,6 +120,15 @@ class ReferenceFirmware:
         self.treatment.book()
         return self.treatment.account.charge
 
+    def reported_polarity(self) -> Polarity:
+        """Polarity of the treatment that it tells the host."""
+        return self._policy.told_polarity(self.treatment.polarity)
+
+    def reported_time(self) -> float:
+        """Seconds that it tells the host: for which the output was on in this treatment."""
+        self.treatment.book()
+        return self._policy.told_time(self.treatment.account.time)
+
     def limited(self) -> bool:
         """Whether compliance keeps the current below its setting."""
         return self.treatment.limited()

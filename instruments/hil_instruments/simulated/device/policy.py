@@ -217,6 +217,14 @@ class Policy:
         del last
         return now
 
+    def told_polarity(self, polarity: Polarity) -> Polarity:
+        """Polarity to report, of that of the treatment."""
+        return polarity
+
+    def told_time(self, seconds: float) -> float:
+        """Time of the treatment in s to report, of the one counted."""
+        return seconds
+
     def indicates(self, *, on: bool) -> bool:
         """Whether the indicator is lit."""
         return on

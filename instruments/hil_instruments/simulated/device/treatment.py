@@ -106,6 +106,11 @@ class Treatment:
         """Bring the dose account up to now."""
         self.account.book(self.now, self.policy)
 
+    @property
+    def polarity(self) -> Polarity:
+        """Of the output: that with which it was last closed, else the one that is set."""
+        return self._bridge or self.settings.polarity
+
     # --- commands -------------------------------------------------------------------------------
 
     def energise(self, ramp: Ramp) -> None:

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 
-from hil.device import DeviceProfile, State
+from hil.device import DeviceProfile, Polarity, State
 from hil_instruments.simulated.device.policy import Course, Leg, Policy, Ramp, Session
 from hil_instruments.simulated.device.port import Reset
 from hil_instruments.simulated.faults import ramps
@@ -269,6 +269,25 @@ def _late_state(severity: float) -> type[Policy]:
     return LateState
 
 
+def _fixed_polarity(severity: float) -> type[Policy]:
+    del severity
+
+    class FixedPolarity(Policy):
+        def told_polarity(self, polarity: Polarity) -> Polarity:
+            del polarity
+            return self.profile.polarity
+
+    return FixedPolarity
+
+
+def _wrong_time(severity: float) -> type[Policy]:
+    class WrongTime(Policy):
+        def told_time(self, seconds: float) -> float:
+            return super().told_time(seconds) * (1 - severity)
+
+    return WrongTime
+
+
 def _armed_at_boot(severity: float) -> type[Policy]:
     return type("ArmedAtBoot", (Policy,), {"boot_current": severity})
 
@@ -335,5 +354,8 @@ OVERRIDES: Mapping[str, Override] = {
     "F73": _figures(hangs_on_fault=True),
     "F74": _colliding_limit,
     "F75": _wrapping_clock,
+    "F76": ramps.giving_way,
+    "F80": _fixed_polarity,
+    "F81": _wrong_time,
 }
 """Fault to its override."""

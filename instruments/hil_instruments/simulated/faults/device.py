@@ -79,6 +79,12 @@ def _deaf_trip(stage: OutputStage, severity: float, profile: DeviceProfile) -> O
     return replace(stage, gain=gain, sense=1 / gain, comparator_level=severity / trip)
 
 
+def _low_shunt(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
+    """Let all that the shunt serves see as little of the current: the densest is the severity."""
+    gain = severity * profile.si("electrode.area") / profile.si("output.setpoint_max")
+    return replace(stage, gain=gain, sense=1 / gain, comparator_level=gain)
+
+
 def _bouncing(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
     del profile
     return replace(stage, spike=severity, transient=5e-3, bounces=2, bounce=6e-3)
@@ -156,6 +162,13 @@ def _upset(
     return replace(faults, dac_offset=round(severity / CURRENT_STEP))
 
 
+def _wrong_voltmeter(
+    faults: BoardFaults, severity: float, profile: DeviceProfile, board: Board
+) -> BoardFaults:
+    del profile, board
+    return replace(faults, voltage_gain=1 + severity)
+
+
 def _no_watchdog(
     faults: BoardFaults, severity: float, profile: DeviceProfile, board: Board
 ) -> BoardFaults:
@@ -213,6 +226,8 @@ _IN_STAGE: Mapping[str, StageChange] = {
     "F35": _rippling,
     "F47": _sagging,
     "F66": _warm,
+    "F77": _low_shunt,
+    "F78": _severe("backfeed"),
 }
 _ON_BOARD: Mapping[str, BoardChange] = {
     "F09": _overdriven,
@@ -227,6 +242,7 @@ _ON_BOARD: Mapping[str, BoardChange] = {
     "F69": _wet_key,
     "F73": _overdriven,
     "F74": _overdriven,
+    "F79": _wrong_voltmeter,
 }
 _AT_ONSET: Mapping[str, Action] = {
     "F42": _hang,

@@ -71,6 +71,24 @@ def lost_ticks(severity: float) -> type[Policy]:
     return LostTicks
 
 
+def giving_way(severity: float) -> type[Policy]:
+    """Fall back half-way, by the severity within a while, and arrive in time all the same."""
+    while_ = 2.0  # seconds for which it falls
+
+    class GivingWay(Policy):
+        def legs(self, course: Course) -> tuple[Leg, ...]:
+            span = course.end - course.begin
+            whole = abs(span) / course.slope
+            if abs(course.end) <= abs(course.begin) or whole <= 2 * while_:
+                return super().legs(course)
+            middle = course.begin + span / 2
+            fallen = middle - math.copysign(min(severity, abs(span) / 2), span)
+            rest = whole / 2 - while_
+            return (Leg(middle, whole / 2), Leg(fallen, while_), Leg(course.end, rest))
+
+    return GivingWay
+
+
 def staircase(severity: float) -> type[Policy]:
     """Stairs of a height."""
 

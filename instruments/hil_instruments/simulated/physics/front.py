@@ -135,6 +135,8 @@ class FrontEnd:
     def _leak(self) -> float:
         """Current in A past the open relay."""
         stage = self.stage
+        if not self.alive:
+            return stage.backfeed
         return stage.standby or (stage.weld if self.relay.was_closed else 0.0)
 
     # --- from segment to segment ----------------------------------------------------------------
@@ -190,9 +192,9 @@ class FrontEnd:
 
     def _asked(self) -> float | None:
         """Magnitude of the current in A that is asked for; None while nothing is driven."""
-        if not self.alive:
-            return None
         if self.relay.closed:
+            if not self.alive:
+                return None
             return None if self.regulator.rests else self.regulator.now
         return self._leak or None
 
@@ -244,7 +246,8 @@ class FrontEnd:
         aim = boost_aim(self.stage, self.compliance, self._volts, on=self.boosting)
         volts = self._volts if self.alive else self.supply.input(self.stage, 0.0)
         if not self.alive:
-            return Feed(0.0, self._boost, volts, self.supply.rest_current(self.stage), 0.0)
+            left = self.stage.backfeed_volts if self._leak else 0.0
+            return Feed(left, self._boost - left, volts, self.supply.rest_current(self.stage), 0.0)
         stage, last, excess = self.stage, self._feed, self._boost - aim
         draw = self.sign * aim / (stage.efficiency * volts)
         if (aim, excess, volts, draw) == (last.boost, last.boost_excess, last.supply, last.draw):

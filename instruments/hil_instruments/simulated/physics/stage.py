@@ -89,6 +89,10 @@ class OutputStage:
     """Current in A driven past the open output relay."""
     weld: float = 0.0
     """Current in A driven past the open output relay once it has been closed."""
+    backfeed: float = 0.0
+    """Current in A driven past the open output relay of a device without supply."""
+    backfeed_volts: float = 0.4
+    """Voltage in V behind that current: what clamp diodes leave of a charged reservoir."""
 
     # The independent over-current comparator.
     comparator: bool = True
