@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -21,6 +20,7 @@ from urllib.parse import quote
 from hil.bodies import JudgementBody, PropertyBody, RequirementBody
 from hil.conclusion import Conclusion, RequirementRow, TestRow, severity
 from hil.verdict import Verdict
+from hil_reports.clauses import parted
 from hil_reports.junit import WHOLE, explanation, shortfall
 from hil_reports.steps import BENCH, JUDGED, Step, Stored, bench_steps, judged_steps, settings
 from hil_reports.text import clean, in_print
@@ -40,9 +40,7 @@ STATUS = {
     Verdict.NOT_APPLICABLE: "skipped",
 }
 _BADNESS = ["failed", "broken", "unknown", "skipped", "passed"]
-_STANDARD = re.compile(r"((?:[A-Z][A-Za-z/]*[ -])+[\w.-]+(?::[\w+:-]+)?) (\S.*)")
 _SEVERITIES = {"critical": "critical", "serious": "normal", "minor": "minor"}
-_PROJECT = "project requirements"
 _NAMESPACE = uuid.UUID("6f1f4a52-3c1e-5b0e-9a35-0d5c1f1d9a11")
 _OURS = "stimproof-"  # prefix of attachments that are made here, so that they can be made again
 CATEGORIES = [
@@ -318,12 +316,6 @@ def _labels(
     if requirements:
         added.append(("severity", _severity(requirements)))
     return kept + [{"name": key, "value": clean(value, 400)} for key, value in dict.fromkeys(added)]
-
-
-def parted(clause: str) -> tuple[str, str]:
-    """Standard and clause of what a requirement names, as (IEC 60601-1:2005, 12.4.4)."""
-    found = _STANDARD.fullmatch(clause)
-    return (found[1], found[2]) if found else (_PROJECT, clause)
 
 
 def _severity(requirements: Sequence[RequirementBody]) -> str:

@@ -14,6 +14,7 @@ from hil.bodies import AskedBody, JudgementBody, RequirementBody, asked_sha256
 from hil.conclusion import Conclusion, RequirementRow, TestRow
 from hil.journal import Record
 from hil.verdict import Verdict
+from hil_reports.gaps import GAPS, Row
 from hil_reports.junit import explanation
 from hil_reports.spreadsheet import Column, Sheet, csv_bytes, xlsx_bytes
 from hil_reports.text import in_print
@@ -49,21 +50,6 @@ COLUMNS = (
     Column("provenance", 12),
 )
 """Columns of the matrix, in their order."""
-GAPS = {
-    "no test": "a requirement for which no test was collected",
-    "no hazard": "a requirement that names no hazard",
-    "no requirement": "a hazard of the catalogues that no requirement of this scope names",
-    "changed": "a requirement that asks for something else than when it was judged last",
-    "dropped": "a requirement of an earlier run that this one, of the whole scope, has not",
-    "orphan test": "a test that judges no requirement",
-    "never run": "a planned test that was not begun, or did not end",
-    "not judged": "a test that ended without judging a requirement it was planned for",
-    "error": "the bench failed, so that nothing was shown",
-    "inconclusive": "a value within its uncertainty of the limit, or in doubt",
-    "not evaluated": "what this bench cannot decide",
-    "not collected": "tests that could not be read",
-}
-"""Kinds of gaps, each with its meaning."""
 _OF_VERDICT = {
     Verdict.ERROR: "error",
     Verdict.NO_VERDICT: "not judged",
@@ -72,9 +58,6 @@ _OF_VERDICT = {
 }
 _ABOUT = (Column("of the run", 24), Column("is", 90))
 _LEGEND = (Column("gap", 18), Column("means", 70), Column("rows", 8, number=True))
-
-Row = Mapping[str, str]
-"""Column to cell."""
 
 
 def matrix(conclusion: Conclusion, records: Iterable[Record]) -> list[Row]:

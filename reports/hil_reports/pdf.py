@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import typst
@@ -31,17 +33,23 @@ _DRAWN = (
 _UNDRAWN = re.compile(f"[^{''.join(f'{chr(first)}-{chr(last)}' for first, last in _DRAWN)}]")
 _WHOLE = {
     "svg", "head", "entry", "previous_head", "sha256", "profile_sha256", "tone", "mark", "date",
-    "signer", "annex",
+    "signer", "annex", "document_title",
 }  # fmt: skip
 
 
-def compliance_pdf(view: View) -> bytes:
-    """Typeset the report as PDF/A; data enters as JSON, which Typst never reads as markup.
+def compliance_pdf(view: View, attached: Mapping[str, bytes]) -> bytes:
+    """Typeset the report as PDF/A-3a and PDF/UA-1; Typst itself checks both as it compiles.
+
+    Data enters as JSON, which Typst never reads as markup.
+
+    Args:
+        view: what it shows.
+        attached: files to lie within the PDF, CSV in UTF-8, by name.
 
     Raises:
         UsageError: Typst refused; the message is Typst's.
     """
-    made = _compiled(view, "pdf")
+    made = _compiled(view, "pdf", attached=attached)
     return made if isinstance(made, bytes) else b"".join(made)
 
 
@@ -65,17 +73,25 @@ def pages_png(view: View, ppi: float = 60) -> list[bytes]:
 
 
 def _compiled(
-    view: View, form: _Form, ppi: float | None = None, template: Path = _REPORT
+    view: View,
+    form: _Form,
+    ppi: float | None = None,
+    template: Path = _REPORT,
+    attached: Mapping[str, bytes] = MappingProxyType({}),
 ) -> bytes | list[bytes]:
     try:
         drawn: bytes | list[bytes] | None = typst.compile(
             template.read_bytes(),
             format=form,
             ignore_system_fonts=True,
-            sys_inputs={"view": json.dumps(_printable(view), ensure_ascii=False)},
+            sys_inputs={"view": json.dumps(_printable(view), ensure_ascii=False)}
+            | {f"attached {name}": content.decode() for name, content in attached.items()},
             timestamp=datetime.fromisoformat(f"{view['date']}T00:00:00+00:00"),
             ppi=ppi,
-            pdf_standards="a-2b" if form == "pdf" else None,
+            # What a signature shows is drawn onto a page of the report, without a structure.
+            pdf_standards=None
+            if form == "png"
+            else (["a-3a", "ua-1"] if template == _REPORT else ["a-2b"]),
         )
     except typst.TypstError as err:
         raise UsageError(f"the report could not be typeset: {err}") from err

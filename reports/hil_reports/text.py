@@ -33,6 +33,9 @@ _PRINTED = [
     (re.compile(r"(?<=\d )u(?=(?:ohm|[AVCsFJW])\b)"), "\N{MICRO SIGN}"),
     (re.compile(r"(?<=\d )([kM\N{MICRO SIGN}m]?)ohm\b"), r"\1Ω"),
     (re.compile(r"(?<=\d)%"), " %"),
+    (re.compile(r"(?<=\d )degC\b"), "°C"),
+    (re.compile(r"(?<=m)\^2\b"), "²"),
+    (re.compile(r"\+/?-(?= ?\d)"), "±"),
     (re.compile(r"(?<=\d )([\N{MICRO SIGN}m]?A)\*(?=(?:min|s|h)\b)"), r"\1·"),
     (re.compile(r"(?<=\d )([\N{MICRO SIGN}mk]?[AVΩs]) x (?=\d)"), "\\1 \N{MULTIPLICATION SIGN} "),
 ]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from hil.bodies import JudgementBody, MeasuredBody, RemeasuredBody, RunBody
+from hil.bodies import InstrumentBody, JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion, Off, RequirementRow, TestRow, severity
 from hil.errors import UsageError
@@ -18,11 +18,15 @@ from hil.proof import PROBE
 from hil.provenance import PREFIX
 from hil.verdict import ExitCode, Verdict
 from hil_reports.ambient import ambient, ambient_in_brief
+from hil_reports.clauses import by_clause, verdict_of
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
 from hil_reports.explored import properties_view
 from hil_reports.feasible import feasibility_view
+from hil_reports.gaps import Row, gaps_view
+from hil_reports.laboratory import laboratory_view
 from hil_reports.marks import marks_of
+from hil_reports.observations import observations
 from hil_reports.plot import Envelope, draw, envelope
 from hil_reports.signatures import NOT_SEALED
 from hil_reports.text import (
@@ -59,6 +63,12 @@ TONES = {
     Verdict.NOT_EVALUATED: "open",
     Verdict.NOT_APPLICABLE: "open",
 }
+_HARM = {
+    "minor": "minor (discomfort, or a treatment to be done again)",
+    "serious": "serious (an injury that heals)",
+    "critical": "critical (an injury that stays, or a danger to life)",
+}
+TITLE = "Compliance test report"
 _NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
 UNEARNED = "Not shown to be hardware: not evidence of device conformity"
@@ -82,6 +92,7 @@ _ROWS = 400  # judgements of one requirement printed in full; the worst come fir
 def view_of(
     conclusion: Conclusion,
     load: Callable[[str], Capture],
+    rows: Sequence[Row],
     seal: View = NOT_SEALED,
     plots: Plots | None = None,
 ) -> View:
@@ -90,6 +101,7 @@ def view_of(
     Args:
         conclusion: all that the journal amounts to.
         load: reads a capture by its hash; raises UsageError if it is missing or was changed.
+        rows: `hil_reports.matrix.matrix` of the same journal, for the gaps.
         seal: what `hil_reports.signatures.seal_view` says of the run folder.
         plots: draws its records, where others look at the same ones; None makes one.
 
@@ -104,7 +116,8 @@ def view_of(
     ]
     plan, run = conclusion.plan, conclusion.run
     view: View = {
-        "title": "Compliance test report",
+        "title": TITLE,
+        "document_title": f"{TITLE} {clean(run['run_id'], 200)}",
         "simulated": not conclusion.provenance.hardware,
         "banner": banner(conclusion),
         "provenance": conclusion.provenance.word,
@@ -117,6 +130,7 @@ def view_of(
             "manufacturer": clean(plan["manufacturer"]),
             "model": clean(plan["model"]),
             "device_class": clean(plan["device_class"]),
+            "serial": clean(conclusion.serial, 200) or "not identified",
             "profile": clean(plan["device"]["name"]),
             "profile_sha256": plan["device"]["sha256"],
         },
@@ -125,6 +139,7 @@ def view_of(
             "file": clean(plan["bench"]["name"]),
             "sha256": plan["bench"]["sha256"],
             "wiring": [[clean(key), clean(value)] for key, value in plan["wiring"].items()],
+            "cutoff": _cutoff(plan["wiring"]),
         },
         "firmware": _firmware(conclusion),
         "operator": clean(run["operator"], 200),
@@ -143,26 +158,16 @@ def view_of(
         "partial": clean(run["partial"]),
         "lease": clean(run["lease"]),
         "decision_rule": rules_in_words(plan["requirements"]),
+        "rules": "; ".join(dict.fromkeys(row["rule"] for row in requirements)),
         "counts": _counts(row.verdict for row in conclusion.requirements),
         "test_counts": _counts(row.verdict for row in conclusion.tests),
-        "not_evaluated": [
-            {
-                "id": clean(row.requirement["id"]),
-                "title": clean(row.requirement["title"]),
-                "mandatory": row.requirement["mandatory"],
-                "remark": clean(row.remark, 600),
-            }
-            for row in conclusion.requirements
-            if row.verdict is Verdict.NOT_EVALUATED
-        ],
-        "subjects": _subjects(requirements),
+        "not_evaluated": _set_aside(conclusion, Verdict.NOT_EVALUATED),
+        "not_applicable": _set_aside(conclusion, Verdict.NOT_APPLICABLE),
+        "clauses": _clauses(conclusion.requirements),
         "requirements": requirements,
         "tests": [_test(row) for row in conclusion.tests],
-        "instruments": [
-            {key: clean(value) or DASH for key, value in body.items()}
-            | ({"calibration": _NO_CALIBRATION} if body["serial"].startswith(PREFIX) else {})
-            for body in conclusion.instruments
-        ],
+        "test_groups": _groups(conclusion.tests),
+        "instruments": [_instrument(body) for body in conclusion.instruments],
         "documents": [
             {"name": clean(body["name"]), "sha256": body["sha256"]} for body in conclusion.documents
         ],
@@ -179,6 +184,9 @@ def view_of(
         },
         "attestation": attested(conclusion.attestation),
         "remeasured": _remeasured(conclusion.remeasured),
+        "gaps": gaps_view(conclusion, rows),
+        "observations": observations(conclusion),
+        "laboratory": laboratory_view(conclusion),
         "limitations": _limitations(conclusion, plots),
         "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
         "naming": _NAMING,
@@ -328,11 +336,60 @@ def _counts(verdicts: Iterable[Verdict]) -> list[View]:
     return [mark(verdict) | {"count": found.count(verdict)} for verdict in Verdict]
 
 
-def _subjects(requirements: Sequence[View]) -> list[View]:
-    groups: dict[str, list[View]] = {}
-    for requirement in requirements:
-        groups.setdefault(requirement["subject"], []).append(requirement)
-    return [{"name": name, "rows": rows} for name, rows in groups.items()]
+def _clauses(rows: Sequence[RequirementRow]) -> list[View]:
+    """Standards with their clauses; of each requirement its place in the view's list."""
+    places = {row.requirement["id"]: place for place, row in enumerate(rows)}
+    return [
+        {
+            "standard": clean(standard, 200),
+            "clauses": [
+                {
+                    "clause": clean(clause, 200),
+                    "verdict": mark(verdict_of(found)),
+                    "rows": [places[row.requirement["id"]] for row in found],
+                }
+                for clause, found in clauses.items()
+            ],
+        }
+        for standard, clauses in by_clause(rows).items()
+    ]
+
+
+def _set_aside(conclusion: Conclusion, verdict: Verdict) -> list[View]:
+    """Requirements that were not judged, each with the reason and who vouches for it."""
+    return [
+        {
+            "id": clean(row.requirement["id"], 120),
+            "title": clean(row.requirement["title"], 400),
+            "mandatory": row.requirement["mandatory"],
+            "remark": clean(row.remark, 600),
+        }
+        for row in conclusion.requirements
+        if row.verdict is verdict
+    ]
+
+
+def _cutoff(wiring: Mapping[str, str]) -> str:
+    """What the bench file declares of the cut-off, for page 1."""
+    told = [
+        f"{key.removeprefix('cutoff_')}: {value}"
+        for key, value in wiring.items()
+        if key.startswith("cutoff_")
+    ]
+    return clean("; ".join(told), 400) or "not declared"
+
+
+def _instrument(body: InstrumentBody) -> View:
+    """An instrument as the equipment table has it; a simulated one needs no calibration."""
+    low, high = body.get("air", [0.0, 0.0])
+    simulated = body["serial"].startswith(PREFIX)
+    texts = {key: clean(value) or DASH for key, value in body.items() if key != "air"}
+    return texts | {
+        "calibrated": clean(body.get("calibrated", "")) or DASH,
+        "until": clean(body.get("until", "")) or DASH,
+        "air": f"{low:g} to {high:g} degC" if "air" in body else DASH,
+        "calibration": _NO_CALIBRATION if simulated else clean(body["calibration"]),
+    }
 
 
 def _requirement(row: RequirementRow, plot: View) -> View:
@@ -352,7 +409,10 @@ def _requirement(row: RequirementRow, plot: View) -> View:
         "mandatory": body["mandatory"],
         "hazard": clean(body["hazard"]),
         "control": clean(body["control"]),
+        "method": clean(body["method"]),
+        "severity": _HARM.get(body["severity"], clean(body["severity"])),
         "roles": ", ".join(clean(role) for role in body["roles"]),
+        "spread": _spread(row.judgements),
         "verdict": mark(row.verdict),
         "remark": clean(row.remark, 700),
         "result": judged_line(row.decisive) if row.decisive else "",
@@ -384,6 +444,28 @@ def judged_line(body: JudgementBody) -> str:
     if shown["margin"] != DASH:
         parts.append(f"margin {shown['margin']} {shown['unit']}".strip())
     return "; ".join(parts)
+
+
+def _spread(judgements: Sequence[JudgementBody]) -> str:
+    """How many judgements there are, and between which margins they lie; all of them count."""
+    if not judgements:
+        return ""
+    counts = [f"{entry['count']} {entry['word']}"
+              for entry in _counts(Verdict(body["verdict"]) for body in judgements)
+              if entry["count"]]  # fmt: skip
+    told = f"{len(judgements)}: {', '.join(counts)}"
+    known = [
+        (margin, body["measured"]["unit"])
+        for body in judgements
+        if body["measured"] and (margin := decimal(body["margin"])) is not None
+        if margin.is_finite()
+    ]
+    if len(known) < 2:
+        return told
+    unit = scale(known[0][1], [margin for margin, _ in known])
+    least, most = min(known)[0], max(known)[0]
+    step = Decimal(1).scaleb(max(abs(least), abs(most)).adjusted() - 3)
+    return f"{told}; margins from {unit.number(least, step)} to {unit.text(most, step)}"
 
 
 def _shown(body: JudgementBody, measured: MeasuredBody) -> View:
@@ -503,6 +585,39 @@ def _test(row: TestRow) -> View:
             {"id": clean(name, 120), "verdict": mark(verdict)}
             for name, verdict in row.by_requirement.items()
         ],
+    }
+
+
+def _groups(rows: Sequence[TestRow]) -> list[View]:
+    """Tests by their function: the cases that passed in one row, each other case in its own."""
+    functions: dict[str, list[TestRow]] = {}
+    for row in rows:
+        functions.setdefault(row.test.partition("[")[0], []).append(row)
+    groups = []
+    for name, found in functions.items():
+        passed = [row for row in found if row.verdict is Verdict.PASS and row.outcome == "passed"]
+        others = [row for row in found if row not in passed]
+        groups += [_group(name, each) for each in (passed, *([row] for row in others)) if each]
+    return groups
+
+
+def _group(name: str, rows: Sequence[TestRow]) -> View:
+    """Cases of one function, with the same outcome."""
+    first = rows[0]
+    cases = [row.test.removeprefix(name).removeprefix("[").removesuffix("]") for row in rows]
+    verdicts = {own: verdict for row in rows for own, verdict in row.by_requirement.items()}
+    return {
+        "test": clean(name, 400),
+        "doc": clean(first.doc, 400),
+        "cases": [clean(case, 200) for case in cases if case],
+        "count": len(rows),
+        "outcome": clean(first.outcome) or ("never ended" if first.begun else "never started"),
+        "seconds": f"{sum(row.seconds for row in rows):.2f}",
+        "verdict": mark(first.verdict),
+        "requirements": [
+            {"id": clean(own, 120), "verdict": mark(verdict)} for own, verdict in verdicts.items()
+        ],
+        "brief": clean(first.detail.partition("\n")[0], 300),
     }
 
 

@@ -277,6 +277,9 @@ def test_a_model_without_a_data_sheet_needs_a_table(tmp_path):
     assert read_bench(written(tmp_path / "b.toml", TABLE, other))
 
 
+NO_THERMOMETER = ("[aids.thermometer]", "[aids.operator]")
+
+
 @pytest.mark.parametrize(
     ("air", "said"),
     [
@@ -288,7 +291,7 @@ def test_a_model_without_a_data_sheet_needs_a_table(tmp_path):
     ],
 )
 def test_declared_air_is_a_pair_of_temperatures(tmp_path, air, said):
-    path = written(tmp_path / "b.toml", "", end=f"\n[air]\n{air}\n")
+    path = written(tmp_path / "b.toml", "", NO_THERMOMETER, end=f"\n[air]\n{air}\n")
     if not said:
         assert read_bench(path).air == Band(20.0, 26.0)
         return
@@ -297,9 +300,9 @@ def test_declared_air_is_a_pair_of_temperatures(tmp_path, air, said):
 
 
 def test_air_is_not_declared_beside_a_thermometer(tmp_path):
-    both = '\n[air]\nleast = "20 degC"\nmost = "26 degC"\n\n[aids.thermometer]\nby = "simulated"\n'
+    air = '\n[air]\nleast = "20 degC"\nmost = "26 degC"\n'
     with pytest.raises(ConfigurationError, match="measures the air"):
-        read_bench(written(tmp_path / "b.toml", "", end=both))
+        read_bench(written(tmp_path / "b.toml", "", end=air))
 
 
 # --- from a bench to a capture --------------------------------------------------------------------
@@ -320,7 +323,8 @@ def captured(description):
 
 
 def described(**changes):
-    return dataclasses.replace(DESCRIPTION, **changes)
+    """The built-in bench without its thermometer, with changes."""
+    return dataclasses.replace(DESCRIPTION, **{"aids": {}, **changes})
 
 
 def test_what_a_thermometer_reads_is_counted():

@@ -358,7 +358,7 @@ def test_a_feature_that_is_not_known_to_the_sealer_is_named_on_the_report(run, t
     other = unmeasured(run, tmp_path / "other", edit)
     remeasure(other, utc)
     found = conclude(read_journal(other).records)
-    view = view_of(found, capture_loader(other, read_journal(other).records))
+    view = view_of(found, capture_loader(other, read_journal(other).records), [])
     assert f"{JUDGED - 2} of {JUDGED - 1} measured again from their captures" in view["remeasured"]
     assert "1 by features that were not known there" in view["remeasured"]
     assert any("else:where is not known here" in entry for entry in view["limitations"])
@@ -371,12 +371,12 @@ def verdict_of(folder, name):
 
 def test_the_report_says_how_many_were_measured_again(run):
     records = read_journal(run).records
-    view = view_of(conclude(records), capture_loader(run, records))
+    view = view_of(conclude(records), capture_loader(run, records), [])
     assert view["remeasured"].startswith(
         f"{JUDGED - 1} of {JUDGED - 1} measured again from their captures before sealing"
     )
     untold = [record for record in records if record.kind != "remeasured"]
-    view = view_of(conclude(untold), capture_loader(run, records))
+    view = view_of(conclude(untold), capture_loader(run, records), [])
     assert view["remeasured"] == "no judgement was measured again before sealing"
 
 

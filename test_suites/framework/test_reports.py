@@ -35,6 +35,7 @@ from hil.verdict import Verdict
 from hil_fixtures.progress import Progress
 from hil_reports import pdf
 from hil_reports.evidence import capture_loader, read_journal, seal, verify
+from hil_reports.gaps import GAPS
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
 from hil_reports.text import in_print, scale, value_step
@@ -107,7 +108,7 @@ def test_each_verdict_is_the_same_in_allure_and_junit(every, name):
 
 @pytest.mark.parametrize("name", WANTED)
 def test_the_clause_table_shows_each_verdict_in_words_or_letters(every, name):
-    (table,) = [page for page in pdf_pages(every) if "Requirements and verdicts" in page]
+    table = pdf_text(every).partition("Requirement + Test")[2]
     row = table[table.index(f"R-{name} title") :].split(" 201.12.4.104 ")[0]
     assert f" {WANTED[name][2]}" in row
 
@@ -210,11 +211,31 @@ def test_text_from_a_device_is_printed_and_never_obeyed(every):
     assert "\\u96fb\\u6d41" in text  # no font at hand has it, and none of it is lost
 
 
+def test_gaps_and_items_of_a_laboratory_stand_in_both_documents(every):
+    for text in (pdf_text(every), " ".join(html(every).split())):
+        for gap, where in (("not evaluated", "R-NE"), ("no test", "R-BARE"), ("error", "R-ERROR")):
+            told = text[text.index(f"{gap}: {GAPS[gap]}") :]
+            assert where in told[:1500], gap
+        assert "To be supplied by the laboratory" in text
+        assert "this table implies no accreditation" in text
+        assert "Known blind spots" in text
+
+
+def test_the_matrix_lies_within_the_pdf_which_says_that_it_is_pdf_a_3a_and_pdf_ua(every):
+    reader = PdfReader(every / "report" / "compliance.pdf")
+    table = (every / "report" / "matrix.csv").read_bytes()
+    assert reader.attachments == {"matrix.csv": [table]}
+    told = reader.xmp_metadata.stream.get_data().decode()
+    for said in ("<pdfaid:part>3<", "<pdfaid:conformance>A<", "<pdfuaid:part>1<"):
+        assert said in told
+    assert reader.metadata.title == "Compliance test report 20260301-093000-ab12"
+
+
 def test_the_page_needs_nothing_from_elsewhere(every):
     page = html(every).replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert "http" not in page.replace("http-equiv", "")
     assert "src=" not in page
-    assert "href" not in page
+    assert set(re.findall(r'href="(.)', page)) == {"#"}
     assert page.count("<svg") == 3  # FAIL, INCONCLUSIVE and the first of its subject
 
 
@@ -631,7 +652,7 @@ def test_judgements_of_a_requirement_stand_with_the_worst_first(tmp_path):
     values = ("0.004", "0.0043", "0.0041", "0.0045", "0.0042")
     run.test("m:test_a", "failed", "", [("LIM-A", current(v, taken), None, "") for v in values])
     records = read_journal(run.end(1)).records
-    view = view_of(conclude(records), capture_loader(run.folder, records))
+    view = view_of(conclude(records), capture_loader(run.folder, records), [])
     shown = [each["value"] for each in view["requirements"][0]["judgements"]]
     assert shown == ["4.5000", "4.3000", "4.2000", "4.1000", "4.0000"]
 
@@ -670,6 +691,6 @@ def test_every_character_that_the_pdf_claims_to_draw_is_drawn(tmp_path, monkeypa
     monkeypatch.setattr("hil_reports.text.LONGEST", 10**6)
     folder = good_run(tmp_path / "run", expected_reason="x")
     records = read_journal(folder).records
-    view = view_of(conclude(records), capture_loader(folder, records))
+    view = view_of(conclude(records), capture_loader(folder, records), [])
     view["limitations"] = [text]
-    assert pdf.compliance_pdf(view).startswith(b"%PDF")
+    assert pdf.compliance_pdf(view, {}).startswith(b"%PDF")

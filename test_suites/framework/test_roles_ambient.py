@@ -1,5 +1,6 @@
 """The air at the bench: a mandatory record, taken at begin and end, or told as missing."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -41,8 +42,14 @@ ASSUMED = (
 )
 
 
-def test_a_bench_without_one_says_so():
+def test_the_built_in_bench_has_one():
     aids, _ = filled(SIMULATED)
+    bodies = [ambient_body(when, aids.thermometer) for when in ("begin", "end")]
+    assert re.fullmatch(r"ambient 2\d\.\d\d to 2\d\.\d\d degC", ambient_in_brief(bodies))
+
+
+def test_a_bench_without_one_says_so():
+    aids, _ = filled(replace(SIMULATED, aids={}))
     bodies = [ambient_body(when, aids.thermometer) for when in ("begin", "end")]
     assert ambient_in_brief(bodies) == "ambient not recorded"
     said = ambient(bodies)

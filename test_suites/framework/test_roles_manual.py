@@ -317,8 +317,8 @@ def test_what_rests_on_a_claim_is_out_of_reach_by_hand():
     (claim,) = [r for r in read_setup(None, None).requirements if r.id == "DOSE-TRUE"]
     assert "claims" in out_of_reach(by_hand(), claim)
     assert not out_of_reach(SIMULATED, claim)
-    needs = replace(claim, roles=("stimulator", "thermometer"))
-    assert "[aids.thermometer]" in out_of_reach(SIMULATED, needs)
+    needs = replace(claim, roles=("stimulator", "loader"))
+    assert "[aids.loader]" in out_of_reach(SIMULATED, needs)
 
 
 # -- in the bench file ----------------------------------------------------------------------------

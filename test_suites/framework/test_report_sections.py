@@ -1,0 +1,238 @@
+"""Sections of the compliance report, as they are laid out before they are typeset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from framework.made_runs import HOSTILE, Run, current, every_verdict, requirement, treatment
+from hil.conclusion import Conclusion, Flight, conclude
+from hil.verdict import Verdict
+from hil_reports.clauses import PROJECT, by_clause, parted, verdict_of
+from hil_reports.evidence import capture_loader, read_journal
+from hil_reports.gaps import GAPS
+from hil_reports.laboratory import laboratory_view
+from hil_reports.matrix import matrix
+from hil_reports.observations import observations
+from hil_reports.text import clean
+from hil_reports.view import View, view_of
+from hil_reports.wiring import wiring_view
+
+
+def concluded(folder) -> tuple[Conclusion, View]:
+    records = read_journal(folder).records
+    found = conclude(records)
+    return found, view_of(found, capture_loader(folder, records), matrix(found, records))
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    return concluded(every_verdict(tmp_path_factory.mktemp("every") / "run"))
+
+
+def judged(folder, clauses: dict[str, str]) -> Conclusion:
+    """A run of requirements that have these clauses, none of them judged."""
+    run = Run(folder, [requirement(name, clause=clause) for name, clause in clauses.items()])
+    run.collect({"m:test_a": list(clauses)})
+    return conclude(read_journal(run.end()).records)
+
+
+CLAUSES = {
+    "A-10": "IEC 60601-1:2005 12.10",
+    "A-4": "IEC 60601-1:2005 12.4.4",
+    "A-2": "IEC 60601-1:2005 2",
+    "P-1": "project",
+    "B-1": "21 CFR 890.5525(b), description",
+    "C-1": "IEC 60601-2-10:2012 201.12.4.104",
+    "A-4B": "IEC 60601-1:2005 12.4.4",
+}
+
+
+def test_clauses_stand_by_standard_and_number_and_the_project_last(tmp_path):
+    found = by_clause(judged(tmp_path / "run", CLAUSES).requirements)
+    assert list(found) == ["21 CFR", "IEC 60601-1:2005", "IEC 60601-2-10:2012", PROJECT]
+    numbers = found["IEC 60601-1:2005"]
+    assert list(numbers) == ["2", "12.4.4", "12.10"]
+    assert [row.requirement["id"] for row in numbers["12.4.4"]] == ["A-4", "A-4B"]
+    assert found[PROJECT].keys() == {"project"}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "word"),
+    [
+        (["PASS", "NA"], Verdict.PASS),
+        (["NA"], Verdict.NOT_APPLICABLE),
+        (["PASS", "NE", "NA"], Verdict.NOT_EVALUATED),
+        (["PASS", "NE", "FAIL"], Verdict.FAIL),
+        (["INCONCLUSIVE", "NOVERDICT"], Verdict.NO_VERDICT),
+    ],
+)
+def test_a_clause_has_the_worst_verdict_of_what_applies(every, verdicts, word):
+    conclusion, _ = every
+    rows = {row.requirement["id"]: row for row in conclusion.requirements}
+    assert verdict_of([rows[f"R-{name}"] for name in verdicts]) is word
+
+
+def test_each_requirement_stands_in_one_clause(every):
+    conclusion, view = every
+    places = [
+        place
+        for group in view["clauses"]
+        for clause in group["clauses"]
+        for place in clause["rows"]
+    ]
+    assert sorted(places) == list(range(len(conclusion.requirements)))
+
+
+def test_gaps_are_those_of_the_matrix_and_each_says_what_closes_it(tmp_path):
+    folder = every_verdict(tmp_path / "run")
+    records = read_journal(folder).records
+    rows = matrix(conclude(records), records)
+    _, view = concluded(folder)
+    listed = {(row["gap"], row["requirement"]) for row in rows if row.get("gap")}
+    shown = {(kind["gap"], row["id"]) for kind in view["gaps"]["kinds"] for row in kind["rows"]}
+    assert shown == listed
+    assert {gap for gap, _ in shown} | {*view["gaps"]["none"]} == {*GAPS}
+    assert all(row["closed"] for kind in view["gaps"]["kinds"] for row in kind["rows"])
+
+
+def test_many_rows_that_say_the_same_of_a_requirement_are_one_gap(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A", hazard="burn")])
+    run.collect({f"m:test_a[{n}]": ["LIM-A"] for n in range(5)})
+    _, view = concluded(run.end())
+    (kind,) = view["gaps"]["kinds"]
+    (row,) = kind["rows"]
+    assert (kind["gap"], row["id"], row["tests"], row["more"]) == (
+        "never run",
+        "LIM-A",
+        ["m:test_a[0]", "m:test_a[1]"],
+        3,
+    )
+
+
+def test_a_gap_that_a_role_would_close_names_the_role(tmp_path):
+    roles = ("stimulator", "ammeter", "oscilloscope")
+    run = Run(tmp_path / "run", [requirement("LIM-A", hazard="burn", roles=roles)])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.test("m:test_a", judged=[("LIM-A", current("NaN"), None, "")])
+    lacking = Run(tmp_path / "other", [requirement("LIM-A", hazard="burn", roles=roles)])
+    lacking.collect({"m:test_a": ["LIM-A"]})
+    body = next(r.body for r in read_journal(run.end()).records if r.kind == "judgement")
+    body = {**body, "verdict": "NOT_EVALUATED", "reason": "no oscilloscope", "measured": None}
+    lacking.evidence.append("test_begin", {"test": "m:test_a"})
+    lacking.evidence.append("judgement", body)
+    lacking.finish("m:test_a", "skipped", "", 1)
+    _, view = concluded(lacking.end())
+    (kind,) = view["gaps"]["kinds"]
+    assert kind["gap"] == "not evaluated"
+    assert [row["closed"] for row in kind["rows"]] == ["oscilloscope on the bench"]
+
+
+def test_blind_spots_tell_what_was_lost_and_what_nobody_confirmed(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A", hazard="burn")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.record("m:test_a", treatment())
+    _, view = concluded(run.end())
+    said = " ".join(view["gaps"]["blind"])
+    assert "50 samples were lost in 1 captures" in said
+    assert "1 of 1 limits are not confirmed" in said
+
+
+def test_each_item_of_a_laboratorys_report_is_supplied_by_somebody(every):
+    conclusion, _ = every
+    rows = laboratory_view(conclusion)["rows"]
+    items = [row["item"] for row in rows]
+    assert [item for item in items if item.startswith("7.8.2.1")] == [
+        f"7.8.2.1 {letter}" for letter in "abcdefghijklmnop"
+    ]
+    needed = {"7.8.2", "7.8.3.1", "7.8.6.1", "7.8.6.2 a", "7.8.6.2 b", "7.8.6.2 c", "7.8.7"}
+    needed |= {"7.8.8", "6.4.8", "6.4.9", "6.4.13", "6.5", "7.5", "7.11"}
+    assert needed <= {*items}
+    assert all(row["tool"] or row["laboratory"] for row in rows)
+    by_hand = {row["item"] for row in rows if not row["tool"]}
+    assert by_hand == {f"7.8.2.1 {letter}" for letter in "behjo"}
+
+
+def test_what_was_seen_beside_the_verdicts_is_told(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a[1]": ["LIM-A"]})
+    taken = treatment()
+    stored = run.evidence.capture(taken, "current")
+    body: dict[str, Any] = {
+        "record": taken.sha256[:12],
+        "test": "m:test_a[1]",
+        "scenario": {},
+        "captures": [stored],
+        "events": [],
+        "phases": {},
+        "claimed_charge": "0 C",
+        "dispute": f"ammeter and shunt differ {HOSTILE}",
+        "states": [[1.0, "ramp up"], [2.0, "fault"]],
+    }
+    run.evidence.append("record", body)
+    said = observations(concluded(run.end())[0])
+    assert said[0] == "The device reported the state fault 1 times, in records of m:test_a."
+    assert said[1].startswith(
+        "Two paths disagree in m:test_a[1]: ammeter and shunt differ <script>"
+    )
+    assert "\x1b" not in said[1]
+    assert "\u202e" not in said[1]
+
+
+def test_nothing_seen_is_nothing_told(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.record("m:test_a", treatment())
+    run.test("m:test_a")
+    assert observations(concluded(run.end())[0]) == []
+
+
+def flight(kind: str = "preflight", *, passed: bool = True, name: str = "shunt") -> Flight:
+    checks = [{"check": name, "expected": "1", "measured": "2", "passed": passed, "remark": "r"}]
+    body: Any = {"checks": checks, "missing": [], "monitor": "", "passed": passed, "wiring": ""}
+    return Flight(kind, "2026-03-01T09:30:00+00:00", body)
+
+
+def test_a_proof_that_passed_again_is_one_line_and_one_that_failed_is_whole():
+    found = wiring_view([flight(), flight(), flight(passed=False), flight("postflight")], {})
+    told = [(len(each["rows"]), each["again"]) for each in found["flights"]]
+    again = "1 checks passed again; the journal has their figures."
+    assert told == [(1, ""), (0, again), (1, ""), (1, "")]
+
+
+def test_cases_that_passed_share_a_row_and_each_other_case_has_its_own(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A"), requirement("LIM-B")])
+    run.collect({f"m:test_a[{n}]": ["LIM-A", "LIM-B"] for n in range(4)})
+    taken = treatment()
+    for n, value in enumerate(("0.004", "0.005", "0.004")):
+        run.record(f"m:test_a[{n}]", taken)
+        measured = current(value, taken)
+        names = ("LIM-A", "LIM-B")
+        run.test(f"m:test_a[{n}]", judged=[(name, measured, None, "") for name in names])
+    _, view = concluded(run.end())
+    rows = [(row["cases"], row["verdict"]["word"]) for row in view["test_groups"]]
+    assert rows == [(["0", "2"], "PASS"), (["1"], "FAIL"), (["3"], "NO VERDICT")]
+    assert [own["id"] for own in view["test_groups"][0]["requirements"]] == ["LIM-A", "LIM-B"]
+
+
+def test_a_requirement_tells_how_it_is_shown_what_is_at_stake_and_how_its_values_spread(tmp_path):
+    said = requirement("LIM-A", method=HOSTILE)
+    run = Run(tmp_path / "run", [said])
+    run.collect({"m:test_a": ["LIM-A"]})
+    taken = treatment()
+    run.record("m:test_a", taken)
+    values = [current(value, taken) for value in ("0.004", "0.0039", "0.0043")]
+    run.test("m:test_a", judged=[("LIM-A", value, None, "") for value in values])
+    _, view = concluded(run.end())
+    (row,) = view["requirements"]
+    assert (
+        row["spread"]
+        == "3: 1 FAIL, 2 PASS; margins from \N{MINUS SIGN}100.0 to 300.0 \N{MICRO SIGN}A"
+    )
+    assert row["method"] == clean(HOSTILE)
+
+
+def test_standard_and_clause_are_told_apart():
+    assert parted("IEC 60601-1:2005 12.4.4") == ("IEC 60601-1:2005", "12.4.4")
+    assert parted("house rule 7") == (PROJECT, "house rule 7")
