@@ -99,9 +99,10 @@ def test_gaps_are_those_of_the_matrix_and_each_says_what_closes_it(tmp_path):
 
 def test_many_rows_that_say_the_same_of_a_requirement_are_one_gap(tmp_path):
     run = Run(tmp_path / "run", [requirement("LIM-A", hazard="burn")])
-    run.collect({f"m:test_a[{n}]": ["LIM-A"] for n in range(5)})
+    run.collect({f"m:test_a[{n}]": ["LIM-A"] for n in range(5)} | {"m:test_b": []})
     _, view = concluded(run.end())
-    (kind,) = view["gaps"]["kinds"]
+    orphan, kind = view["gaps"]["kinds"]
+    assert (orphan["gap"], orphan["rows"][0]["tests"]) == ("orphan test", ["m:test_b"])
     (row,) = kind["rows"]
     assert (kind["gap"], row["id"], row["tests"], row["more"]) == (
         "never run",
