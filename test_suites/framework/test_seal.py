@@ -631,7 +631,7 @@ def test_no_report_is_made_of_a_broken_bundle(hil, run):
 
 def test_a_report_whose_making_was_killed_is_seen(run, monkeypatch):
     mine = {keys.find().public.fingerprint}
-    monkeypatch.setattr("hil_reports.report.compliance_pdf", lambda view: 1 / 0)
+    monkeypatch.setattr("hil_reports.report.compliance_pdf", lambda view, attached: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_report(run, keys.find())
     assert any("broken off" in problem.text for problem in verify(run, mine).problems)
