@@ -39,6 +39,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from framework import brisk
 from hil.conclusion import Conclusion, conclude
 from hil.verdict import ExitCode, Verdict
 from hil_reports.allure import LABEL, STATUS
@@ -147,7 +148,8 @@ def _started(place: Path, crash: Crash | None) -> tuple[subprocess.Popen[str], P
     if crash:
         more |= {"CRASH": f"{crash.kind}:{crash.count:g}:{crash.share}"}
         more |= {"CRASH_POWER": "1" if crash.power else ""}
-    line = [*HIL, "run", "--out", str(place / "runs"), *SUITE, "--", "-p", "crash_shim"]
+    judged = ("--device", str(brisk.file(place)))
+    line = [*HIL, "run", "--out", str(place / "runs"), *SUITE, *judged, "--", "-p", "crash_shim"]
     process = subprocess.Popen(
         line, cwd=place, env={**os.environ, **more}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from framework import brisk
 from hil.bodies import measured_body
 from hil.exact import Dimension
 from hil.measurement import Component, Measurement
@@ -85,5 +86,6 @@ def test_what_has_no_budget_is_told(polarity_run, asked, told):
 def polarity_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
     line = ["run", "--out", str(out), "--suite", "polarity", "--depth", "smoke"]
+    line += ["--device", str(brisk.file(out.parent))]
     assert CliRunner().invoke(app, line).exit_code == 0
     return out / "latest"

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from framework import brisk
 from hil.capture import Accuracy, Capture, Source
 from hil.conclusion import conclude
 from hil.errors import BenchError, UsageError
@@ -202,7 +203,8 @@ def limited(out: Path, size: int) -> subprocess.CompletedProcess[str]:
     """A short run in which no file may grow beyond a size."""
     limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size))
     return subprocess.run(
-        [*RUN, "--out", str(out)], preexec_fn=limit, text=True, timeout=60,
+        [*RUN, "--out", str(out), f"--device={brisk.file(out.parent)}"],
+        preexec_fn=limit, text=True, timeout=60,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
     )  # fmt: skip
 
@@ -251,7 +253,8 @@ def test_a_run_on_a_disk_that_is_full_for_good(tmp_path, room):
     out, kept = tmp_path / "out", tmp_path / "kept"
     out.mkdir()
     size = RESERVE // 1024 + room
-    script = FULL.format(size=size, out=out, kept=kept, run=" ".join(RUN))
+    run = " ".join([*RUN, f"--device={brisk.file(tmp_path)}"])
+    script = FULL.format(size=size, out=out, kept=kept, run=run)
     done = subprocess.run(
         ["unshare", "-Urm", "sh", "-c", script], text=True, timeout=60,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
+from framework import brisk
 from hil.proof import PROBE
 from hil.verdict import Verdict
 from hil_fixtures import plan
@@ -180,6 +181,7 @@ def test_hil_run_on_a_terminal(tmp_path):
         os.environ["TERM"] = "xterm-256color"
         code = "from hil_fixtures.cli import main; main()"
         line = ["run", "--suite", "polarity", "--depth", "smoke"]
+        line += ["--device", str(brisk.file(tmp_path))]
         os.execv(sys.executable, [sys.executable, "-c", code, *line])
     ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     said, deadline = b"", time.monotonic() + 60

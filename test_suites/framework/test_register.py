@@ -15,6 +15,7 @@ from itertools import count
 
 import pytest
 
+from framework import brisk
 from hil.bodies import asked_sha256
 from hil.conclusion import conclude
 from hil.errors import UsageError
@@ -718,9 +719,12 @@ def entry_of(made):
     }
 
 
+SMOKE = [*HIL, "run", "--out", "runs", "--depth", "smoke"]
+
+
 def hil_run(folder, *arguments):
     return subprocess.run(
-        [*HIL, "run", "--out", "runs", "--depth", "smoke", *arguments],
+        [*SMOKE, "--device", str(brisk.file(folder)), *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -761,7 +765,7 @@ def is_armed(journal):
 
 def test_a_killed_supervisor_is_closed_by_hil_seal(tmp_path):
     (tmp_path / "test_mine.py").write_text(GOOD.replace("hold=2 * s", "hold=1000 * s"))
-    line = [*HIL, "run", "--out", "runs", "--depth", "smoke", "--suite", "current-limits"]
+    line = [*SMOKE, "--device", str(brisk.file(tmp_path)), "--suite", "current-limits"]
     process = subprocess.Popen([*line, "--", "test_mine.py"], cwd=tmp_path, start_new_session=True)
     out = tmp_path / "runs"
     deadline = time.monotonic() + 60

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from framework import brisk
 from hil.errors import UsageError
 from hil.verdict import ExitCode
-from hil_fixtures import config, plan
+from hil_fixtures import plan
 from hil_fixtures.plan import Options
 from hil_fixtures.runner import command
 from hil_fixtures.software import software
@@ -47,6 +48,8 @@ class Running:
 
     def __init__(self, cwd, *arguments, env=None):
         self.out = cwd / "runs"
+        if not {"--device", "--bench"} & set(arguments):
+            arguments = ("--device", str(brisk.file(cwd)), *arguments)
         self.process = subprocess.Popen(
             [*HIL, "run", "--out", str(self.out), "--depth", "smoke", *arguments],
             cwd=cwd,
@@ -200,8 +203,9 @@ def test_nothing_in_the_folder_or_environment_drops_a_test(tmp_path):
     }
     running = Running.__new__(Running)
     running.out = tmp_path / "runs"
+    line = [sys.executable, "-P", *HIL[1:], "run", "--depth", "smoke", "--suite", "polarity"]
     running.process = subprocess.Popen(
-        [sys.executable, "-P", *HIL[1:], "run", "--depth", "smoke", "--suite", "polarity"],
+        [*line, "--device", str(brisk.file(tmp_path))],
         cwd=tmp_path,
         env={**os.environ, **env},
         stdout=subprocess.PIPE,
@@ -247,7 +251,7 @@ def test_open_lid_stops_the_current(bench, judge):
 
 
 def test_a_users_own_requirement_and_test(tmp_path):
-    text = config.starter("device").replace("requirements = []", 'requirements = ["lid.toml"]')
+    text = brisk.text().replace("requirements = []", 'requirements = ["lid.toml"]')
     (tmp_path / "my.toml").write_text(text)
     (tmp_path / "lid.toml").write_text(LID)
     (tmp_path / "my_tests").mkdir()

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from framework import brisk
 from hil.journal import Chain, Record
 from hil_reports.evidence import Evidence, annex, bag, checkpoint, dsse, read_journal, seal
 from hil_reports.evidence.keys import Signer
@@ -37,7 +38,9 @@ def make(out: Path, key: str) -> Path:
         out: a new folder.
         key: path of the key that signs; empty for none.
     """
-    line = [*_HIL, "run", "--suite", "polarity", "--depth", "smoke", "--out", str(out)]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    judged = ("--device", str(brisk.file(out.parent)))
+    line = [*_HIL, "run", "--suite", "polarity", "--depth", "smoke", *judged, "--out", str(out)]
     environment = {**os.environ, "STIMPROOF_KEY": key}
     subprocess.run(line, check=True, capture_output=True, timeout=100, env=environment)
     return out / (out / "latest").read_text().strip()
