@@ -443,6 +443,23 @@ def test_after_an_interruption_on_the_way_in_the_cut_off_stays_open(rig, monkeyp
     assert rig.of("safe_state")[0]["confirmed"]
 
 
+def test_an_interruption_before_the_device_has_power_ends_in_a_proven_off(rig, monkeypatch):
+    """As while it rests between two examples: nothing was switched on, nothing can answer."""
+    kind = type(rig.bench.station.load)
+    select = kind.select
+
+    def interrupted(load, channel):
+        rig.interruption.set("signal SIGINT")
+        select(load, channel)
+
+    monkeypatch.setattr(kind, "select", interrupted)
+    with pytest.raises(Abort, match="SIGINT"):
+        inside(rig, lambda run: None)
+    (found,) = rig.of("safe_state")
+    assert (found["confirmed"], found["reason"]) == (True, "")
+    assert "supply on" not in [body["command"] for body in rig.of("stimulus")]
+
+
 def test_after_an_interruption_no_leak_is_looked_for(rig, monkeypatch):
     terminal = Run._terminal  # noqa: SLF001  # the look that the leak is seen by
 
