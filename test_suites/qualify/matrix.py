@@ -1,6 +1,6 @@
 """Every fault that a suite is said to catch, caught again: the suites are proven able to fail.
 
-    .venv/bin/python test_suites/qualify/matrix.py [--jobs 2] [--edges] [FAULT ...]
+    python -m qualify.matrix [--jobs 2] [--edges] [FAULT ...]
 
 For each fault of the catalogue, the tests that it names run on a device with the fault, at smoke
 depth and, where that shows nothing, at standard depth; one requirement that the fault violates must
@@ -8,31 +8,29 @@ turn to FAIL in one of them: what the pre-flight sees of the device does not cou
 must PASS on a healthy device. Exit code 1 if one row is not as the catalogue says.
 
 With --edges each fault that has a severity is seeded twice more, 2 U beyond the limit of its
-severity and 2 U within it, U being that of the judgement that caught it: beyond, one requirement
-must FAIL; within, none may. A severity of a row is compared at the depth at which it was caught.
+severity and 2 U within it, U being that of the judgement that caught it; where healthy devices
+differ by more, their spread is added. Beyond, one requirement must FAIL; within, none may; the
+smallest severity that was caught is printed. A severity of a row is compared at the depth at which
+it was caught.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 
-from hil.conclusion import Conclusion, RequirementRow, conclude
+from hil.conclusion import Conclusion, RequirementRow
 from hil.exact import UNITS, Exact
 from hil.proof import PROBE
 from hil.verdict import Verdict
 from hil_fixtures import config
 from hil_instruments.simulated.faults.catalogue import CataloguedFault, catalogue
-from hil_reports.evidence import read_journal
+from qualify.runs import judged
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,6 @@ class Row:
     as_said: bool
     seconds: float
     remark: str
-
-
-def judged(names: tuple[str, ...], fault: str, depth: str = "smoke") -> Conclusion:
-    """Run tests of the shipped suites by plain pytest, in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pytest", "--pyargs", "hil_suites", "-c", os.devnull]
-        command += ["-p", "no:cacheprovider", "-p", "no:timeout", "-q", f"--hil-depth={depth}"]
-        command += ["--import-mode=importlib", f"--rootdir={folder}", f"--hil-out={folder}/runs"]
-        command += ["-k", " or ".join(names)]
-        command += [f"--hil-fault={fault}"] if fault else []
-        told = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
-        runs = list(Path(folder, "runs").glob("*/"))
-        if len(runs) != 1:
-            raise RuntimeError(f"{fault or 'healthy'}: no run was journaled\n{told.stdout[-2000:]}")
-        return conclude(read_journal(runs[0]).records)
 
 
 def tests_of(fault: CataloguedFault) -> tuple[str, ...]:
@@ -86,22 +69,31 @@ def edges(fault: CataloguedFault, found: Conclusion, depth: str) -> tuple[str, b
     step = doubt(fault, found, bound)
     if step is None:
         return "no figure was judged", True
+    if severity.spread:
+        step += Exact.parse(severity.spread).to(bound.unit).magnitude
     outwards = 1 if severity.worse == "larger" else -1
-    told, right = [], True
+    told, right, least = [], True, severity.default(profile)
     for word, side in (("beyond", outwards), ("within", -outwards)):
         value = Exact(bound.magnitude + side * step, bound.unit)
         if value.magnitude <= 0:  # U is larger than the limit: nothing lies so far within
-            told.append(f"{word}: {value} is no severity")
+            told.append(f"{word}: {_short(value)} is no severity")
             continue
-        seeded = judged(tests_of(fault), f"{fault.id}:severity={value}".replace(" ", ""), depth)
+        seeded = judged(
+            tests_of(fault), fault=f"{fault.id}:severity={value}".replace(" ", ""), depth=depth
+        )
         failed = [
             each.requirement["id"]
             for each in seeded.requirements
             if by_a_test(each) and each.requirement["id"] in fault.violates
         ]
-        told.append(f"{word} ({value}): {', '.join(failed) or 'none'}")
+        least = value if failed else least
+        told.append(f"{word} ({_short(value)}): {', '.join(failed) or 'none'}")
         right = right and bool(failed) is (word == "beyond")
-    return "; ".join(told), right
+    return f"limit {bound}; smallest caught: {_short(least)}; {'; '.join(told)}", right
+
+
+def _short(value: Exact) -> str:
+    return f"{value.magnitude:.5g} {value.unit}"
 
 
 def doubt(fault: CataloguedFault, found: Conclusion, bound: Exact) -> Decimal | None:
@@ -133,7 +125,7 @@ def row(fault: CataloguedFault, *, at_edges: bool = False) -> Row:
     """Seed one fault and see what its tests make of it."""
     begin = time.monotonic()
     for depth in ("smoke", "standard"):  # what one setting does not show, several may
-        found = judged(tests_of(fault), fault.id, depth)
+        found = judged(tests_of(fault), fault=fault.id, depth=depth)
         failed = tuple(each.requirement["id"] for each in found.requirements if by_a_test(each))
         caught = bool(set(failed) & set(fault.violates))
         if caught:
@@ -161,7 +153,7 @@ def main() -> int:
     begin = time.monotonic()
     names = tuple(sorted({name for fault in chosen for name in tests_of(fault)}))
     with ThreadPoolExecutor(options.jobs) as pool:
-        healthy = pool.submit(judged, names, "")
+        healthy = pool.submit(judged, names)
         rows = list(pool.map(partial(row, at_edges=options.edges), chosen))
         passed = {each.verdict for each in healthy.result().tests} - {
             Verdict.NO_VERDICT

@@ -74,6 +74,8 @@ class Severity:
     """"larger": more than the limit violates; "smaller": less than it."""
     most: str = ""
     """Largest severity that can be seeded; empty for any."""
+    spread: str = ""
+    """By how much healthy devices differ in what is judged; empty for next to nothing."""
 
     def __post_init__(self) -> None:
         if self.worse not in {"larger", "smaller"}:

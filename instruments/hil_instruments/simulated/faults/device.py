@@ -28,6 +28,8 @@ OVERDRIVEN = 1.15
 """Gain of an output converter that drives the largest setting above the software limit."""
 HOT = 40.0
 """Temperature in degC at the upper end of home use (IEC 60601-1-11, from memory)."""
+GLITCH = 10e-3
+"""Seconds of a pulse at a reset: ten time constants of the regulator, so that it rises whole."""
 _EARTH_METER = 1e3  # ohm: in series with what leaks to earth
 
 StageChange: TypeAlias = Callable[[OutputStage, float, DeviceProfile], OutputStage]
@@ -65,7 +67,7 @@ def _windup(stage: OutputStage, severity: float, profile: DeviceProfile) -> Outp
 
 def _load_step(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
     del profile
-    return replace(stage, load_step=severity, transient=20e-3)
+    return replace(stage, load_step=severity, transient=100e-3)
 
 
 def _sense_drift(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
@@ -180,7 +182,7 @@ def _glitching(
     faults: BoardFaults, severity: float, profile: DeviceProfile, board: Board
 ) -> BoardFaults:
     del profile, board
-    return replace(faults, reset_glitch=severity)
+    return replace(faults, reset_glitch=severity, glitch_time=GLITCH)
 
 
 def _wet_key(

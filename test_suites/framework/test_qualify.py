@@ -1,0 +1,83 @@
+"""What `make seeds` and `make qualify` make of runs; the runs themselves are made up here."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from hil.verdict import Verdict
+from qualify import seeds
+
+
+def body(verdict=Verdict.PASS, margin="1", guard="2", requirement="LIM-ACC"):
+    return {
+        "requirement": requirement, "verdict": verdict.value, "test": "t", "at": "4 mA",
+        "reason": "because", "margin": margin, "guard": guard,
+    }  # fmt: skip
+
+
+def conclusion(*bodies, verdict=Verdict.PASS):
+    rows = [SimpleNamespace(judgements=tuple(bodies))]
+    return SimpleNamespace(requirements=rows, tests=[SimpleNamespace(test="m:t", verdict=verdict)])
+
+
+@pytest.mark.parametrize(
+    ("found", "accuses", "curable"),
+    [
+        (body(), 0, 0),
+        (body(Verdict.NOT_EVALUATED, None), 0, 0),
+        (body(Verdict.FAIL, "-1"), 1, 0),
+        (body(Verdict.ERROR, None), 1, 0),
+        (body(Verdict.INCONCLUSIVE, "1", "2"), 0, 1),
+        (body(Verdict.INCONCLUSIVE, "0", "2"), 0, 1),
+        (body(Verdict.INCONCLUSIVE, "3", "2"), 1, 0),  # inside of the guard band too: disputed
+        (body(Verdict.INCONCLUSIVE, None), 1, 0),  # a property that has shown too little
+    ],
+)
+def test_what_a_better_instrument_would_cure_is_no_accusation(found, accuses, curable):
+    accused, cured = seeds.weighed(conclusion(found))
+    assert (len(accused), len(cured)) == (accuses, curable)
+    assert all("LIM-ACC" in told and "at 4 mA: because" in told for told in (*accused, *cured))
+
+
+def test_a_test_without_an_end_and_a_run_without_a_judgement_are_found():
+    accused, _ = seeds.weighed(conclusion(body(), verdict=Verdict.NO_VERDICT))
+    assert accused == ("m:t: never came to its end",)
+    accused, _ = seeds.weighed(conclusion())
+    assert accused == ("nothing was judged",)
+
+
+def test_a_call_goes_on_where_it_was_and_tells_what_it_found(tmp_path, monkeypatch, capsys):
+    ran = []
+
+    def judged(*, depth, seed):
+        ran.append((depth, seed))
+        if seed == 3:
+            raise RuntimeError("no run was journaled")
+        return conclusion(body(Verdict.FAIL if seed == 2 else Verdict.PASS))
+
+    monkeypatch.setattr(seeds, "judged", judged)
+    monkeypatch.setattr(seeds, "source", lambda: "abc")
+    file = tmp_path / "lines"
+    call = ["--kept", str(file), "--jobs", "1"]
+    assert seeds.main(["smoke:1", *call]) == 0
+    with file.open("a") as end:
+        end.write('{"cut sho')
+    assert seeds.main(["smoke:1", *call]) == 0
+    with file.open("a") as end:
+        end.write("\n")
+    assert seeds.main(["smoke:3", "full:1", *call]) == 1
+    assert ran == [("smoke", 1), ("smoke", 2), ("smoke", 3), ("full", 1)]
+    told = capsys.readouterr().out
+    assert "LIM-ACC FAIL in t at 4 mA: because" in told
+    assert "smoke: 3 seeds, 2 judgements; runs that accuse a healthy device: 2, 3;" in told
+    monkeypatch.setattr(seeds, "source", lambda: "def")
+    seeds.main(["full:1", *call])
+    assert ran[-1] == ("full", 1)
+    assert len(ran) == 5  # another source is judged anew
+
+
+@pytest.mark.parametrize("word", ["deep:3", "smoke", "smoke:x"])
+def test_what_is_no_depth_with_a_count_is_refused(word, capsys):
+    with pytest.raises(SystemExit):
+        seeds.main([word])
+    assert "smoke:100" in capsys.readouterr().err
