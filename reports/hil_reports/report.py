@@ -22,6 +22,7 @@ from hil_reports.html import html_page
 from hil_reports.junit import junit_xml
 from hil_reports.matrix import matrix, matrix_csv, matrix_xlsx
 from hil_reports.pdf import compliance_pdf
+from hil_reports.reqif import requirements_reqif
 from hil_reports.signatures import seal_view
 from hil_reports.summary import PATHS, summary_json
 from hil_reports.view import Plots, view_of
@@ -135,6 +136,7 @@ def _views(
     _write(_place(report, "pdf"), compliance_pdf(view, {_place(report, "matrix").name: table}))
     _write(_place(report, "markdown"), summary_markdown(conclusion).encode())
     _write(_place(report, "matrix"), table)
+    _write(_place(report, "reqif"), requirements_reqif(conclusion))
     _write(_place(report, "spreadsheet"), matrix_xlsx(conclusion, rows))
     _write(report / "summary.json", summary_json(conclusion, seal).encode())
     seal_views(report, signer)

@@ -22,6 +22,7 @@ PATHS = {
     "allure": "report/allure-results",
     "matrix": "report/matrix.csv",
     "spreadsheet": "report/matrix.xlsx",
+    "reqif": "report/requirements.reqif",
     "journal": "data/journal.jsonl",
 }
 """Where the views lie, from the run folder."""
