@@ -10,6 +10,7 @@ from markupsafe import Markup
 from hil_reports.view import View
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_VENDORED = Path(__file__).parent / "vendored"
 
 
 def html_page(view: View) -> str:
@@ -20,7 +21,7 @@ def html_page(view: View) -> str:
 def page(template: str, view: View) -> str:
     """Render a template; whatever came from a device or a file is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader([_TEMPLATES, _VENDORED]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

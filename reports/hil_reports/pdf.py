@@ -31,6 +31,8 @@ _DRAWN = (
     (0x2100, 0x211E), (0x2126, 0x2151), (0x2190, 0x23FF),
 )  # fmt: skip
 _UNDRAWN = re.compile(f"[^{''.join(f'{chr(first)}-{chr(last)}' for first, last in _DRAWN)}]")
+_SCREEN = {"drawings", "drawn", "wave", "waves"}
+"""Keys of what only the page shows."""
 _WHOLE = {
     "svg", "head", "entry", "previous_head", "sha256", "profile_sha256", "tone", "mark", "date",
     "signer", "annex", "document_title",
@@ -100,7 +102,7 @@ def _compiled(
 
 def _printable(value: object, key: str = "") -> object:
     if isinstance(value, dict):
-        return {name: _printable(entry, name) for name, entry in value.items()}
+        return {n: _printable(entry, n) for n, entry in value.items() if n not in _SCREEN}
     if isinstance(value, list):
         return [_printable(entry, key) for entry in value]
     if isinstance(value, str):

@@ -23,12 +23,24 @@ COLUMNS = 500
 """Of a drawing on paper."""
 FINE = 2000
 """Most columns of an envelope that is kept, from which a drawing is made."""
+CLOSE = 600
+"""Samples that are kept around an extreme of a record of more than `FINE` samples."""
 _BLOCK = 1 << 20  # samples looked at together
 _WIDTH, _HEIGHT = 680, 250
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 30, 40
 _LIMIT, _BAD, _TRACE, _GRID, _INK = "#8a5a00", "#b3261e", "#1d4e89", "#d5d9de", "#3c434b"
 _BEFORE = "#b07a9e"
 _BENCH_TIME = "bench time in s"
+
+
+@dataclass(frozen=True)
+class Closeup:
+    """Every sample of a short stretch of a capture."""
+
+    first: int
+    """Place of its first sample in the capture."""
+    samples: Samples
+    """In SI; NaN where they were lost or in overload."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,8 @@ class Envelope:
     """Samples at which the instrument reported overload (infinite)."""
     unit: str
     """SI unit of the samples."""
+    closeups: tuple[Closeup, ...] = ()
+    """All samples around the least and around the largest."""
 
 
 def envelope(capture: Capture, columns: int = FINE) -> Envelope:
@@ -82,23 +96,32 @@ def envelope(capture: Capture, columns: int = FINE) -> Envelope:
         empty, nothing = np.array([], dtype=np.float64), (math.nan, math.nan)
         return Envelope(empty, empty, empty, span, nothing, nothing, count, lost, overloads, unit)
 
-    def where(column: int, value: float) -> tuple[float, float]:
+    def where(column: int, value: float) -> int:
         end = edges[column + 1] if column + 1 < len(edges) else count
-        place = int(edges[column] + np.argmax(samples[edges[column] : end] == value))
-        return capture.start + place * capture.interval, float(value)
+        return int(edges[column] + np.argmax(samples[edges[column] : end] == value))
 
+    least, largest = int(np.nanargmin(low)), int(np.nanargmax(high))
+    places = where(least, low[least]), where(largest, high[largest])
+    times = [capture.start + place * capture.interval for place in places]
     return Envelope(
         np.asarray(capture.start + edges * capture.interval, dtype=np.float64),
         low,
         high,
         span,
-        where(column := int(np.nanargmin(low)), low[column]),
-        where(column := int(np.nanargmax(high)), high[column]),
+        (times[0], float(low[least])),
+        (times[1], float(high[largest])),
         count,
         lost,
         overloads,
         unit,
+        tuple(_closeup(samples, place) for place in places),
     )
+
+
+def _closeup(samples: Samples, place: int) -> Closeup:
+    first = max(min(place - CLOSE // 2, len(samples) - CLOSE), 0)
+    own = samples[first : first + CLOSE]
+    return Closeup(first, np.where(np.isinf(own), math.nan, own))
 
 
 def column_edges(count: int, columns: int) -> npt.NDArray[np.int64]:
@@ -357,13 +380,13 @@ def _limits(frame: _Frame, marks: Marks) -> Iterable[str]:
 
 
 def _violations(frame: _Frame, found: Envelope, marks: Marks) -> Iterable[str]:
-    for time, value in _beyond(found, marks):
+    for time, value in beyond(found, marks):
         x, y = frame.x(time), frame.y(value)
         cross = f"M{x - 3:.1f} {y - 3:.1f}l6 6m0 -6l-6 6"
         yield f'<path class="bad" d="{cross}" stroke="{_BAD}" stroke-width="1.3"/>'
 
 
-def _beyond(found: Envelope, marks: Marks) -> list[tuple[float, float]]:
+def beyond(found: Envelope, marks: Marks) -> list[tuple[float, float]]:
     """Time and value of what lies beyond a limit while it holds.
 
     Counted are columns that lie within a window; only where a limit was broken and none of those

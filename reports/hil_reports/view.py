@@ -7,6 +7,7 @@ that they cannot contradict each other; foreign text in it is printable, but not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -41,6 +42,7 @@ from hil_reports.text import (
     uncertainty_step,
     value_step,
 )
+from hil_reports.waves import samples_of, wave
 from hil_reports.wiring import attested, wiring_view
 
 View: TypeAlias = dict[str, Any]
@@ -72,10 +74,10 @@ TITLE = "Compliance test report"
 _NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
 UNEARNED = "Not shown to be hardware: not evidence of device conformity"
-NO_PLOT = {"svg": "", "caption": ""}
+NO_PLOT: View = {"svg": "", "caption": "", "wave": None}
 _NAMES = {
     "test", "tests", "short", "detail", "brief", "sha256", "profile_sha256", "head", "entry",
-    "file", "previous", "previous_head", "first", "run_id", "captures", "svg", "packages",
+    "file", "previous", "previous_head", "first", "run_id", "captures", "svg", "waves", "packages",
     "plugins", "documents", "profile", "model", "manufacturer", "serial", "firmware", "name",
     "faults",
 }  # fmt: skip
@@ -86,6 +88,8 @@ _NAMING = (
 )
 _PLOTS = 60  # a device that fails everywhere still gets a report of readable length
 _UNSHOWN = 20  # printed; how many there are stands with the evidence
+_DRAWINGS = 120  # on the page: it stays of a size that a browser opens at once
+_FURTHER = 5  # records of one requirement, besides the decisive one, that are no PASS
 _ROWS = 400  # judgements of one requirement printed in full; the worst come first
 
 
@@ -114,6 +118,9 @@ def view_of(
         _requirement(row, plots.of(row) if row.requirement["id"] in chosen else NO_PLOT)
         for row in conclusion.requirements
     ]
+    screen = _drawings(conclusion.requirements, plots)
+    for row in requirements:
+        row["drawings"] = screen.of.get(row["id"], [])
     plan, run = conclusion.plan, conclusion.run
     view: View = {
         "title": TITLE,
@@ -187,6 +194,8 @@ def view_of(
         "gaps": gaps_view(conclusion, rows),
         "observations": observations(conclusion),
         "laboratory": laboratory_view(conclusion),
+        "drawn": screen.told,
+        "waves": screen.waves,
         "limitations": _limitations(conclusion, plots),
         "plugins": [clean(plugin, 200) for plugin in conclusion.plugins],
         "naming": _NAMING,
@@ -732,6 +741,57 @@ def _plotted(rows: Sequence[RequirementRow]) -> set[str]:
     return chosen
 
 
+@dataclass(frozen=True, slots=True)
+class _Drawings:
+    """What the page draws for looking into."""
+
+    of: Mapping[str, list[View]]
+    """Drawings of each requirement, the decisive record first."""
+    waves: Mapping[str, View]
+    """Samples of each capture that one of them shows."""
+    told: str
+    """Of how many requirements the worst case is drawn, and what is not."""
+
+
+def _drawings(rows: Sequence[RequirementRow], plots: Plots) -> _Drawings:
+    """The worst case of each requirement, and more of one that is no PASS; the worst come first."""
+    found: dict[str, list[View]] = {}
+    waves: dict[str, View] = {}
+    left, omitted = _DRAWINGS, 0
+    recorded = [row for row in rows if row.decisive and row.decisive.get("record")]
+    ranked = sorted(recorded, key=lambda row: severity(row.decisive) if row.decisive else (0, 0.0))
+    wanted = [(row, body) for row in ranked if (body := row.decisive)]
+    wanted += [(row, body) for row in ranked for body in _further(row)]
+    for row, body in wanted:
+        if not left:
+            omitted += 1
+            continue
+        drawing = plots.draw(body)
+        if not drawing["svg"]:
+            continue
+        left -= 1
+        waves.setdefault(drawing["wave"]["capture"], plots.samples(body))
+        at = f"At {clean(body['at'], 60)}, " if body["at"] else ""
+        caption = f"{at}{WORDS[Verdict(body['verdict'])]}. {drawing['caption']}"
+        found.setdefault(clean(row.requirement["id"], 120), []).append(
+            drawing | {"caption": caption}
+        )
+    told = f"The worst case of {len(found)} of {len(rows)} requirements is drawn below"
+    if omitted:
+        told += f"; {omitted} more records are not, so that this page stays small"
+    return _Drawings(found, waves, f"{told}. All samples are in the files that the drawings name.")
+
+
+def _further(row: RequirementRow) -> list[JudgementBody]:
+    """Judgements that are no PASS and rest on other records than the decisive one."""
+    found: dict[str, JudgementBody] = {}
+    for body in sorted(row.judgements, key=severity):
+        if body["verdict"] != Verdict.PASS.value and body.get("record"):
+            found.setdefault(body["record"], body)
+    found.pop(row.decisive.get("record", "") if row.decisive else "", None)
+    return list(found.values())[:_FURTHER]
+
+
 class Plots:
     """Draws decisive records; reads each capture once and keeps only its columns."""
 
@@ -772,8 +832,17 @@ class Plots:
             return NO_PLOT
         drawn = self._known[sha256]
         title = f"{stored['channel']} of record {record['record']}"
-        svg = draw(drawn, marks_of(decisive, record, drawn), title)
-        return {"svg": svg, "caption": _caption(drawn, stored, record)}
+        marks = marks_of(decisive, record, drawn)
+        svg = draw(drawn, marks, title)
+        if not svg:
+            return NO_PLOT | {"caption": _caption(drawn, stored, record)}
+        over = wave(drawn, marks, stored, title)
+        return {"svg": svg, "caption": _caption(drawn, stored, record), "wave": over}
+
+    def samples(self, decisive: JudgementBody) -> View:
+        """Return the samples of a judgement's record that was drawn, as the page keeps them."""
+        found = self._stored(decisive)
+        return samples_of(self._known[found[1]["sha256"]], found[1]) if found else {}
 
     def _stored(
         self, decisive: JudgementBody
