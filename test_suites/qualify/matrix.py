@@ -7,8 +7,8 @@ depth and, where that shows nothing, at standard depth; one requirement that the
 turn to FAIL in one of them: what the pre-flight sees of the device does not count. The same tests
 must PASS on a healthy device. Exit code 1 if one row is not as the catalogue says.
 
-With --edges each fault that has a severity is seeded twice more, 2 U beyond the limit of its
-severity and 2 U within it, U being that of the judgement that caught it; where healthy devices
+With --edges each fault that has a severity is seeded at its limit and twice more, 2 U beyond it and
+2 U within it, U being that of the closest judgement at the limit; where healthy devices
 differ by more, their spread is added. Beyond, one requirement must FAIL; within, none may; the
 smallest severity that was caught is printed. A severity of a row is compared at the depth at which
 it was caught.
@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 
+from hil.bodies import JudgementBody, MeasuredBody
 from hil.conclusion import Conclusion, RequirementRow
 from hil.exact import UNITS, Exact
 from hil.proof import PROBE
@@ -59,16 +60,18 @@ def by_a_test(row: RequirementRow) -> bool:
     )
 
 
-def edges(fault: CataloguedFault, found: Conclusion, depth: str) -> tuple[str, bool]:
-    """Seed it 2 U beyond its limit and 2 U within; say what failed, and whether that is right."""
+def edges(fault: CataloguedFault, depth: str) -> tuple[str, bool]:
+    """Seed it at its limit, 2 U beyond and 2 U within; say what failed, and if that is right."""
     severity = fault.severity
     if severity is None:
-        return "no severity", True
+        return "", True
+    if not severity.measured:
+        return "no requirement measures what follows its severity", True
     profile = config.read_device(None)
     bound = severity.bound(profile)
-    step = doubt(fault, found, bound)
+    step = doubt(fault, seeded(fault, bound, depth), bound)
     if step is None:
-        return "no figure was judged", True
+        return "no figure was judged at the limit", False
     if severity.spread:
         step += Exact.parse(severity.spread).to(bound.unit).magnitude
     outwards = 1 if severity.worse == "larger" else -1
@@ -78,12 +81,10 @@ def edges(fault: CataloguedFault, found: Conclusion, depth: str) -> tuple[str, b
         if value.magnitude <= 0:  # U is larger than the limit: nothing lies so far within
             told.append(f"{word}: {_short(value)} is no severity")
             continue
-        seeded = judged(
-            tests_of(fault), fault=f"{fault.id}:severity={value}".replace(" ", ""), depth=depth
-        )
+        found = seeded(fault, value, depth)
         failed = [
             each.requirement["id"]
-            for each in seeded.requirements
+            for each in found.requirements
             if by_a_test(each) and each.requirement["id"] in fault.violates
         ]
         least = value if failed else least
@@ -92,33 +93,47 @@ def edges(fault: CataloguedFault, found: Conclusion, depth: str) -> tuple[str, b
     return f"limit {bound}; smallest caught: {_short(least)}; {'; '.join(told)}", right
 
 
+def seeded(fault: CataloguedFault, severity: Exact, depth: str) -> Conclusion:
+    """What its tests make of a severity."""
+    text = f"{fault.id}:severity={severity}".replace(" ", "")
+    return judged(tests_of(fault), fault=text, depth=depth)
+
+
 def _short(value: Exact) -> str:
     return f"{value.magnitude:.5g} {value.unit}"
 
 
 def doubt(fault: CataloguedFault, found: Conclusion, bound: Exact) -> Decimal | None:
-    """2 U of a judgement that caught a fault, in the unit of its severity.
+    """2 U of the closest judgement of a severity at its limit, in the unit of the severity.
 
-    U counts as it is where both are of one dimension, else as a share: of the value to which the
-    limit relates, or of the limit. None where no value was judged, or U is as large as the limit.
+    Of the judgements by which it must fail, one of the dimension of the severity counts as it is;
+    without such a one another counts as a share: of the value to which the limit relates, or of the
+    limit. None where no value was judged.
     """
-    failed = [
-        (row.requirement["id"] in fault.violates, body)
+    bodies = [
+        body
         for row in found.requirements
+        if row.requirement["id"] in fault.violates
         for body in row.judgements
-        if body["verdict"] == Verdict.FAIL.value and body["measured"] and body["upper"]
+        if body["margin"] is not None
     ]
-    for _, body in failed:
-        if body["measured"] and body["measured"]["unit"] == bound.dimension.value:
-            return 2 * Decimal(body["measured"]["expanded"]) / UNITS[bound.unit][1]
-    for violated, body in failed:
-        whole = Exact.parse(body["at"]).base if body["at"] else Decimal(body["upper"] or 0)
-        if not violated or not body["measured"] or not whole:
-            continue
-        share = 2 * Decimal(body["measured"]["expanded"]) / abs(whole)
-        if share < 1:
-            return share / UNITS[bound.unit][1] if bound.unit == "%" else share * bound.magnitude
-    return None
+    alike = [body for body in bodies if _measured(body)["unit"] == bound.dimension.value]
+    if not bodies:
+        return None
+    closest = min(alike or bodies, key=lambda body: abs(Decimal(body["margin"] or 0)))
+    wide = 2 * Decimal(_measured(closest)["expanded"])
+    if alike:
+        return wide / UNITS[bound.unit][1]
+    at, limit = closest["at"], closest["upper"] or closest["lower"] or "0"
+    share = wide / abs(Exact.parse(at).base if at else Decimal(limit))
+    return share / UNITS[bound.unit][1] if bound.unit == "%" else share * bound.magnitude
+
+
+def _measured(body: JudgementBody) -> MeasuredBody:
+    measured = body["measured"]
+    if measured is None:
+        raise RuntimeError(f"{body['requirement']} has a margin without a value")
+    return measured
 
 
 def row(fault: CataloguedFault, *, at_edges: bool = False) -> Row:
@@ -131,7 +146,7 @@ def row(fault: CataloguedFault, *, at_edges: bool = False) -> Row:
         if caught:
             break
     remark = "" if caught else f"said to violate {', '.join(fault.violates)}"
-    told, right = edges(fault, found, depth) if at_edges and caught else ("", True)
+    told, right = edges(fault, depth) if at_edges and caught else ("", True)
     return Row(fault.id, failed, told, caught and right, time.monotonic() - begin, remark)
 
 

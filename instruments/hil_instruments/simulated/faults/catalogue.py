@@ -74,6 +74,8 @@ class Severity:
     """"larger": more than the limit violates; "smaller": less than it."""
     most: str = ""
     """Largest severity that can be seeded; empty for any."""
+    measured: bool = True
+    """Whether what a requirement measures follows it, so that there is a smallest one to catch."""
     spread: str = ""
     """By how much healthy devices differ in what is judged; empty for next to nothing."""
 

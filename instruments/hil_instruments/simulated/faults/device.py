@@ -160,8 +160,9 @@ def _dead_sensor(
 def _upset(
     faults: BoardFaults, severity: float, profile: DeviceProfile, board: Board
 ) -> BoardFaults:
-    del profile, board
-    return replace(faults, dac_offset=round(severity / CURRENT_STEP))
+    del profile
+    factor = CALIBRATION.unpack(board.read_memory(0, CALIBRATION.size))[0]
+    return replace(faults, dac_offset=round(severity * factor / CURRENT_STEP))
 
 
 def _wrong_voltmeter(
