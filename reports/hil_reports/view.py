@@ -27,6 +27,7 @@ from hil_reports.feasible import feasibility_view
 from hil_reports.gaps import Row, gaps_view
 from hil_reports.laboratory import laboratory_view
 from hil_reports.marks import marks_of
+from hil_reports.moments import taken_from
 from hil_reports.observations import observations
 from hil_reports.plot import Envelope, draw, envelope
 from hil_reports.signatures import NOT_SEALED
@@ -114,8 +115,9 @@ def view_of(
     """
     plots = plots or Plots(conclusion, load)
     chosen = _plotted(conclusion.requirements)
+    records = {body["record"]: body for body in conclusion.records}
     requirements = [
-        _requirement(row, plots.of(row) if row.requirement["id"] in chosen else NO_PLOT)
+        _requirement(row, records, plots.of(row) if row.requirement["id"] in chosen else NO_PLOT)
         for row in conclusion.requirements
     ]
     screen = _drawings(conclusion.requirements, plots)
@@ -401,7 +403,7 @@ def _instrument(body: InstrumentBody) -> View:
     }
 
 
-def _requirement(row: RequirementRow, plot: View) -> View:
+def _requirement(row: RequirementRow, records: Mapping[str, Mapping[str, Any]], plot: View) -> View:
     body = row.requirement
     ranked = sorted(row.judgements, key=severity)  # the decisive one is the first of them
     return {
@@ -421,6 +423,7 @@ def _requirement(row: RequirementRow, plot: View) -> View:
         "method": clean(body["method"]),
         "severity": _HARM.get(body["severity"], clean(body["severity"])),
         "roles": ", ".join(clean(role) for role in body["roles"]),
+        "taken": _taken(row.decisive, records),
         "spread": _spread(row.judgements),
         "verdict": mark(row.verdict),
         "remark": clean(row.remark, 700),
@@ -475,6 +478,20 @@ def _spread(judgements: Sequence[JudgementBody]) -> str:
     least, most = min(known)[0], max(known)[0]
     step = Decimal(1).scaleb(max(abs(least), abs(most)).adjusted() - 3)
     return f"{told}; margins from {unit.number(least, step)} to {unit.text(most, step)}"
+
+
+def _taken(decisive: JudgementBody | None, records: Mapping[str, Mapping[str, Any]]) -> str:
+    return taken_from(decisive, records.get(decisive.get("record", ""))) if decisive else ""
+
+
+def figures_of(body: JudgementBody | None) -> str:
+    """Measured value with U and margin, for where there is no room for more."""
+    measured = body["measured"] if body else None
+    if body is None or measured is None or measured["unit"] == "true":
+        return ""
+    shown = _shown(body, measured)
+    margin = f", margin {shown['margin']} {shown['unit']}" if shown["margin"] != DASH else ""
+    return f"{shown['value']} ± {shown['u']} {shown['unit']}{margin}".rstrip()
 
 
 def _shown(body: JudgementBody, measured: MeasuredBody) -> View:

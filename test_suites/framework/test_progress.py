@@ -6,18 +6,23 @@ import os
 import re
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from framework import brisk
+from framework.made_runs import Run, current, every_verdict, requirement, treatment
+from hil.conclusion import conclude
+from hil.exact import Exact
 from hil.proof import PROBE
+from hil.requirement import Kind, Limit
 from hil.verdict import Verdict
 from hil_fixtures import plan
-from hil_fixtures.closing import STYLES, by_subject
+from hil_fixtures.closing import STYLES
 from hil_fixtures.plan import Options
 from hil_fixtures.progress import Follower, Progress
+from hil_reports.evidence import read_journal
+from hil_reports.report import write_report
 
 PLAN = plan.make(Options(suites=("polarity",), faults=("F23",)))
 
@@ -206,12 +211,63 @@ def test_hil_run_on_a_terminal(tmp_path):
     assert not re.search(r"\[/?(bold|green|dim)", plain)  # no markup is left over
 
 
-def test_a_subject_stands_once_wherever_its_requirements_stand():
-    rows = [
-        SimpleNamespace(requirement={"id": name, "subject": subject})
-        for name, subject in (("A-1", "a"), ("B-1", "b"), ("A-2", "a"))
+def said_at_the_end(run: Run, width: int) -> list[str]:
+    """What `hil run` prints of a run, and its lines end where the console does, or later."""
+    folder = run.end()
+    write_report(folder)
+    text = io.StringIO()
+    found = conclude(read_journal(folder).records)
+    Progress(Console(file=text, width=width)).end(folder, found)
+    return text.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_end_of_a_run_is_a_row_for_each_clause_then_each_failure_whole(tmp_path, width):
+    clauses = {"A-1": "IEC 60601-1:2005 12.10", "A-2": "IEC 60601-1:2005 12.10", "B-1": "project"}
+    run = Run(tmp_path / "run", [requirement(name, clause=c) for name, c in clauses.items()])
+    run.collect({"m:test_a[1]": list(clauses)})
+    taken = treatment(peak=5e-3)
+    record = run.record("m:test_a[1]", taken)
+    values = {"A-1": "0.0041", "A-2": "0.0043", "B-1": "0.004"}
+    judged = [(name, current(value, taken), None, record) for name, value in values.items()]
+    run.test("m:test_a[1]", "failed", judged=judged)
+    run.off()
+    lines = said_at_the_end(run, width)
+    rows = [" ".join(line.split()) for line in lines]
+    assert "12.10 FAIL A-2 2 4.3000 ± 0.0022 mA, margin \N{MINUS SIGN}0.1000 mA" in rows
+    assert "project PASS B-1 1 4.0000 ± 0.0022 mA, margin 0.2000 mA" in rows
+    assert rows.index("project requirements") > rows.index("IEC 60601-1:2005")
+    place = lines.index(
+        "A-2 FAIL: 4.3000 ± 0.0022 mA; limit ≤ 4.2 mA; margin \N{MINUS SIGN}0.1000 mA"
+    )
+    assert lines[place + 1 : place + 4] == [
+        "  m:test_a[1]",
+        f"  record {record}, bench time 0.00 s to 40.00 s",
+        f"  plot: {tmp_path / 'run' / 'report' / 'index.html'}#A-2",
     ]
-    assert {
-        subject: [row.requirement["id"] for row in found]
-        for subject, found in by_subject(rows).items()
-    } == {"a": ["A-1", "A-2"], "b": ["B-1"]}
+    assert not any(line.startswith(("A-1 ", "B-1 ")) for line in lines)
+
+
+def test_the_nearest_to_its_limit_stands_for_a_clause_that_passed(tmp_path):
+    wide = Limit(Kind.AT_MOST, Exact.parse("100 mA"))
+    run = Run(tmp_path / "run", [requirement("FAR-1"), requirement("NEAR-1", limit=wide)])
+    run.collect({"m:test_a": ["FAR-1", "NEAR-1"]})
+    taken = treatment()
+    record = run.record("m:test_a", taken)
+    values = {"FAR-1": "0.001", "NEAR-1": "0.09"}  # by 3.2 mA of 4.2 mA, and 10 mA of 100 mA
+    judged = [(name, current(value, taken), None, record) for name, value in values.items()]
+    run.test("m:test_a", judged=judged)
+    run.off()
+    assert any(re.search(r"PASS +NEAR-1 +2 ", line) for line in said_at_the_end(run, 100))
+
+
+def test_hostile_text_of_a_device_is_text_at_the_end_of_a_run(tmp_path):
+    folder = every_verdict(tmp_path / "run")
+    text = io.StringIO()
+    found = conclude(read_journal(folder).records)
+    Progress(Console(file=text, width=80, force_terminal=True)).end(folder, found)
+    said = text.getvalue()
+    assert "<script>alert(1)</script> #typst[*x*]" in said
+    assert "\\x1b[31m" in said
+    assert "\x1b[31m " not in said
+    assert "\u202e" not in said

@@ -101,9 +101,8 @@ def test_the_healthy_device_passes_everything(tmp_path):
     told = Console(file=io.StringIO(), width=100)
     with told.capture() as table:
         told.print(closing.table(found))
-    rows = re.findall(r"^  [A-Z-]+ +PASS +\S", table.get(), re.MULTILINE)
-    assert len(rows) == len(found.requirements)
-    assert re.search(r"^  RAMP-DOWN +PASS +[\d.]+ ± [\d.]+ .A/s; limit", table.get(), re.MULTILINE)
+    rows = re.findall(r" PASS +[A-Z-]+ +(\d+)  \S", table.get())
+    assert sum(map(int, rows)) == len(found.requirements)
 
 
 def test_each_subject_has_two_faults_that_are_caught(tmp_path):
