@@ -40,8 +40,12 @@ CHECKS = {
     "ruff format": ["ruff", "format", "--check"],
     "mypy": ["mypy"],
     "lint-imports": ["lint-imports", "--no-logo"],
-    # A file's tests stay together; what measures wall time has the machine for itself afterwards.
-    "pytest": ["pytest", "-n", "2", "--dist", "loadfile", "-m", "not alone", "--durations=15"],
+    # A file's tests stay together; one process more than there are cores, as some wait for a disk
+    # or a child. What measures wall time has the machine for itself afterwards.
+    "pytest": [
+        *("pytest", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"),
+        *("-m", "not alone", "--durations=15"),
+    ],
     "pytest alone": ["pytest", "-m", "alone", "--durations=15"],
 }
 
