@@ -101,7 +101,7 @@ def test_the_healthy_device_passes_everything(tmp_path):
     told = Console(file=io.StringIO(), width=100)
     with told.capture() as table:
         told.print(closing.table(found))
-    rows = re.findall(r" PASS +[A-Z-]+ +(\d+)  \S", table.get())
+    rows = re.findall(r" PASS +[A-Z-]+ +(\d+) +\S", table.get())
     assert sum(map(int, rows)) == len(found.requirements)
 
 
