@@ -46,6 +46,8 @@ def ripple(wave: Waveform, phase: str = "hold") -> Measurement:
     blocks = _blocks(wave, phase, width)
     if blocks is None or width < 4 * SLOWEST * BLOCK:
         return nothing(wave, dimension, f"ripple needs {BLOCK:g} s of finite samples in {phase}")
+    if _idle(steady(wave, phase)):
+        return nothing(wave, dimension, f"no current in {phase} that could have a ripple")
     power, frequency = _spectrum(blocks, wave.capture.interval)
     count = len(blocks)
     middle = (1 - 2 / (18 * count)) ** 3  # of a chi-squared with 2 n degrees of freedom, over n
@@ -72,6 +74,11 @@ def ripple(wave: Waveform, phase: str = "hold") -> Measurement:
         note=f"peak to peak of the sine of the same r.m.s., {SLOWEST:g} Hz to "
         f"{frequency[-1]:.4g} Hz, over {count * BLOCK:g} s of {phase}, white noise taken off",
     )
+
+
+def _idle(held: Measurement) -> bool:
+    """Whether nothing flows beyond U."""
+    return held.value.is_finite() and abs(held.value) <= held.expanded
 
 
 def _blocks(wave: Waveform, phase: str, width: int) -> list[Samples] | None:
@@ -198,8 +205,7 @@ def _steady_or_none(wave: Waveform) -> float | None:
     if "hold" not in wave.phases:
         return None
     held = steady(wave)
-    size = abs(float(held.value))
-    return None if size <= float(held.expanded) else size
+    return None if _idle(held) else abs(float(held.value))
 
 
 def _endless(wave: Waveform, begin: float) -> Measurement:
@@ -286,6 +292,9 @@ def density(wave: Waveform, area: Quantity | Exact, phase: str = "hold") -> Meas
     exact = area if isinstance(area, Exact) else Exact.of(area)
     size = float(exact.require(Dimension.AREA).base)
     held = abs(steady(wave, phase))
+    if _idle(held):
+        why = f"no current in {phase} that could have a density"
+        return nothing(wave, Dimension.CURRENT_DENSITY, why)
     return replace(
         held,
         value=Exact.si(float(held.value) / size, Dimension.CURRENT_DENSITY).base,

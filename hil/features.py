@@ -50,7 +50,9 @@ def steady(wave: Waveform, phase: str = "hold") -> Measurement:
         return nothing(wave, wave.capture.dimension, f"the record does not hold all of {phase}")
     if not np.all(np.isfinite(data)):
         return nothing(wave, wave.capture.dimension, f"overload or gap in phase {phase}")
-    return _mean(wave, data, f"mean over {phase}")
+    found = _mean(wave, data, f"mean over {phase}")
+    idle = abs(found.value) <= found.expanded
+    return replace(found, note=f"{found.note}; nothing beyond U") if idle else found
 
 
 @derived

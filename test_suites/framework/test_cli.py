@@ -45,7 +45,7 @@ BAD = {
     "no number": (["run", "--seed", "x"], ["--seed", "integer"]),
     "unknown command": (["frob"], ["frob", "hil --help"]),
     "unknown suite": (["run", "--suite", "rampling"], ["--suite", "rampling", "ramping"]),
-    "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F01 to F81"]),
+    "unknown fault": (["run", "--fault", "F99"], ["--fault", "F99", "F01 to F82"]),
     "time without a unit": (["run", "--within", "45"], ["--within 45", "has no unit", "45 min"]),
     "no time": (["run", "--within", "45 mA"], ["--within 45 mA", "not a time above 0"]),
     "unknown depth": (["run", "--depth", "mad"], ["--depth", "mad", "smoke, standard, full"]),
@@ -294,4 +294,4 @@ def test_one_fault_is_shown_whole(hil):
         assert text in out
     code, _, lines = hil("faults", "F99")
     assert code == 11
-    assert "F01 to F81" in lines[0]
+    assert "F01 to F82" in lines[0]

@@ -174,6 +174,12 @@ def test_a_density_is_the_steady_current_over_the_area() -> None:
     assert found.u == pytest.approx(steady_u / 1e-3)
 
 
+def test_what_does_not_flow_has_no_ripple_and_no_density():
+    idle = wave(SIGMA * np.random.default_rng(3).standard_normal(10 * RATE), hold=HOLD, offset=1e-6)
+    assert ripple(idle).value.is_nan()
+    assert density(idle, Exact.parse("10 cm^2")).value.is_nan()
+
+
 def test_each_can_be_measured_again_from_its_capture() -> None:
     record = rise(30.0)
     sources = Sources(lambda _: record.capture)

@@ -141,6 +141,18 @@ def test_a_stop_during_the_ramp_leaves_no_hold():
     assert found["ramp up"] == ((2.0, 12.0),)
 
 
+def test_a_device_that_gives_up_before_the_hold_has_not_held_what_was_commanded():
+    tripped = ((26.0, State.RAMP_UP), (26.25, State.FAULT), (50.0, State.FAULT))
+    found = phases(instants(start=2.0, stop=42.0), tripped, PROFILE)
+    assert found["hold"] == ((2.0 + UP, 42.0),)
+    assert found["ramp up"] == ((2.0, 26.0),)
+    opened = instants(start=2.0, open=25.9, stop=42.0)  # somebody made it give up
+    assert "hold" not in phases(opened, tripped, PROFILE)
+    dose = ((26.25, State.RAMP_DOWN), (35.0, State.DONE), (50.0, State.IDLE))
+    assert "hold" not in phases(instants(start=2.0, stop=42.0), dose, PROFILE)
+    assert "hold" not in phases(instants(start=2.0, stop=26.2), tripped, PROFILE)
+
+
 def test_the_ramp_down_of_a_pause_is_no_end_and_that_after_it_is():
     seen = (
         (40.0, State.RAMP_DOWN),

@@ -610,6 +610,11 @@ def time_is_misreported(bench: Bench) -> bool:
     return abs(float(bench.say("TREAT:TIME?")) / (bench.now - begin) - 1) > 0.01
 
 
+def setting_is_not_reached(bench: Bench) -> bool:
+    bench.start(4, 32.0)
+    return bench.say("FAUL:CODE?") == "OVERCURRENT" and abs(bench.current) < 0.01
+
+
 # --- disturbances, for the healthy device ------------------------------------------------------
 
 
@@ -744,6 +749,7 @@ SIGNATURES = {
     "F79": Signature(voltage_is_misreported),
     "F80": Signature(polarity_is_misreported),
     "F81": Signature(time_is_misreported),
+    "F82": Signature(setting_is_not_reached),
 }
 PARAMETRIC = [name for name in SIGNATURES if catalogue()[name].severity]
 

@@ -87,6 +87,10 @@ def _low_shunt(stage: OutputStage, severity: float, profile: DeviceProfile) -> O
     return replace(stage, gain=gain, sense=1 / gain, comparator_level=gain)
 
 
+def _touchy_trip(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
+    return replace(stage, comparator_level=severity / profile.si("output.trip"))
+
+
 def _bouncing(stage: OutputStage, severity: float, profile: DeviceProfile) -> OutputStage:
     del profile
     return replace(stage, spike=severity, transient=5e-3, bounces=2, bounce=6e-3)
@@ -231,6 +235,7 @@ _IN_STAGE: Mapping[str, StageChange] = {
     "F66": _warm,
     "F77": _low_shunt,
     "F78": _severe("backfeed"),
+    "F82": _touchy_trip,
 }
 _ON_BOARD: Mapping[str, BoardChange] = {
     "F09": _overdriven,
