@@ -1,11 +1,14 @@
 """What `make seeds` and `make qualify` make of runs; the runs themselves are made up here."""
 
+from decimal import Decimal
 from types import SimpleNamespace
 
 import pytest
 
+from hil.exact import Exact
 from hil.verdict import Verdict
-from qualify import seeds
+from hil_instruments.simulated.faults.catalogue import find
+from qualify import matrix, seeds
 
 
 def body(verdict=Verdict.PASS, margin="1", guard="2", requirement="LIM-ACC"):
@@ -81,3 +84,51 @@ def test_what_is_no_depth_with_a_count_is_refused(word, capsys):
     with pytest.raises(SystemExit):
         seeds.main([word])
     assert "smoke:100" in capsys.readouterr().err
+
+
+def told_of(severity, verdict, *, requirement="IND-VOLT", unit="V", at="20 V"):
+    """A run in which a voltage of 20 V is misreported by a share, with U = 10 mV, limit 5 %."""
+    share = severity.base
+    judged = body(verdict, str(1 - 20 * share), requirement=requirement)
+    judged |= {
+        "measured": {"unit": unit, "expanded": "0.01"},
+        "at": at,
+        "upper": "1",
+        "lower": "-1",
+    }
+    rows = [SimpleNamespace(requirement={"id": requirement}, judgements=(judged,))]
+    return SimpleNamespace(requirements=rows)
+
+
+@pytest.mark.parametrize(
+    ("caught_from", "right", "smallest"),
+    [("5 %", True, "5.15 %"), ("5.5 %", False, "9 %"), ("4 %", False, "4.85 %")],
+)
+def test_a_fault_is_laid_beyond_and_within_its_limit(monkeypatch, caught_from, right, smallest):
+    asked = []
+
+    def seeded(fault, severity, depth):
+        asked.append(str(severity))
+        fails = severity > Exact.parse(caught_from)
+        return told_of(severity, Verdict.FAIL if fails else Verdict.PASS)
+
+    monkeypatch.setattr(matrix, "seeded", seeded)
+    told, is_right = matrix.edges(find("F79"), "smoke")
+    # 2 U is 20 mV of 20 V, and healthy devices differ by 0.05 %.
+    assert asked == ["5 %", "5.15 %", "4.85 %"]
+    assert is_right is right
+    assert f"smallest caught: {smallest}" in told
+
+
+def test_an_uncertainty_of_the_dimension_of_the_severity_counts_as_it_is(monkeypatch):
+    bound = Exact.parse("0.05 mA")
+    found = told_of(bound, Verdict.PASS, requirement="RAMP-STEP", unit="A", at=None)
+    found.requirements[0].judgements[0]["measured"]["expanded"] = "0.000002"
+    assert matrix.doubt(find("F05"), found, bound) == Decimal("0.004")
+
+
+def test_a_fault_without_a_judgement_or_a_link_has_no_edge(monkeypatch):
+    monkeypatch.setattr(matrix, "seeded", lambda *_: SimpleNamespace(requirements=[]))
+    assert matrix.edges(find("F79"), "smoke") == ("no figure was judged at the limit", False)
+    assert matrix.edges(find("F75"), "smoke")[1]
+    assert matrix.edges(find("F01"), "smoke") == ("", True)
