@@ -167,7 +167,10 @@ def view_of(
         "partial": clean(run["partial"]),
         "lease": clean(run["lease"]),
         "decision_rule": rules_in_words(plan["requirements"]),
-        "rules": "; ".join(dict.fromkeys(row["rule"] for row in requirements)),
+        "rules": "; ".join(
+            dict.fromkeys(row["rule"] for row in requirements if not row["rule"].startswith("none"))
+        )
+        or DASH,
         "counts": _counts(row.verdict for row in conclusion.requirements),
         "test_counts": _counts(row.verdict for row in conclusion.tests),
         "not_evaluated": _set_aside(conclusion, Verdict.NOT_EVALUATED),
@@ -189,7 +192,7 @@ def view_of(
         "wiring": wiring_view(conclusion.flights, plan["wiring"], _files(conclusion)),
         "ambient": {
             "told": ambient(conclusion.ambients),
-            "brief": ambient_in_brief(conclusion.ambients),
+            "line": ambient_in_brief(conclusion.ambients),
         },
         "attestation": attested(conclusion.attestation),
         "remeasured": _remeasured(conclusion.remeasured),
@@ -347,6 +350,11 @@ def _counts(verdicts: Iterable[Verdict]) -> list[View]:
     return [mark(verdict) | {"count": found.count(verdict)} for verdict in Verdict]
 
 
+def remark_of(row: RequirementRow, longest: int) -> str:
+    """Its remark, without the id with which some begin: it stands beside it."""
+    return clean(row.remark.removeprefix(f"{row.requirement['id']}: "), longest)
+
+
 def _clauses(rows: Sequence[RequirementRow]) -> list[View]:
     """Standards with their clauses; of each requirement its place in the view's list."""
     places = {row.requirement["id"]: place for place, row in enumerate(rows)}
@@ -373,7 +381,7 @@ def _set_aside(conclusion: Conclusion, verdict: Verdict) -> list[View]:
             "id": clean(row.requirement["id"], 120),
             "title": clean(row.requirement["title"], 400),
             "mandatory": row.requirement["mandatory"],
-            "remark": clean(row.remark, 600),
+            "remark": remark_of(row, 600),
         }
         for row in conclusion.requirements
         if row.verdict is verdict
@@ -426,7 +434,7 @@ def _requirement(row: RequirementRow, records: Mapping[str, Mapping[str, Any]], 
         "taken": _taken(row.decisive, records),
         "spread": _spread(row.judgements),
         "verdict": mark(row.verdict),
-        "remark": clean(row.remark, 700),
+        "remark": remark_of(row, 700),
         "result": judged_line(row.decisive) if row.decisive else "",
         "weighing": weighing(row.decisive) if row.decisive else "",
         "warning": clean(row.decisive["warning"], 200) if row.decisive else "",

@@ -231,6 +231,13 @@ def test_the_matrix_lies_within_the_pdf_which_says_that_it_is_pdf_a_3a_and_pdf_u
     assert reader.metadata.title == "Compliance test report 20260301-093000-ab12"
 
 
+def test_each_page_says_which_of_how_many_it_is(every, good):
+    for folder in (every, good):
+        pages = pdf_pages(folder)
+        for number, page in enumerate(pages, 1):
+            assert f"page {number} of {len(pages)}" in page
+
+
 def test_the_page_needs_nothing_from_elsewhere(every):
     page = html(every).replace('xmlns="http://www.w3.org/2000/svg"', "")
     page = page.replace("/*! https://github.com/leeoniya/uPlot (v1.6.32) */", "")
