@@ -130,10 +130,11 @@ def _views(
     _write(_place(report, "junit"), junit_xml(conclusion).encode())
     rows = matrix(conclusion, records)
     view = view_of(conclusion, capture_loader(folder, records), rows, seal, plots)
-    reconcile(_place(report, "allure"), conclusion, plots.draw)
     _write(_place(report, "html"), html_page(view).encode())
     table = matrix_csv(rows)
     _write(_place(report, "pdf"), compliance_pdf(view, {_place(report, "matrix").name: table}))
+    # After the PDF, which takes most of the memory: this reads a record for each test that failed.
+    reconcile(_place(report, "allure"), conclusion, plots.draw)
     _write(_place(report, "markdown"), summary_markdown(conclusion).encode())
     _write(_place(report, "matrix"), table)
     _write(_place(report, "reqif"), requirements_reqif(conclusion))

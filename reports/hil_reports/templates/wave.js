@@ -95,6 +95,8 @@
     this.under = element("p", "under");
     this.told = element("p", "told");
     this.told.setAttribute("aria-live", "polite");
+    this.told.id = "told-" + document.querySelectorAll(".told").length;
+    this.drawn.setAttribute("aria-describedby", this.told.id);
     var caption = this.place.querySelector("figcaption");
     [tools, this.drawn, this.under, this.told].forEach(function (each) { self.place.insertBefore(each, caption); });
     this.place.classList.add("live");
