@@ -150,7 +150,7 @@ class DermaluxD1:
 
     def watch_host(self, silence: Quantity) -> None:
         """Raises Unavailable: it never looks whether its host still speaks."""
-        raise Unavailable(f"{self.name} does not watch its host; {silence} was asked for")
+        raise Unavailable(f"{self._session.name} does not watch its host; {silence} was asked for")
 
     def start(self) -> None:
         """Begin a treatment. Energises the output."""
@@ -202,23 +202,25 @@ class DermaluxD1:
 
     def claimed_voltage(self) -> Quantity:
         """Raises Unavailable: its protocol has no word for it."""
-        raise Unavailable(f"{self.name} does not tell the voltage at its output")
+        raise Unavailable(f"{self._session.name} does not tell the voltage at its output")
 
     def claimed_polarity(self) -> Polarity:
         """Raises Unavailable: its protocol has no word for it."""
-        raise Unavailable(f"{self.name} does not tell with which polarity it delivers")
+        raise Unavailable(f"{self._session.name} does not tell with which polarity it delivers")
 
     def claimed_time(self) -> Quantity:
         """Raises Unavailable: its protocol has no word for it."""
-        raise Unavailable(f"{self.name} does not tell how long a treatment has lasted")
+        raise Unavailable(f"{self._session.name} does not tell how long a treatment has lasted")
 
     def limited(self) -> bool:
         """Raises Unavailable: its protocol has no word for it."""
-        raise Unavailable(f"{self.name} does not tell whether compliance limits its current")
+        raise Unavailable(
+            f"{self._session.name} does not tell whether compliance limits its current"
+        )
 
     def shorted(self) -> bool:
         """Raises Unavailable: its protocol has no word for it."""
-        raise Unavailable(f"{self.name} does not tell whether its load is a short")
+        raise Unavailable(f"{self._session.name} does not tell whether its load is a short")
 
     def self_test(self) -> bool:
         """Run the self-test; True if it passed."""
