@@ -392,17 +392,15 @@ def beyond(found: Envelope, marks: Marks) -> list[tuple[float, float]]:
     Counted are columns that lie within a window; only where a limit was broken and none of those
     shows it, those at its edges too.
     """
-    edges = np.append(found.time, found.span[1])
+    columns = np.flatnonzero(_outside(found, marks))
+    begins, ends = found.time[columns], np.append(found.time, found.span[1])[columns + 1]
+    rows = (begins, ends, found.high[columns], found.low[columns])
     whole: list[tuple[float, float]] = []
     partly: list[tuple[float, float]] = []
-    for column in np.flatnonzero(_outside(found, marks)):
-        left, right = float(edges[column]), float(edges[column + 1])
+    for left, right, high, low in zip(*(row.tolist() for row in rows), strict=True):
         bad = [
-            (left, float(value))
-            for value, level, sign in (
-                (found.high[column], marks.upper, 1),
-                (found.low[column], marks.lower, -1),
-            )
+            (left, value)
+            for value, level, sign in ((high, marks.upper, 1), (low, marks.lower, -1))
             if level is not None and sign * (value - level) > 0
         ]
         windows = marks.windows or [found.span]

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import subprocess
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,10 +68,13 @@ addEventListener("load", function () { setTimeout(function () {
     found.fine = told();
     wave.drawn.dispatchEvent(new KeyboardEvent("keydown", { key: "0" }));
     found.key = told();
+    found.disabled = [wave.buttons.out.disabled, wave.buttons["in"].disabled];
+    var from = plot.valToPos(10, "x"), to = plot.valToPos(30, "x");
+    plot.setSelect({ left: from, top: 0, width: to - from, height: 9 });
+    found.chosen = wave.now;
     found.asked = performance.getEntriesByType("resource").length;
     found.foreign = document.querySelectorAll("figure script, figure img").length;
     found.events = wave.over.events[0][0];
-    found.disabled = [wave.buttons.out.disabled, wave.buttons["in"].disabled];
     found.sizes = [document.documentElement.scrollWidth, innerWidth];
     found.still = getComputedStyle(place.querySelector(".still")).display;
     var made = document.createElement("pre");
@@ -135,6 +139,18 @@ def test_one_sample_of_a_million_is_in_the_columns_of_the_page_and_in_the_pictur
     assert float(re.search(r'class="bad" d="M[\d.]+ ([\d.]+)', svg)[1]) < 100  # above the plateau
 
 
+def test_a_long_capture_is_reduced_without_a_copy_of_it():
+    samples = np.zeros(6_000_000)
+    samples[3_000_001] = np.inf
+    long = replace(LONG, samples=samples, gaps=())
+    tracemalloc.start()
+    found = envelope(long)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.overloads == 1
+    assert most < samples.nbytes / 3
+
+
 def test_what_lies_below_a_limit_is_marked_as_below():
     samples = LONG.samples.copy()
     samples[700_000] = -1e-3
@@ -182,6 +198,7 @@ def test_a_browser_draws_the_excursion_and_asks_nobody(page, tmp_path):
     assert "least and the largest of each 500 samples" in found["fine"]
     assert re.search(r"all samples are in data/captures/[0-9a-f]{16}\.h5\.$", found["fine"])
     assert found["key"] == found["whole"]
+    assert found["chosen"] == pytest.approx([10, 30])
     assert found["asked"] == found["foreign"] == 0
     assert found["events"].startswith("<script>alert(1)</script>")
     assert found["disabled"] == [True, False]
