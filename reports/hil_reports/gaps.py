@@ -108,7 +108,7 @@ def _row(
         "about": clean(about, 200),
         "tests": [clean(test, 200) for test in tests[:2]],
         "more": max(len(tests) - 2, 0),
-        "remark": clean(first.get("remark", ""), 400),
+        "remark": clean(first.get("remark", "").removeprefix(f"{name}: "), 400),
         "closed": clean(closed, 300),
     }
 
