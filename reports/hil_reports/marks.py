@@ -43,7 +43,7 @@ def marks_of(decisive: JudgementBody, record: Mapping[str, Any], found: Envelope
     if level["feature"] == "peak" and lower is None and upper is not None:
         lower = -upper if found.least[1] < -upper / 2 else None
     failed = decisive["verdict"] == "FAIL"
-    return Marks(lower, upper, events, windows, failed=failed)
+    return Marks(lower, upper, events, windows, each=level["feature"] == "peak", failed=failed)
 
 
 def _level(derivation: object) -> Mapping[str, Any] | None:

@@ -151,6 +151,8 @@ class Marks:
     """Name and bench time of events."""
     windows: Sequence[tuple[float, float]] = ()
     """Bench times between which the limits hold; empty where they hold throughout."""
+    each: bool = True
+    """Whether every sample must keep the limits; a mean may keep them where a sample does not."""
     failed: bool = False
     """Whether a limit was broken: a column that lies partly in a window is then marked too."""
 
@@ -389,9 +391,11 @@ def _violations(frame: _Frame, found: Envelope, marks: Marks) -> Iterable[str]:
 def beyond(found: Envelope, marks: Marks) -> list[tuple[float, float]]:
     """Time and value of what lies beyond a limit while it holds.
 
-    Counted are columns that lie within a window; only where a limit was broken and none of those
-    shows it, those at its edges too.
+    Of a mean nothing does, unless it broke its limit. Counted are columns that lie within a window;
+    only where a limit was broken and none of those shows it, those at its edges too.
     """
+    if not (marks.each or marks.failed):
+        return []
     columns = np.flatnonzero(_outside(found, marks))
     begins, ends = found.time[columns], np.append(found.time, found.span[1])[columns + 1]
     rows = (begins, ends, found.high[columns], found.low[columns])

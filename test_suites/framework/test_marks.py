@@ -43,6 +43,21 @@ def test_a_ramp_breaks_no_limit_of_the_level_after_it():
     assert all("M213.5 " in line and "H637.7" in line for line in lines)  # not over the ramp
 
 
+def test_a_sample_beyond_the_limit_of_a_mean_is_marked_only_where_the_mean_broke_it():
+    samples = RAMP.samples.copy()
+    samples[2000] = 0.005  # within the hold
+    found = envelope(replace(RAMP, samples=samples))
+    for feature, verdict, crosses in (
+        ("steady", "PASS", 0),
+        ("mean", "PASS", 0),
+        ("mean", "FAIL", 1),
+        ("peak", "PASS", 1),
+    ):
+        judgement = judged(feature, verdict=verdict, phase="hold", **BAND)
+        svg = draw(found, marks_of(judgement, RECORD, found), "t")
+        assert svg.count('class="bad"') == crosses, (feature, verdict)
+
+
 @pytest.mark.parametrize("tree", ["minus", "magnitude"])
 def test_the_limits_of_a_magnitude_lie_where_the_current_flows(tree):
     inner = {"feature": "steady", "given": {"phase": "hold"}}
