@@ -38,6 +38,19 @@ def test_the_page_fits_its_window_and_asks_nobody(report, tmp_path, width):
     assert fetched == 0
 
 
+@pytest.mark.needs_tool("chromium")
+def test_the_address_that_a_terminal_tells_opens_that_requirement(report, tmp_path):
+    line = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    line += [
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"{(report / 'index.html').as_uri()}#RAMP-UP",
+    ]
+    dom = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stdout
+    folded = dict(re.findall(r'<details class="req" id="([A-Z-]+)"([^>]*)>', dom))
+    assert [name for name, rest in folded.items() if "open" in rest] == ["RAMP-UP"]
+    assert len(folded) > 3
+
+
 @pytest.mark.needs_tool("pdftoppm")
 def test_the_first_page_shows_the_banner(report, tmp_path):
     line = ["pdftoppm", "-r", "40", "-f", "1", "-l", "1", "-singlefile"]

@@ -234,6 +234,22 @@ def test_a_requirement_tells_how_it_is_shown_what_is_at_stake_and_how_its_values
     assert row["method"] == clean(HOSTILE)
 
 
+def test_an_instrument_has_its_calibration_and_the_air_that_its_budgets_count(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    body = next(r.body for r in read_journal(run.folder).records if r.kind == "instrument")
+    real = {"serial": "MY123", "certificate": "K-1", "calibrated": "2026-01-31"}
+    held = {"due": "2027-01-31", "until": "2026-12-31", "air": [18.0, 28.0]}
+    run.evidence.append("instrument", body | real | held)
+    _, view = concluded(run.end())
+    simulated, _, found = view["instruments"]
+    told = (found["certificate"], found["calibrated"], found["due"], found["until"], found["air"])
+    assert told == ("K-1", "2026-01-31", "2027-01-31", "2026-12-31", "18 to 28 °C")
+    assert found["calibration"] == "valid"
+    assert simulated["calibration"] == "simulated: none needed"
+    assert simulated["air"] == "–"  # noqa: RUF001  # the dash of a table
+
+
 def test_standard_and_clause_are_told_apart():
     assert parted("IEC 60601-1:2005 12.4.4") == ("IEC 60601-1:2005", "12.4.4")
     assert parted("house rule 7") == (PROJECT, "house rule 7")
