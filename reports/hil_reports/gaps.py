@@ -83,8 +83,16 @@ def _together(rows: Sequence[Row]) -> list[list[Row]]:
     found: dict[tuple[str, ...], list[Row]] = {}
     for row in rows:
         of = row.get("requirement", "") or row.get("test", "") or row.get("hazard", "")
-        found.setdefault((of, row.get("remark", "")), []).append(row)
+        found.setdefault((of, _said(row)), []).append(row)
     return list(found.values())
+
+
+def _said(row: Row) -> str:
+    """Its remark, without what a test that was never run says of its other requirements."""
+    remark = row.get("remark", "")
+    if row.get("gap") != "never run":
+        return remark
+    return remark.rpartition(row.get("verdict", ""))[2].strip("; \n") or remark
 
 
 def _row(
@@ -108,7 +116,7 @@ def _row(
         "about": clean(about, 200),
         "tests": [clean(test, 200) for test in tests[:2]],
         "more": max(len(tests) - 2, 0),
-        "remark": clean(first.get("remark", "").removeprefix(f"{name}: "), 400),
+        "remark": clean(_said(first).removeprefix(f"{name}: "), 400),
         "closed": clean(closed, 300),
     }
 

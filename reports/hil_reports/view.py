@@ -319,7 +319,7 @@ def _reasons(conclusion: Conclusion) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for reason in conclusion.reasons:
         row = rows.get(reason)
-        key = ("", reason) if row is None else (WORDS[row.verdict], _cause(row))
+        key = ("", reason) if row is None else (WORDS[row.verdict], cause_of(row))
         found.setdefault(key, []).append("" if row is None else row.requirement["id"])
     return [
         f"{', '.join(names)} {word}: {cause}" if word else cause
@@ -327,7 +327,7 @@ def _reasons(conclusion: Conclusion) -> list[str]:
     ]
 
 
-def _cause(row: RequirementRow) -> str:
+def cause_of(row: RequirementRow) -> str:
     """Its remark, without the test that it begins with if it was not judged there."""
     for test in row.tests:
         if row.remark.startswith((f"{test} ", f"{test}: ")):

@@ -261,6 +261,17 @@ def test_the_nearest_to_its_limit_stands_for_a_clause_that_passed(tmp_path):
     assert any(re.search(r"PASS +NEAR-1 +2 ", line) for line in said_at_the_end(run, 100))
 
 
+def test_what_has_no_verdict_is_told_by_its_cause(tmp_path):
+    run = Run(tmp_path / "run", [requirement(f"A-{n}") for n in range(15)])
+    run.collect({f"m:test_{n}": [f"A-{n}"] for n in range(15)})
+    run.evidence.append("test_begin", {"test": "m:test_0"})
+    lines = said_at_the_end(run, 80)
+    assert "A-0 NO_VERDICT: never ended" in lines
+    (others,) = [line for line in lines if line.startswith("A-1, A-2, ")]
+    assert others.endswith("A-12 and 2 more NO_VERDICT: never started")
+    assert not any("plot:" in line for line in lines)
+
+
 def test_hostile_text_of_a_device_is_text_at_the_end_of_a_run(tmp_path):
     folder = every_verdict(tmp_path / "run")
     text = io.StringIO()

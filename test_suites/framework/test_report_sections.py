@@ -112,6 +112,16 @@ def test_many_rows_that_say_the_same_of_a_requirement_are_one_gap(tmp_path):
     )
 
 
+def test_a_requirement_whose_tests_never_ran_is_one_gap_whatever_else_they_judge(tmp_path):
+    run = Run(tmp_path / "run", [requirement(f"A-{n}", hazard="burn") for n in range(3)])
+    run.collect({f"m:test_{n}": ["A-0", f"A-{n}"] for n in (1, 2)})
+    _, view = concluded(run.end())
+    rows = {row["id"]: row for kind in view["gaps"]["kinds"] for row in kind["rows"]}
+    assert rows["A-0"]["tests"] == ["m:test_1", "m:test_2"]
+    assert rows["A-0"]["remark"] == "never started"
+    assert len(view["gaps"]["kinds"][0]["rows"]) == 3
+
+
 def test_a_gap_that_a_role_would_close_names_the_role(tmp_path):
     roles = ("stimulator", "ammeter", "oscilloscope")
     run = Run(tmp_path / "run", [requirement("LIM-A", hazard="burn", roles=roles)])
