@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict
 
 from hil.applicability import Applicability
 from hil.decision import Judgement
+from hil.depth import Depth
 from hil.errors import UsageError
 from hil.exact import Dimension, Exact
 from hil.mask import Mask
@@ -139,6 +140,7 @@ class RequirementBody(TypedDict):
     control: str
     roles: list[str]
     measures: NotRequired[str]  # what is taken of a record; absent where its usual one is
+    depth: NotRequired[str]  # from which a run looks at it; absent where every run does
     method: str  # how it is shown; empty if not said
     severity: str  # of the harm: minor, serious, critical; empty if not said
     applicability: ApplicabilityBody | None  # of this device; None if it applies to every one
@@ -621,6 +623,8 @@ def requirement_body(requirement: Requirement) -> RequirementBody:
     }
     if requirement.measures is not None:
         body["measures"] = requirement.measures.value
+    if requirement.depth is not Depth.SMOKE:
+        body["depth"] = requirement.depth.value
     return body
 
 
@@ -679,6 +683,7 @@ def requirement_of(body: RequirementBody) -> Requirement:
             method=body["method"],
             severity=Severity(body["severity"]) if body["severity"] else None,
             applicability=_applicability_of(body["applicability"]),
+            depth=Depth(body.get("depth", Depth.SMOKE.value)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as err:
         why = f"{type(err).__name__}: {err}"

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import Enum
 
 from hil.applicability import Applicability
+from hil.depth import Depth
 from hil.errors import UsageError
 from hil.exact import ARITHMETIC, Dimension, Exact
 from hil.mask import Mask
@@ -262,6 +263,8 @@ class Requirement:
     """Harm that its hazard may do; None if its catalogue does not say."""
     applicability: Applicability | None = None
     """What its rule makes of the device; None if it applies to every one."""
+    depth: Depth = Depth.SMOKE
+    """Depth from which a run looks at it."""
 
     def __post_init__(self) -> None:
         if (self.limit.kind is Kind.TRUE) != (self.dimension is Dimension.TRUTH):

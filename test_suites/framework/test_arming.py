@@ -521,6 +521,59 @@ def test_a_scenario_is_recorded_once(rig):
     assert len(rig.of("armed")) == len(rig.records) == 1
 
 
+def course(bench, setting):
+    """A short treatment that several tests judge."""
+    COURSES.append(setting)
+    with bench.armed() as run:
+        run.start(setting)
+        run.wait(2 * s)
+    return run
+
+
+COURSES = []
+
+
+def test_a_course_is_driven_once_and_recalled_by_each_test(rig):
+    COURSES.clear()
+    first = rig.bench.once(course, 1 * mA)
+    rig.bench.test = "mine:test_b"
+    again = rig.bench.once(course, 1 * mA)
+    rig.bench.once(course, 2 * mA)
+    assert again is first
+    assert [1 * mA, 2 * mA] == COURSES
+    recalled = [body for kind, body in rig.journal if kind == "recalled"]
+    assert recalled == [{"record": first.record.id, "test": "mine:test_b"}]
+
+
+def test_a_course_is_the_same_whichever_test_drives_it_first():
+    records = []
+    for test in ("mine:test_a", "mine:test_b"):
+        rig = Rig()
+        rig.bench.test = test
+        records.append(rig.bench.once(course, 1 * mA).record)
+    assert records[0].id == records[1].id
+    assert np.array_equal(records[0].current.samples, records[1].current.samples)
+
+
+def test_a_course_that_fails_is_not_tried_again(rig):
+    tried = []
+
+    def broken(bench):
+        tried.append(bench)
+        raise Unavailable("no such thing")
+
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="no such thing"):
+            rig.bench.once(broken)
+    assert len(tried) == 1
+
+
+def test_a_course_within_a_course_is_refused(rig):
+    with pytest.raises(UsageError, match=r"within .*: a course is driven by a test alone"):
+        rig.bench.once(lambda bench: bench.once(course, 1 * mA))
+    assert not rig.sent
+
+
 def test_nothing_is_served_from_memory_once_the_bench_is_unsafe(rig):
     rig.bench.record(short())
     rig.bench.unsafe = "SAFE STATE UNCONFIRMED: for a test"

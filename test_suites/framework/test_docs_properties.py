@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from hil.depth import Depth
 from hil_fixtures import config, draw
 from hil_fixtures.config.scenario import parsed_scenario
-from hil_fixtures.grid import Depth
 from hil_fixtures.plan import EXAMPLES
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -146,11 +146,20 @@ def test_a_device_that_gives_up_before_the_hold_has_not_held_what_was_commanded(
     found = phases(instants(start=2.0, stop=42.0), tripped, PROFILE)
     assert found["hold"] == ((2.0 + UP, 42.0),)
     assert found["ramp up"] == ((2.0, 26.0),)
+    aborted = phases(instants(start=2.0, abort=42.0), tripped, PROFILE)
+    assert aborted["hold"] == ((2.0 + UP, 42.0),)
     opened = instants(start=2.0, open=25.9, stop=42.0)  # somebody made it give up
     assert "hold" not in phases(opened, tripped, PROFILE)
     dose = ((26.25, State.RAMP_DOWN), (35.0, State.DONE), (50.0, State.IDLE))
     assert "hold" not in phases(instants(start=2.0, stop=42.0), dose, PROFILE)
     assert "hold" not in phases(instants(start=2.0, stop=26.2), tripped, PROFILE)
+
+
+@pytest.mark.parametrize("end", ["abort", "open", "reverse"])
+def test_a_hold_ends_with_what_is_done_to_end_it(end):
+    held = ((35.0, State.HOLD), (60.0, State.HOLD))
+    found = phases(instants(start=2.0, stop=60.0, **{end: 40.0}), held, PROFILE)
+    assert found["hold"] == ((2.0 + UP, 40.0),)
 
 
 def test_the_ramp_down_of_a_pause_is_no_end_and_that_after_it_is():

@@ -67,7 +67,8 @@ def test_the_example_passes_and_the_journal_names_it(
     build: Callable[..., Path], tmp_path: Path, name: str, tests: str
 ) -> None:
     path = build(name)
-    found = judged(tmp_path, f"--hil-firmware={path}", "--hil-suite=ramping", "-k", tests)
+    depth = f"--hil-depth={'standard' if tests else 'smoke'}"
+    found = judged(tmp_path, f"--hil-firmware={path}", "--hil-suite=ramping", "-k", tests, depth)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert {row.verdict for row in found.tests if tests in row.test} == {Verdict.PASS}
     assert found.run["firmware"] == {"name": name, "sha256": digest}
@@ -85,7 +86,7 @@ def test_a_bug_that_is_compiled_in_fails_its_requirement(
     build: Callable[..., Path], tmp_path: Path, bug: str, test: str, requirement: str
 ) -> None:
     path = build(f"{bug}.so", f"-DBUG_{bug}")
-    found = judged(tmp_path, f"--hil-firmware={path}", "-k", test)
+    found = judged(tmp_path, f"--hil-firmware={path}", "-k", test, "--hil-depth=standard")
     assert verdicts(found)[requirement] is Verdict.FAIL
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from hil.depth import Depth
 from hil.errors import ConfigurationError, UsageError
 from hil.estimate import Estimate, in_words
 from hil.exact import Exact
@@ -43,7 +44,7 @@ def ended(name, bench, outcome="passed"):
 JOURNAL = records(
     ("run", None, {}),
     ("test_begin", None, {"test": "m:test_a[1]"}),
-    ("armed", 5.0, {}),
+    ("armed", 5.0, {"test": "m:test_a[1]"}),
     ("judgement", 40.0, {"verdict": "PASS"}),
     ended("m:test_a[1]", 60.0),
     ("test_begin", 61.0, {"test": "m:test_a[2]"}),
@@ -151,9 +152,11 @@ def test_a_number_of_examples_that_none_can_run_is_refused(examples):
 
 
 def test_fewer_examples_than_the_depth_has_are_a_partial_scope():
-    assert plan.make(Options()).examples == 6
-    assert plan.make(Options(examples=7)).partial == ""
-    assert "each property runs 5 examples" in plan.make(Options(examples=5)).partial
+    usual = plan.EXAMPLES[Depth.STANDARD]
+    assert plan.make(Options()).examples == usual
+    assert plan.make(Options(examples=usual + 1)).partial == ""
+    said = f"each property runs {usual - 1} examples"
+    assert said in plan.make(Options(examples=usual - 1)).partial
 
 
 REAL = """

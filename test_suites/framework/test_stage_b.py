@@ -520,7 +520,7 @@ def test_two_paths_that_part_after_stage_a_end_the_run_before_any_test_energises
 
 
 def test_an_interruption_of_the_probe_arm_is_no_refusal(chain):
-    _, records = chain("--hil-suite=dose", "-k", "pause")
+    _, records = chain("--hil-suite=dose")
     seen = [record.kind for record in records].index("safe_state")
     kept = [*records[: seen + 1]]
     cause = {"cause": "signal SIGINT", "energised": True, "off_confirmed": True}

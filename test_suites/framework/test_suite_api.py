@@ -8,6 +8,7 @@ from hypothesis import find, settings
 from hypothesis import strategies as st
 
 from hil.decision import Judgement
+from hil.depth import Depth
 from hil.device import Polarity
 from hil.docket import Docket
 from hil.envelope import Envelope
@@ -20,7 +21,7 @@ from hil.units import mA
 from hil.verdict import Verdict
 from hil_fixtures import suite
 from hil_fixtures.config import read_device, read_setup
-from hil_fixtures.grid import Depth, name
+from hil_fixtures.grid import name
 from hil_fixtures.judging import Judge, NotPassed
 from hil_fixtures.suite import draw, for_all, grid, over, requirement
 
@@ -31,9 +32,9 @@ ENVELOPE = Envelope.of(PROFILE)
 KNOWN = {req.id: req for req in read_setup(None, None).requirements}
 
 
-def test_authors_need_six_names():
-    names = ["draw", "fault_injection", "for_all", "grid", "over", "requirement"]
-    assert suite.__all__ == names
+def test_authors_need_few_names():
+    marks = ["draw", "fault_injection", "for_all", "from_depth", "grid", "over", "requirement"]
+    assert suite.__all__ == ["TURN", "Bench", "Depth", "Run", *marks]
 
 
 @pytest.mark.parametrize("call", [requirement, over, for_all])

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hil.conclusion import conclude
+from hil.depth import Depth
 from hil.device import Polarity
 from hil.errors import (
     ConnectionLost,
@@ -29,7 +30,6 @@ from hil.verdict import ExitCode
 from hil_fixtures import cli, clocks, plan, recorded, told
 from hil_fixtures.campaign import Campaign
 from hil_fixtures.clocks import HeardClock, WallClock
-from hil_fixtures.grid import Depth
 from hil_instruments.encoding import Identity
 from hil_instruments.manner import SCPI
 from hil_instruments.transport import Diverged, Recording, open_session

@@ -26,8 +26,8 @@ from pathlib import Path
 
 from hil.bodies import JudgementBody
 from hil.conclusion import Conclusion
+from hil.depth import Depth
 from hil.verdict import Verdict
-from hil_fixtures.grid import Depth
 from qualify.runs import judged
 
 USUAL = ("smoke:100", "standard:20", "full:4")

@@ -1,60 +1,49 @@
 """Polarity: the current has the commanded sign, and changes it only from rest."""
 
-from functools import partial
-
 from hil.features import steady
-from hil.indication import where_told
-from hil.scenario import Phase, Reverse, Scenario, at
-from hil.signs import along, flows_as_told, has_sign, keeps_sign, rest_between
-from hil.units import s
-from hil.waveform import Instant
-from hil_fixtures.suite import grid, over, requirement
+from hil.signs import along, has_sign, keeps_sign, rest_between
+from hil_fixtures.suite import Depth, from_depth, grid, over, requirement
+from hil_suites.compliance import courses
+
+pytestmark = from_depth(Depth.STANDARD)
 
 
+@from_depth(Depth.SMOKE)
 @requirement("POL-SIGN", "POL-BOTH")
-@over(polarity=grid.polarities, setpoint=grid.setpoints)
-def test_the_current_has_the_commanded_sign(bench, judge, polarity, setpoint):
+@over(treatment=grid.treatments)
+def test_the_current_has_the_commanded_sign(bench, judge, treatment):
     """Current through the load and voltage across it, in both polarities."""
-    record = bench.record(Scenario.treatment(setpoint, polarity=polarity))
-    judge("POL-SIGN", has_sign(record.current, polarity))
-    judge("POL-SIGN", has_sign(record.voltage, polarity))
+    record = bench.once(courses.treatment, treatment).record
+    judge("POL-SIGN", has_sign(record.current, treatment.polarity))
+    judge("POL-SIGN", has_sign(record.voltage, treatment.polarity))
     held = steady(record.current)
-    judge("POL-BOTH", along(held, polarity), at=setpoint)
+    judge("POL-BOTH", along(held, treatment.polarity), at=treatment.setpoint)
 
 
 @requirement("POL-LOCK")
-@over(polarity=grid.polarities, setpoint=grid.middle)
-def test_a_reversal_during_delivery_is_not_obeyed(bench, judge, polarity, setpoint):
-    """The other polarity is asked for 2 s into the hold."""
-    reverse = Reverse(at(Phase.HOLD, 2 * s))
-    record = bench.record(
-        Scenario.treatment(setpoint, polarity=polarity, hold=40 * s, disturb=[reverse])
-    )
+@over(treatment=grid.reversals)
+def test_a_reversal_during_delivery_is_not_obeyed(bench, judge, treatment):
+    """The other polarity is asked for in the hold; for the time of a ramp nothing comes of it."""
+    record = bench.once(courses.treatment, treatment).record
     floor = bench.profile["protection.off_current"]
     after, until = record.event("reverse"), record.event("stop")
-    judge("POL-LOCK", keeps_sign(record.current, polarity, floor, after=after, until=until))
+    kept = keeps_sign(record.current, treatment.polarity, floor, after=after, until=until)
+    judge("POL-LOCK", kept)
 
 
-@requirement("POL-ZERO", "IND-POL")
-@over(polarity=grid.polarities, setpoint=grid.middle)
-def test_opposite_polarities_are_kept_apart(bench, judge, polarity, setpoint):
-    """A treatment, and at once another one of opposite polarity; each asked for its polarity."""
-    told = []
-    with bench.armed() as run:
-        run.start(setpoint, polarity=polarity)
-        run.wait(bench.profile["ramp.up_time"])
-        told.append((run.answer(run.claimed_polarity), Instant(run.now, 0.0)))
-        run.stop()
-        run.until(lambda state: not state.delivers, bench.profile["ramp.down_time"] + 2 * s)
-        run.start(setpoint, polarity=polarity.opposite)
-        run.wait(bench.profile["ramp.up_time"])
-        told.append((run.answer(run.claimed_polarity), Instant(run.now, 0.0)))
-    current = run.record.current
+@requirement("POL-LOCK")
+@over(course=grid.course)
+def test_a_reversal_among_refused_messages_is_not_obeyed(bench, judge, course):
+    """In the usual polarity: asked for at the begin of a hold of which much is to come."""
+    part = courses.session(bench, course, 1)
+    polarity, floor = bench.profile.polarity, bench.profile["protection.off_current"]
+    after, current = part.told["reverse"].said, part.record.current
+    judge("POL-LOCK", keeps_sign(current, polarity, floor, after=after, until=part.end))
+
+
+@requirement("POL-ZERO")
+@over(setpoint=grid.top)
+def test_opposite_polarities_are_kept_apart(bench, judge, setpoint):
+    """A treatment, at once another one of opposite polarity, and at once the first one again."""
+    current = bench.once(courses.turns, setpoint)[0].record.current
     judge("POL-ZERO", rest_between(current, bench.profile["protection.off_current"]))
-    for answer, asked in told:
-        judge("IND-POL", where_told(answer, partial(_flows_as, current, asked)))
-
-
-def _flows_as(current, asked, polarity):
-    """Whether the second before a question flowed as it was answered."""
-    return flows_as_told(current, polarity, after=asked.later(-1 * s), until=asked)

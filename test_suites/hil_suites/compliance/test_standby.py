@@ -2,23 +2,21 @@
 
 from hil.features import mean, peak
 from hil.units import s
-from hil_fixtures.suite import grid, over, requirement
+from hil_fixtures.suite import Depth, from_depth, grid, over, requirement
+from hil_suites.compliance import courses
 
 
+@from_depth(Depth.STANDARD)
 @requirement("STBY-REST")
 @over(setpoint=grid.top)
 def test_nothing_flows_after_an_abort(bench, judge, setpoint):
     """Aborted on the way up, and watched for as long as after a fault."""
-    profile = bench.profile
-    with bench.armed() as run:
-        run.start(setpoint)
-        run.wait(10 * s)
-        aborted = run.abort()
-        run.wait(profile["protection.off_time"] + profile["protection.reconnect_time"])
-    rested = aborted.later(profile["protection.off_time"])
-    judge("STBY-REST", peak(run.record.current, after=rested))
+    *_, leg = bench.once(courses.turns, setpoint)
+    rested = leg["abort"].later(bench.profile["protection.off_time"])
+    judge("STBY-REST", peak(leg.record.current, after=rested))
 
 
+@from_depth(Depth.STANDARD)
 @requirement("STBY-EARTH")
 @over(load=grid.lightest)
 def test_little_flows_to_earth(bench, judge, load):
@@ -33,11 +31,8 @@ def test_little_flows_to_earth(bench, judge, load):
 
 
 @requirement("STBY-DEAD")
-@over(load=grid.lightest)
-def test_nothing_flows_without_power(bench, judge, load):
+@over(loads=grid.all_loads)
+def test_nothing_flows_without_power(bench, judge, loads):
     """The supply is switched off while nothing was commanded."""
-    with bench.armed(load=load) as run:
-        cut = run.inject("supply off")
-        run.wait(bench.profile["power.hold_up"] + 3 * s)
-    dead = cut.later(bench.profile["power.hold_up"])
-    judge("STBY-DEAD", abs(mean(run.record.current, after=dead)))
+    part = bench.once(courses.at_rest, loads)[-1]
+    judge("STBY-DEAD", abs(mean(part.record.current, after=part.begin, until=part.end)))

@@ -2,7 +2,9 @@
 
 from hil.features import steady
 from hil.signs import along
-from hil_fixtures.suite import draw, for_all, requirement
+from hil_fixtures.suite import Depth, draw, for_all, from_depth, requirement
+
+pytestmark = from_depth(Depth.FULL)
 
 
 @requirement("LIM-ACC")

@@ -3,7 +3,9 @@
 from hil.features import mean
 from hil.signs import along
 from hil.units import s
-from hil_fixtures.suite import draw, for_all, requirement
+from hil_fixtures.suite import Depth, draw, for_all, from_depth, requirement
+
+pytestmark = from_depth(Depth.FULL)
 
 
 @requirement("CMD-KEEP")
@@ -17,7 +19,8 @@ def test_invalid_input_changes_nothing(bench, judge, setpoint, texts):
             run.provoke(text)
             run.wait(0.5 * s)
         run.wait(1 * s)
+        run.end_at_once()
     current = run.record.current
-    last = max(run.record.events.values(), key=lambda event: event.time)
-    held = along(mean(current, after=last.later(1 * s)), bench.profile.polarity)
+    *_, last, end = sorted(run.record.events.values(), key=lambda event: event.time)
+    held = along(mean(current, after=last.later(1 * s), until=end), bench.profile.polarity)
     judge("CMD-KEEP", held, at=setpoint, hunt=True)

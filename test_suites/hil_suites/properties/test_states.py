@@ -1,7 +1,9 @@
 """States: whatever is done to a device in whatever order, it is where it should be."""
 
 from hil.features import mean
-from hil_fixtures.suite import draw, for_all, requirement
+from hil_fixtures.suite import Depth, draw, for_all, from_depth, requirement
+
+pytestmark = from_depth(Depth.STANDARD)
 
 
 @requirement("STATE-TRUE", "LIM-OFF")
