@@ -4,6 +4,7 @@ import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Generator
 
 import pytest
 
@@ -23,6 +24,20 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let sessions that a test left open die before its failure is told.
+
+    Python 3.11 raises SystemError where one of pyvisa's dies while source text is parsed, and that
+    would end all tests in the place of one.
+    """
+    if call.excinfo is not None:
+        gc.collect()
+    return (yield)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -112,6 +112,24 @@ static int current(void)
     return 0;
 }
 
+static int voltage(void)
+{
+    reply_number(treatment_measured_voltage(), -3);
+    return 0;
+}
+
+static int polarity(void)
+{
+    reply_text(treatment_is_negative() ? "NEG" : "POS");
+    return 0;
+}
+
+static int lasted(void)
+{
+    reply_number((int64_t)treatment_lasted(), -6);
+    return 0;
+}
+
 static int charge(void)
 {
     reply_number((treatment_charge() * 100 + 3) / 6, -9); /* 0.06 nC are 1 nA*min */
@@ -193,9 +211,12 @@ static const struct command {
     {"TREATment:STOP", stop, NULL},
     {"TREATment:ABORt", abort_it, NULL},
     {"TREATment:STATe?", state, NULL},
+    {"TREATment:POLarity?", polarity, NULL},
+    {"TREATment:TIME?", lasted, NULL},
     {"FAULt:ACKNowledge", acknowledge, NULL},
     {"FAULt:CODE?", fault, NULL},
     {"MEASure:CURRent?", current, NULL},
+    {"MEASure:VOLTage?", voltage, NULL},
     {"MEASure:CHARge?", charge, NULL},
     {"MEASure:IMPedance?", impedance, NULL},
     {"SYSTem:ERRor?", next_error, NULL},

@@ -32,6 +32,7 @@ static struct {
     uint32_t pressed;
     /* dose, in counts of the coulomb counter */
     uint64_t counts, counts_of_all;
+    uint64_t lasted, booked; /* us for which the output was on; when that was last added to */
 } t;
 
 /* What converters and timer show, sampled once for each tick and each command. */
@@ -57,16 +58,25 @@ static bool occupied(void)
 static void book(void)
 {
     uint32_t passed = counts_since();
+    uint64_t now = board->micros(board->board);
     if (output_is_closed()) {
         t.counts += passed;
         t.counts_of_all += passed;
+        t.lasted += now - t.booked;
     }
+    t.booked = now;
 }
 
 int64_t treatment_charge(void)
 {
     book();
     return charge_of(t.counts);
+}
+
+uint64_t treatment_lasted(void)
+{
+    book();
+    return t.lasted;
 }
 
 /* The largest dose holds for all treatments since power-up together. */
@@ -355,7 +365,7 @@ static treatment_answer energise(bool resuming)
     if ((resuming ? left_of_dose() : left_of_all()) <= ENOUGH)
         return SETTINGS_CONFLICT;
     if (!resuming)
-        t.counts = 0;
+        t.counts = t.lasted = 0;
     t.close_at = output_prepare(t.negative, seen.time);
     t.resuming = resuming;
     t.state = ARMED;
@@ -445,6 +455,17 @@ int32_t treatment_measured_current(void)
 {
     look();
     return seen.current;
+}
+
+int32_t treatment_measured_voltage(void)
+{
+    look();
+    return seen.voltage;
+}
+
+bool treatment_is_negative(void)
+{
+    return t.negative;
 }
 
 int64_t treatment_impedance(void)

@@ -35,7 +35,10 @@ treatment_answer treatment_self_test(bool *passed);
 treatment_state treatment_state_now(void);
 const char *treatment_fault(void); /* NONE, or a word for the fault */
 int64_t treatment_charge(void);    /* nC of this treatment */
+uint64_t treatment_lasted(void);   /* us for which the output was on in this treatment */
 int32_t treatment_measured_current(void);
+int32_t treatment_measured_voltage(void);
+bool treatment_is_negative(void);
 int64_t treatment_impedance(void); /* milliohm; negative below 1 uA, where nothing can be told */
 
 #endif

@@ -74,6 +74,8 @@ MODULES = {
     "dose": "hil_suites.properties.test_dose",
 }
 """Treatment to the module that holds its tests."""
+DEPTH = "full"
+"""At which each of them runs; it is struck long before its end."""
 _STARTING = 60.0
 """Seconds within which current flows."""
 _GLANCE = 10e-3
@@ -170,11 +172,11 @@ class Course:
         else:
             suite, tests = plan.treatment, ["-k", self._test()]
         if plan.path == "hil run":
-            told = ("--suite", suite, "--depth", "smoke", "--bench", bench, "--", *tests)
+            told = ("--suite", suite, "--depth", DEPTH, "--bench", bench, "--", *tests)
             return hil("run", "--out", "runs", *told)
         (self.folder / "pytest.ini").write_text("[pytest]\n")
         options = ["-c", "pytest.ini", "-p", "no:cacheprovider", "-q", f"--hil-bench={bench}"]
-        options += ["--hil-out=runs", f"--hil-suite={suite}", "--hil-depth=smoke"]
+        options += ["--hil-out=runs", f"--hil-suite={suite}", f"--hil-depth={DEPTH}"]
         if plan.treatment != "wild":
             options += ["--pyargs", MODULES[suite]]
         return lambda: pytest.main([*options, *tests])
