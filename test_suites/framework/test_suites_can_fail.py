@@ -279,9 +279,11 @@ def test_the_end_of_a_run_tells_each_requirement_with_its_figures(tmp_path):
     text = io.StringIO()
     Progress(Console(file=text, width=100)).end(folder, found)
     said = text.getvalue()
-    (failed,) = re.findall(r"^  RAMP-UP +FAIL .*\n.*$", said, re.MULTILINE)
+    (failed,) = re.findall(r"^RAMP-UP FAIL: .*\n.*\n.*$", said, re.MULTILINE)
     assert re.search(r"[\d.]+ ± [\d.]+ mA/s; limit ≤ 0.2 mA/s; margin .[\d.]+ mA/s", failed)
     assert "test_ramping:test_current_rises_slowly[4mA-" in failed
-    assert re.search(r"^  RAMP-TIME +NO_VERDICT +\S", said, re.MULTILINE)
-    assert said.count("RAMP-UP") == 1  # what the table says, no line below it repeats
+    assert re.search(r"record \w+, bench time [\d.]+ s \(start\) to [\d.]+ s \(stop\)", failed)
+    assert re.search(r"^  12\.4\.4 +FAIL +RAMP-", said, re.MULTILINE)
+    assert re.search(r"^RAMP-DOWN, RAMP-TIME NO_VERDICT: \S", said, re.MULTILINE)
+    assert said.count("RAMP-UP") == 1
     assert "1 FAIL" in said
