@@ -515,7 +515,7 @@ def _probed(records: list[Record]) -> tuple[TestRow, ...]:
 def _ends(records: list[Record]) -> dict[str, TestEndBody]:
     """End of each test; none of one that was left unended, and a repeated test shows nothing."""
     begins = Counter(body["test"] for body in _bodies(records, "test_begin"))
-    judged = Counter(body["test"] for body in _bodies(records, "judgement"))
+    judged = _within(records)
     ends: dict[str, list[TestEndBody]] = {}
     for body in _bodies(records, "test_end"):
         ends.setdefault(body["test"], []).append(body)
@@ -524,6 +524,20 @@ def _ends(records: list[Record]) -> dict[str, TestEndBody]:
         for test, bodies in ends.items()
         if len(bodies) == begins[test]
     }
+
+
+def _within(records: list[Record]) -> Counter[str]:
+    """Judgements of each test between its begin and its end: one elsewhere makes up for none."""
+    found: Counter[str] = Counter()
+    running: set[str] = set()
+    for record in records:
+        if record.kind == "test_begin":
+            running.add(record.body["test"])
+        elif record.kind == "test_end":
+            running.discard(record.body["test"])
+        elif record.kind == "judgement" and record.body["test"] in running:
+            found[record.body["test"]] += 1
+    return found
 
 
 def _whole(end: TestEndBody, judged: int) -> TestEndBody:

@@ -18,7 +18,8 @@ femto- = 1e-15 = f-
 meter = [length] = m = metre
 second = [time] = s = sec
 ampere = [current] = A = amp
-gram = [mass] = g
+kilogram = [mass] = kg
+gram = 1e-3 * kilogram = g
 kelvin = [temperature]; offset: 0 = K
 mole = [substance] = mol
 radian = []
@@ -33,7 +34,7 @@ degree = 3.141592653589793 / 180 * radian = deg
 degree_Celsius = kelvin; offset: 273.15 = \u00b0C = celsius = degC
 liter = 1e-3 * meter ** 3 = l = L = litre
 hertz = 1 / second = Hz
-newton = 1000 * gram * meter / second ** 2 = N
+newton = kilogram * meter / second ** 2 = N
 pascal = newton / meter ** 2 = Pa
 joule = newton * meter = J
 watt = joule / second = W

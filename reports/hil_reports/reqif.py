@@ -50,6 +50,7 @@ KEYS = (
     "measures",
     "method",
     "severity",
+    "depth",
 )
 """Attributes that are keys of a catalogue."""
 _TYPES = {

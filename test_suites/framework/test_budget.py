@@ -85,7 +85,7 @@ def test_what_has_no_budget_is_told(polarity_run, asked, told):
 @pytest.fixture(scope="module")
 def polarity_run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
-    line = ["run", "--out", str(out), "--suite", "polarity", "--depth", "smoke"]
+    line = ["run", "--out", str(out), "--suite", "polarity"]
     line += ["--device", str(brisk.file(out.parent))]
     assert CliRunner().invoke(app, line).exit_code == 0
     return out / "latest"

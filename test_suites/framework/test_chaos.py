@@ -76,7 +76,7 @@ def test_each_part_is_struck_in_each_way():
 @pytest.mark.parametrize("treatment", MODULES)
 def test_each_treatment_is_a_test_that_its_suite_runs_by_itself(treatment):
     names = energising(treatment)
-    assert len(names) >= 3
+    assert names
     assert "test_a_fault_hides_no_second_one" not in names  # judges a limit of another subject
 
 

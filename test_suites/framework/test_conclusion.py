@@ -919,6 +919,19 @@ def passed(found: Conclusion) -> set[str]:
     return {name for name, verdict in rows if verdict is Verdict.PASS}
 
 
+def test_a_judgement_outside_of_its_test_does_not_make_up_for_one_that_is_lost() -> None:
+    kept = [judged("v", "B", "PASS"), judged("v", "C", "PASS")]
+    lost = judged("v", "C", "FAIL")
+    made = [rests_on(entry, serials=("SIM-1",), captures=(SHA,)) for entry in (*kept, lost)]
+    needs = [requirement("A"), requirement("B", "dose"), requirement("C", mandatory=False)]
+    done = [begin("v"), ARMED, record("v", "of v", SHA), OFF, *made, end("v", "failed")]
+    known = [*head(*needs), instrument("SIM-1", ""), collected(("v", ["B", "C"]))]
+    entries = counted([*known, *done, ("end", {"pytest_exit": 1, "seconds": 1.0})])
+    where = entries.index(made[2])
+    spoilt = [*entries[:2], made[0], *entries[2:where], *entries[where + 1 :]]
+    assert_no_greener(spoilt, conclude(unchained(entries)))
+
+
 @settings(max_examples=60, deadline=None)
 @given(entries=journals())
 def test_no_record_that_is_lost_or_repeated_helps(entries: list[Entry]) -> None:

@@ -33,9 +33,8 @@ from hil_reports.evidence.register import Register
 from hil_reports.trend import in_order, trend_svg
 
 WHOLE = plan.make(Options(operator="A. Tester"))
-PLAN = replace(
-    WHOLE, requirements={name: WHOLE.requirements[name] for name in ("LIM-ACC", "LIM-CEIL")}
-)
+_SCOPE = {name: WHOLE.requirements[name] for name in ("LIM-ACC", "LIM-CEIL")}
+PLAN = replace(WHOLE, requirements=_SCOPE, known=_SCOPE)
 STEPS = count()
 TAKEN = Capture(
     np.zeros(10), 0.0, 1e-3, 0.0, Dimension.CURRENT,
