@@ -1,4 +1,4 @@
-"""A device that ramps in 4 s instead of 30 s, for what does not depend on how long a ramp takes."""
+"""A device that ramps in 5 s instead of 30 s, for what does not depend on how long a ramp takes."""
 
 from pathlib import Path
 
@@ -8,10 +8,10 @@ from hil_fixtures import config
 def text() -> str:
     """Its file: the built-in reference device, but for its ramps.
 
-    The pre-flight of a run on it, with its probe arm, takes 13 s of bench time and not 39 s.
+    The pre-flight of a run on it, with its probe arm, takes 14 s of bench time and not 39 s.
     """
     found = config.starter("device")
-    for old, new in (("30 s", "4 s"), ("0.2 mA/s", "1.5 mA/s")):
+    for old, new in (("30 s", "5 s"), ("0.2 mA/s", "1 mA/s")):
         found = found.replace(f'value = "{old}"', f'value = "{new}"')
     return found
 

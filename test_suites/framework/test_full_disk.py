@@ -245,7 +245,7 @@ exit $code
 
 
 @pytest.mark.needs_tool("unshare")
-@pytest.mark.parametrize("room", [1500, 2500])
+@pytest.mark.parametrize("room", [1100, 1600])
 def test_a_run_on_a_disk_that_is_full_for_good(tmp_path, room):
     """A real file system without room, of which the last records have 1 MiB for themselves."""
     if subprocess.run(["unshare", "-Urm", "true"], check=False).returncode:
