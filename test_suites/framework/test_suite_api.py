@@ -108,6 +108,8 @@ def test_what_is_drawn_lies_within_the_envelope_and_can_be_run():
         )
     kinds = {type(part) for scenario in seen for part in scenario.disturbances}
     assert kinds == {Pause, LoadStep}
+    least = draw.SMALLEST_DOSE * PROFILE["dose.accuracy_absolute"].base
+    assert min(scenario.dose.base for scenario in seen) >= least  # less may be refused
     assert {scenario.programmes[0].stimulus.polarity for scenario in seen} == set(Polarity)
 
 
