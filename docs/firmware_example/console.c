@@ -75,6 +75,18 @@ static int set_polarity(slice parameter)
     return treatment_set_negative(negative);
 }
 
+static int set_silence(slice parameter)
+{
+    decimal number;
+    slice suffix;
+    int error = read_number(parameter, &number, &suffix);
+    if (error)
+        return error;
+    if (suffix.length > 0 && !is_word(suffix, "S"))
+        return -131;
+    return treatment_set_silence(decimal_scaled(&number, 6));
+}
+
 /* ---- queries ------------------------------------------------------------------------------- */
 
 static const firmware_port *board;
@@ -121,6 +133,18 @@ static int voltage(void)
 static int polarity(void)
 {
     reply_text(treatment_is_negative() ? "NEG" : "POS");
+    return 0;
+}
+
+static int limited(void)
+{
+    reply_text(treatment_limited() ? "1" : "0");
+    return 0;
+}
+
+static int shorted(void)
+{
+    reply_text(treatment_shorted() ? "1" : "0");
     return 0;
 }
 
@@ -205,6 +229,9 @@ static const struct command {
     {"SOURce:CURRent", NULL, set_current},
     {"SOURce:POLarity", NULL, set_polarity},
     {"SOURce:DOSE", NULL, set_dose},
+    {"SYSTem:COMMunicate:TIMeout", NULL, set_silence},
+    {"OUTPut:LIMited?", limited, NULL},
+    {"OUTPut:SHORt?", shorted, NULL},
     {"TREATment:STARt", start, NULL},
     {"TREATment:PAUSe", pause_it, NULL},
     {"TREATment:RESume", resume, NULL},
@@ -284,6 +311,7 @@ uint32_t console_receive(const char *text, uint32_t length, char *reply, uint32_
             report_error(-101);
             return 0;
         }
+    treatment_heard();
     reply_begin(reply, capacity);
     obey_message(text, length, obey);
     return reply_end();

@@ -10,6 +10,7 @@
 #define STEP_ERROR 100LL              /* pA a setting may lie beside its step */
 #define SELF_TEST_TIME 100000u
 #define QUIET_CURRENT 5000            /* nA that an output may show that is off */
+#define SHORT_RESISTANCE 250          /* ohm: half of the smallest load that is declared */
 #define ENOUGH 20                     /* nC: two counts of the coulomb counter */
 #define REST 500000u                  /* longest sleep: half of the watchdog's time */
 #define RAMP_TICK 25000u
@@ -32,6 +33,8 @@ static struct {
     uint32_t pressed;
     /* dose, in counts of the coulomb counter */
     uint64_t counts, counts_of_all;
+    /* host: silence in us after which a treatment ends, 0 for never; when it was last heard */
+    uint64_t silence, heard;
     uint64_t lasted, booked; /* us for which the output was on; when that was last added to */
 } t;
 
@@ -108,12 +111,16 @@ static void latch(const char *fault)
     t.fault = fault;
 }
 
-/* Current from which a ramp begins: what flows, where compliance keeps it below the demand. */
+/* Whether compliance keeps the current below the demand. */
+static bool held_back(void)
+{
+    return seen.current < output_level() / 100 * 97 && seen.voltage > COMPLIANCE / 100 * 97;
+}
+
+/* Current from which a ramp begins. */
 static int32_t present(void)
 {
-    int32_t level = output_level();
-    bool short_of = seen.current < level / 100 * 97;
-    return short_of && seen.voltage > COMPLIANCE / 100 * 97 ? seen.current : level;
+    return held_back() ? seen.current : output_level();
 }
 
 static int32_t highest(int32_t from, int32_t to)
@@ -196,6 +203,11 @@ static bool battery_low(void)
     return measured_supply() < LOW_BATTERY;
 }
 
+static bool host_lost(void)
+{
+    return t.silence > 0 && seen.time > t.heard + t.silence;
+}
+
 static void heed_keys(void)
 {
     uint32_t keys = board->keys(board->board);
@@ -243,6 +255,8 @@ static void sleep_again(void)
     uint64_t time = seen.time, wait = REST;
     if (time < t.ready_at)
         wait = smaller(wait, t.ready_at - time);
+    if (t.silence > 0 && occupied() && !host_lost())
+        wait = smaller(wait, t.heard + t.silence - time + 1);
     if (t.state == ARMED)
         wait = smaller(wait, t.close_at > time ? t.close_at - time : 1);
     if (delivering()) {
@@ -276,6 +290,8 @@ void treatment_tick(void)
         protect();
     if (occupied() && battery_low())
         latch("SUPPLY");
+    if (occupied() && host_lost())
+        latch("LINK");
     heed_keys();
     mind_dose();
     sleep_again();
@@ -288,6 +304,7 @@ static void defaults(void)
     t.current = 0;
     t.negative = false;
     t.dose = LARGEST_DOSE;
+    t.silence = 0;
 }
 
 void treatment_boot(const firmware_port *port)
@@ -353,6 +370,21 @@ treatment_answer treatment_set_dose(int64_t nanocoulombs)
         return OUT_OF_RANGE;
     t.dose = nanocoulombs;
     return ACCEPTED;
+}
+
+treatment_answer treatment_set_silence(int64_t micros)
+{
+    if (micros != 0 && (micros < 1000000 || micros > 3600000000LL))
+        return OUT_OF_RANGE;
+    t.silence = (uint64_t)micros;
+    treatment_heard();
+    sleep_again();
+    return ACCEPTED;
+}
+
+void treatment_heard(void)
+{
+    t.heard = board->micros(board->board);
 }
 
 static treatment_answer energise(bool resuming)
@@ -461,6 +493,19 @@ int32_t treatment_measured_voltage(void)
 {
     look();
     return seen.voltage;
+}
+
+bool treatment_limited(void)
+{
+    look();
+    return delivering() && held_back();
+}
+
+bool treatment_shorted(void)
+{
+    look();
+    return delivering() && seen.current > QUIET_CURRENT &&
+           seen.voltage * 1000000LL / seen.current < SHORT_RESISTANCE;
 }
 
 bool treatment_is_negative(void)

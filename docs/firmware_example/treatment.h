@@ -23,6 +23,10 @@ treatment_answer treatment_set_current(int64_t picoamperes);
 treatment_answer treatment_set_negative(bool negative);
 treatment_answer treatment_set_dose(int64_t nanocoulombs);
 
+/* After how many us without a message of the host a treatment ends; 0 for never. */
+treatment_answer treatment_set_silence(int64_t micros);
+void treatment_heard(void);
+
 treatment_answer treatment_start(void);
 treatment_answer treatment_resume(void);
 treatment_answer treatment_pause(void);
@@ -39,6 +43,8 @@ uint64_t treatment_lasted(void);   /* us for which the output was on in this tre
 int32_t treatment_measured_current(void);
 int32_t treatment_measured_voltage(void);
 bool treatment_is_negative(void);
+bool treatment_limited(void); /* compliance keeps the current below its setting */
+bool treatment_shorted(void); /* the load looks like a short while current flows */
 int64_t treatment_impedance(void); /* milliohm; negative below 1 uA, where nothing can be told */
 
 #endif

@@ -20,9 +20,11 @@ from hil.errors import ConfigurationError, UsageError
 from hil.units import A, V
 from hil.verdict import Verdict
 from hil_fixtures import config, plan, service
+from hil_fixtures.build import Build
 from hil_fixtures.plan import Options
 from hil_fixtures.software import software
 from hil_fixtures.station import open_station
+from hil_instruments.simulated.bench import SimulatedBench
 from hil_reports.evidence import read_journal
 
 pytestmark = pytest.mark.needs_tool("cc")
@@ -73,6 +75,21 @@ def test_the_example_passes_and_the_journal_names_it(
     assert {row.verdict for row in found.tests if tests in row.test} == {Verdict.PASS}
     assert found.run["firmware"] == {"name": name, "sha256": digest}
     assert f"the build {name} (SHA-256 {digest}), which" in found.provenance.reason
+
+
+def test_the_example_answers_all_that_the_built_in_device_file_asks(
+    build: Callable[..., Path],
+) -> None:
+    made = Build.of(build("ionto.so"), (), in_process=True)
+    bench = SimulatedBench(config.read_device(None), config.read_bench(None), flash=made.flash())
+    bench.feed(9.0, 1.0)
+    bench.clock.sleep(1.0)
+    asked = [text for text in config.read_device(None).wire.commands.values() if "?" in text]
+    assert len(asked) > 8
+    for text in [*asked, "SYST:COMM:TIM 10"]:
+        said = bench.exchange("stimulator", text)
+        assert bool(said) is ("?" in text), text
+        assert bench.exchange("stimulator", "SYST:ERR?") == b'0,"No error"\n', text
 
 
 @pytest.mark.parametrize(
