@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
-from types import SimpleNamespace
+from types import FunctionType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -543,6 +543,15 @@ def test_a_course_is_driven_once_and_recalled_by_each_test(rig):
     assert [1 * mA, 2 * mA] == COURSES
     recalled = [body for kind, body in rig.journal if kind == "recalled"]
     assert recalled == [{"record": first.record.id, "test": "mine:test_b"}]
+
+
+def test_a_course_of_the_same_name_is_another_course(rig):
+    """As where a user's own courses.py has a function that ours has too."""
+    other = FunctionType(course.__code__, {**globals(), "COURSES": []}, course.__name__)
+    first = rig.bench.once(course, 1 * mA)
+    again = rig.bench.once(other, 1 * mA)
+    assert again is not first
+    assert again.record.id != first.record.id
 
 
 def test_a_course_is_the_same_whichever_test_drives_it_first():

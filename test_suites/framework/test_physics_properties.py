@@ -80,6 +80,16 @@ def do(made: Circuit, action: tuple[str, object]) -> None:
         made.select_load(None if value is None else SKINS[value].entry)  # type: ignore[call-overload]
 
 
+def play(made: Circuit, programme: list[tuple[int, tuple[str, object]]]) -> None:
+    """Run a programme, and a millisecond more."""
+    now = 0.0
+    for wait, action in programme:
+        now += wait * STEP
+        made.advance(now)
+        do(made, action)
+    made.advance(now + 1e-3)
+
+
 def begun(stage: OutputStage = STAGE) -> Circuit:
     made = Circuit(DEVICE, BENCH, stage)
     made.select_load(SKINS[2].entry)
@@ -279,12 +289,7 @@ def test_the_bound_of_a_segment_holds(
 ) -> None:
     """What lets a step skip the search for crossings."""
     made = begun(replace(STAGE, lag=lag, windup=1.0, windup_limit=excess, ripple=ripple))
-    now = 0.0
-    for wait, action in programme:
-        now += wait * STEP
-        made.advance(now)
-        do(made, action)
-    made.advance(now + 1e-3)
+    play(made, programme)
     for segment in made._history._segments:  # noqa: SLF001
         for node in (Node.CURRENT, Node.TERMINAL, Node.OUTPUT, Node.SENSE):
             level, spread = segment.extent(node.value)
@@ -300,12 +305,7 @@ def test_no_node_leaves_its_bounds(
 ) -> None:
     """What lets an oscilloscope skip its search for a trigger."""
     made = begun(replace(STAGE, ripple=ripple))
-    now = 0.0
-    for wait, action in programme:
-        now += wait * STEP
-        made.advance(now)
-        do(made, action)
-    made.advance(now + 1e-3)
+    play(made, programme)
     since = share * made.now
     times = np.linspace(since, made.now, 2_000)
     for node in (Node.CURRENT, Node.SHUNT, Node.OUTPUT, Node.SENSE):
