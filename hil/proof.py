@@ -17,6 +17,7 @@ from hil.bench import LoadEntry
 from hil.bodies import InstrumentBody
 from hil.device import DeviceProfile, Polarity
 from hil.exact import Dimension, Exact, readable
+from hil.measurement import COVERAGE
 from hil.provenance import PREFIX
 
 PROBE = "preflight:probe_arm"
@@ -103,20 +104,56 @@ def source(asked: float, stands: float) -> Check:
     return Check("source", f"{_volts(asked)} within {SETTING:.0%}", _volts(stands), remark)
 
 
-def ammeter(drives: float, reading: Reading) -> Check:
-    """Sign and size of the ammeter, against what the source drives through a shorted load."""
+def rest(mean: float, spread: float, limit: float) -> Check:
+    """Zero and noise of the ammeter, as it records during a run, while nothing can flow.
+
+    Args:
+        mean: of the samples in A.
+        spread: standard deviation of the samples in A.
+        limit: of its error at zero in A, as its data sheet has it.
+    """
+    allowed = limit / COVERAGE
+    remark = ""
+    if not abs(mean) <= limit:
+        remark = (
+            f"the ammeter reads {_amperes(mean)} behind the open cut-off, with the device and all "
+            "sources off: look at its zero, and for a wire that bypasses the cut-off"
+        )
+    elif not spread <= allowed:
+        remark = (
+            f"the ammeter's samples differ by {_amperes(spread)} rms while nothing flows: look for "
+            "hum or noise that its leads pick up, at their shield and earth, and at its own state"
+        )
+    return Check(
+        "ammeter at rest",
+        f"{_amperes(0.0)} within {_amperes(limit)}, samples within {_amperes(allowed)} rms",
+        f"{_amperes(mean)}, samples within {_amperes(spread)} rms",
+        remark,
+    )
+
+
+def ammeter(drives: float, reading: Reading, leak: float = 0.0) -> Check:
+    """Sign and size of the ammeter, against what the source drives through a shorted load.
+
+    Args:
+        drives: what the source drives, in A.
+        reading: with the source.
+        leak: what it reads without the source, in A: what a device without power gives of itself
+            is no error of the meter.
+    """
     own = reading.limit if math.isfinite(reading.limit) else 0.0  # an overload has no bound
     allowed = AGREEMENT * drives + own
     expected = f"{_amperes(drives)} within {_amperes(allowed)}"
-    value, remark = reading.value, ""
-    told = f"the ammeter reads {_amperes(value)} where the source drives {_amperes(drives)}"
+    value, remark = reading.value - leak, ""
+    beside = f" beside {_amperes(leak)} without the source" if abs(leak) > own else ""
+    told = f"the ammeter reads {_amperes(value)} where the source drives {_amperes(drives)}{beside}"
     if abs(value) < PRESENT * drives:
         remark = f"{told}: look at its fuse, its leads, and whether the cut-off really closes"
     elif abs(value + drives) <= AGREEMENT * drives:
         remark = f"{told}: its leads are reversed, swap them"
     elif not abs(value - drives) <= allowed:
         remark = f"{told}: look at its range and calibration, and at the source's resistance"
-    return Check("ammeter", expected, _amperes(value), remark)
+    return Check("ammeter", expected, f"{_amperes(value)}{beside}", remark)
 
 
 def voltmeter(drives: float, reading: Reading) -> Check:

@@ -233,7 +233,11 @@ def test_both_meters_reversed_agree_with_each_other_and_not_with_the_source(rig)
     [
         ("ammeter", MeterFault(open_input=True), "ammeter's fuse"),
         ("ammeter", MeterFault(scale=0.1), "look at its range and calibration"),
-        ("ammeter", MeterFault(stuck=float("inf")), "flows into the load past the open cut-off"),
+        ("ammeter", MeterFault(stuck=float("inf")), "behind the open cut-off, with the device and"),
+        ("ammeter", MeterFault(offset=5e-6), "look at its zero"),
+        ("ammeter", MeterFault(hum=50e-6), "look for hum or noise"),
+        ("ammeter", MeterFault(hum=1.5e-6), "look for hum or noise"),
+        ("ammeter", MeterFault(noise=20.0), "look for hum or noise"),
         ("voltmeter", MeterFault(open_input=True), "look at its leads"),
         ("voltmeter", MeterFault(stuck=float("nan")), "look at its range and calibration"),
         ("voltmeter", MeterFault(gain=0.05), "voltmeter reads"),
@@ -556,3 +560,12 @@ def test_a_post_flight_that_is_not_there_counts_as_failed(run):
     _, records = run(TEST)
     left = [record for record in records if record.kind != "postflight"]
     assert [row.verdict for row in conclude(left).tests] == [Verdict.INCONCLUSIVE]
+
+
+def test_a_device_that_leaks_without_power_is_not_laid_at_the_meters_door(run):
+    found, records = run(TEST, "--hil-fault=F78:severity=30uA,onset=start")
+    flown = next(record.body for record in records if record.kind == "postflight")
+    (check,) = [each for each in flown["checks"] if each["check"] == "ammeter"]
+    assert "beside 3" in check["measured"]
+    assert flown["passed"]
+    assert [row.verdict for row in found.tests] == [Verdict.PASS]

@@ -52,8 +52,8 @@ def test_a_test_without_an_end_and_a_run_without_a_judgement_are_found():
 def test_a_call_goes_on_where_it_was_and_tells_what_it_found(tmp_path, monkeypatch, capsys):
     ran = []
 
-    def judged(*, depth, seed):
-        ran.append((depth, seed))
+    def judged(*, depth, seed, examples):
+        ran.append((depth, seed, examples))
         if seed == 3:
             raise RuntimeError("no run was journaled")
         return conclusion(body(Verdict.FAIL if seed == 2 else Verdict.PASS))
@@ -69,17 +69,20 @@ def test_a_call_goes_on_where_it_was_and_tells_what_it_found(tmp_path, monkeypat
     with file.open("a") as end:
         end.write("\n")
     assert seeds.main(["smoke:3", "full:1", *call]) == 1
-    assert ran == [("smoke", 1), ("smoke", 2), ("smoke", 3), ("full", 1)]
+    assert ran == [("smoke", n, None) for n in (1, 2, 3)] + [("full", 1, None)]
     told = capsys.readouterr().out
     assert "LIM-ACC FAIL in t at 4 mA: because" in told
     assert "smoke: 3 seeds, 2 judgements; runs that accuse a healthy device: 2, 3;" in told
     monkeypatch.setattr(seeds, "source", lambda: "def")
     seeds.main(["full:1", *call])
-    assert ran[-1] == ("full", 1)
+    assert ran[-1] == ("full", 1, None)
     assert len(ran) == 5  # another source is judged anew
+    seeds.main(["full:1", "full:1:15", *call])
+    assert ran[5:] == [("full", 1, 15)]  # so is another number of examples
+    assert "full with 15 examples of each property: 1 seeds" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("word", ["deep:3", "smoke", "smoke:x"])
+@pytest.mark.parametrize("word", ["deep:3", "smoke", "smoke:x", "full:2:x", "full:2:3:4"])
 def test_what_is_no_depth_with_a_count_is_refused(word, capsys):
     with pytest.raises(SystemExit):
         seeds.main([word])

@@ -14,7 +14,12 @@ from hil_reports.evidence import read_journal
 
 
 def judged(
-    names: Sequence[str] = (), *, fault: str = "", depth: str = "smoke", seed: int = 1
+    names: Sequence[str] = (),
+    *,
+    fault: str = "",
+    depth: str = "smoke",
+    seed: int = 1,
+    examples: int | None = None,
 ) -> Conclusion:
     """Run tests of the shipped suites on the built-in bench; its evidence is not kept.
 
@@ -23,6 +28,7 @@ def judged(
         fault: what is seeded, as `--fault` takes it; none for a healthy device.
         depth: smoke, standard or full.
         seed: of the instruments, of the device and of what is drawn.
+        examples: of each property; None for as many as the depth has.
 
     Raises:
         RuntimeError: no run was journaled; with what pytest said.
@@ -32,6 +38,7 @@ def judged(
         command += ["-p", "no:cacheprovider", "-p", "no:timeout", "-q", f"--hil-depth={depth}"]
         command += ["--import-mode=importlib", f"--rootdir={folder}", f"--hil-out={folder}/runs"]
         command += [f"--hil-seed={seed}"]
+        command += [f"--hil-examples={examples}"] if examples else []
         command += ["-k", " or ".join(names)] if names else []
         command += [f"--hil-fault={fault}"] if fault else []
         told = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)

@@ -1,11 +1,14 @@
 """A healthy device over many seeds: the suites accuse nobody: `make seeds`.
 
-    python -m qualify.seeds smoke:100 standard:20 full:4 [--first 1] [--jobs 2] [--kept FILE]
+    python -m qualify.seeds smoke:100 standard:20 full:4 full:40:15
+        [--first 1] [--jobs 2] [--kept FILE]
 
-Each seed draws other errors of the instruments, another device within its figures, other noise and
-other examples. What counts is each FAIL, each ERROR, each test that did not come to its end, and
-each INCONCLUSIVE that a better instrument would not cure: one whose value lies outside, or that
-rests on something else than the uncertainty. What a better instrument would cure is counted apart.
+`full:40:15` is full depth over 40 seeds, with 15 examples of each property in the place of those
+of the depth. Each seed draws other errors of the instruments, another device within its figures,
+other noise and other examples. What counts is each FAIL, each ERROR, each test that did not come to
+its end, and each INCONCLUSIVE that a better instrument would not cure: one whose value lies
+outside, or that rests on something else than the uncertainty. What a better instrument would cure
+is counted apart.
 
 Each run is printed when it ends and kept as a line of --kept: a call that is interrupted goes on
 where it was, as long as the source is the same. Exit code 1 if anything was found.
@@ -23,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import NamedTuple
 
 from hil.bodies import JudgementBody
 from hil.conclusion import Conclusion
@@ -55,20 +59,37 @@ class Line:
     """What a better instrument would cure, in words."""
     seconds: float
     """Wall time that it took."""
+    examples: int | None = None
+    """Of each property; None for as many as the depth has."""
+
+    @property
+    def run(self) -> Asked:
+        """What was asked for."""
+        return Asked(self.depth, self.seed, self.examples)
 
 
-def line(source: str, depth: str, seed: int) -> Line:
+class Asked(NamedTuple):
+    """One run."""
+
+    depth: str
+    seed: int
+    examples: int | None
+
+
+def line(source: str, run: Asked) -> Line:
     """Judge a healthy device of one seed."""
     begin = time.monotonic()
+    count = 0
     try:
-        found = judged(depth=depth, seed=seed)
+        found = judged(depth=run.depth, seed=run.seed, examples=run.examples)
     except RuntimeError as err:
-        seconds = round(time.monotonic() - begin, 1)
-        return Line(source, depth, seed, 0, (f"no run: {str(err)[-300:]}",), (), seconds)
-    accused, curable = weighed(found)
-    count = sum(len(row.judgements) for row in found.requirements)
+        accused: tuple[str, ...] = (f"no run: {str(err)[-300:]}",)
+        curable: tuple[str, ...] = ()
+    else:
+        accused, curable = weighed(found)
+        count = sum(len(row.judgements) for row in found.requirements)
     seconds = round(time.monotonic() - begin, 1)
-    return Line(source, depth, seed, count, accused, curable, seconds)
+    return Line(source, run.depth, run.seed, count, accused, curable, seconds, run.examples)
 
 
 def weighed(found: Conclusion) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -118,12 +139,13 @@ def kept(file: Path) -> Iterator[Line]:
         yield Line(**(entry | lists))
 
 
-def asked(words: list[str], first: int) -> list[tuple[str, int]]:
-    """Depth and seed of each run, of words as smoke:100; raises ValueError for any other."""
+def asked(words: list[str], first: int) -> list[Asked]:
+    """Each run, of words as smoke:100 or full:40:15; raises ValueError for any other."""
     runs = []
     for word in words:
-        depth, _, count = word.partition(":")
-        runs += [(Depth(depth).value, first + place) for place in range(int(count))]
+        depth, count, *rest = word.split(":")
+        (examples,) = map(int, rest) if rest else (None,)
+        runs += [Asked(Depth(depth).value, first + n, examples) for n in range(int(count))]
     return runs
 
 
@@ -132,7 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("runs", nargs="*", help=f"DEPTH:COUNT; default: {' '.join(USUAL)}")
+    told = f"DEPTH:SEEDS[:EXAMPLES]; default: {' '.join(USUAL)}"
+    parser.add_argument("runs", nargs="*", help=told)
     parser.add_argument("--first", type=int, default=1, help="first seed of each depth")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--kept", type=Path, default=KEPT, help=f"file of lines; default: {KEPT}")
@@ -140,14 +163,14 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         wanted = asked(options.runs or list(USUAL), options.first)
     except ValueError as err:
-        parser.error(f"{err}; allowed: DEPTH:COUNT with smoke, standard or full, as smoke:100")
+        parser.error(f"{err}; allowed: DEPTH:SEEDS with smoke, standard or full, as smoke:100")
     here = source()
-    known = {(each.depth, each.seed): each for each in kept(options.kept) if each.source == here}
+    known = {each.run: each for each in kept(options.kept) if each.source == here}
     lines = [known[run] for run in wanted if run in known]
     print(f"{here}: {len(wanted)} runs, {len(lines)} of them known from {options.kept}", flush=True)
     options.kept.parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(options.jobs) as pool, options.kept.open("a", encoding="utf-8") as file:
-        going = [pool.submit(line, here, *run) for run in wanted if run not in known]
+        going = [pool.submit(line, here, run) for run in wanted if run not in known]
         for future in as_completed(going):
             lines.append(future.result())
             file.write(json.dumps(asdict(lines[-1])) + "\n")
@@ -160,8 +183,8 @@ def show(found: Line) -> None:
     """Print a run, with all that was found."""
     word = "accused" if found.accused else "clean"
     print(
-        f"{found.depth} seed {found.seed}: {word}, {found.judgements} judgements, "
-        f"{len(found.curable)} that a better instrument would cure, {found.seconds:.0f} s",
+        f"{_kind(found.depth, found.examples)}, seed {found.seed}: {word}, "
+        f"{found.judgements} judgements, {len(found.curable)} that a better instrument would cure, {found.seconds:.0f} s",
         flush=True,
     )
     for what in (*found.accused, *found.curable):
@@ -169,19 +192,21 @@ def show(found: Line) -> None:
 
 
 def tally(lines: list[Line]) -> int:
-    """Print what came of each depth; return 1 where anything was found."""
-    for depth in Depth:
-        mine = [each for each in lines if each.depth == depth.value]
-        if not mine:
-            continue
+    """Print what came of each kind of run; return 1 where anything was found."""
+    for kind in dict.fromkeys((each.depth, each.examples) for each in lines):
+        mine = [each for each in lines if (each.depth, each.examples) == kind]
         accused = [str(each.seed) for each in mine if each.accused]
         judgements = sum(each.judgements for each in mine)
         print(
-            f"{depth.value}: {len(mine)} seeds, {judgements} judgements; runs that accuse a "
+            f"{_kind(*kind)}: {len(mine)} seeds, {judgements} judgements; runs that accuse a "
             f"healthy device: {', '.join(accused) or 'none'}; judgements that a better instrument "
             f"would cure: {sum(len(each.curable) for each in mine)}"
         )
     return int(any(each.accused for each in lines))
+
+
+def _kind(depth: str, examples: int | None) -> str:
+    return depth if examples is None else f"{depth} with {examples} examples of each property"
 
 
 if __name__ == "__main__":
