@@ -184,7 +184,8 @@ def show(found: Line) -> None:
     word = "accused" if found.accused else "clean"
     print(
         f"{_kind(found.depth, found.examples)}, seed {found.seed}: {word}, "
-        f"{found.judgements} judgements, {len(found.curable)} that a better instrument would cure, {found.seconds:.0f} s",
+        f"{found.judgements} judgements, {len(found.curable)} that a better instrument would "
+        f"cure, {found.seconds:.0f} s",
         flush=True,
     )
     for what in (*found.accused, *found.curable):
