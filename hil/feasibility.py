@@ -121,6 +121,7 @@ def table(
     paths: Sequence[Path],
     others: Sequence[Path],
     profile: DeviceProfile,
+    lacking: Mapping[str, str] | None = None,
 ) -> list[FeasibilityBody]:
     """Foresee each requirement by each path that shows its signal.
 
@@ -129,14 +130,17 @@ def table(
         paths: those of the bench.
         others: those by which it could be judged were another instrument in the role.
         profile: the device: its declared range.
+        lacking: requirement to what else the bench lacks for it, whatever its meters can do.
     """
     idle = no_proof(path.role for path in paths)
     rows = []
     for requirement in requirements:
+        lack = idle or (lacking or {}).get(requirement.id, "")
         for row in _rows(requirement, paths, others, profile):
-            if idle and row["judges"]:
+            if lack and row["judges"]:
+                also = "" if row["decidable"] else row["reason"]
                 row |= {"decidable": False, "cause": "path"}
-                row["reason"] = "; ".join(filter(None, [idle, row["reason"]]))
+                row["reason"] = "; ".join(filter(None, [lack, also]))
             rows.append(row)
     return rows
 

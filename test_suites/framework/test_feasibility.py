@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -83,6 +84,8 @@ def planned(bench: Path | None = None) -> plan.Plan:
 SHIPPED = planned().requirements
 IN_PART = {"DOSE-TRUE", "DOSE-END", "DOSE-SUM", "IND-IMP", "LIM-RIPPLE", "CMD-DOSE"}
 """What a DMM6500 decides at some settings alone: its offset weighs on small signals."""
+AIDED = {"STOP-HALT", "STOP-RESET", "IND-LAMP", "STBY-EARTH"}
+"""What needs an aid: of the Keysight bench's file all are left out."""
 
 
 def without(role: str, at: Path) -> Path:
@@ -185,12 +188,12 @@ def test_the_built_in_bench_decides_all_that_ships():
 
 
 @pytest.mark.parametrize("name", ["bench-dmm6500", "bench-keysight"])
-def test_the_benches_of_the_documentation_can_judge_everything(name):
+def test_the_meters_of_the_documented_benches_can_judge_everything(name):
     rows = planned(DOCS / f"{name}.toml").feasibility
-    never = {"DOSE-SUM"} if name == "bench-dmm6500" else set()
+    never = {"DOSE-SUM"} if name == "bench-dmm6500" else AIDED
     assert set(undecidable(rows)) == never
     partly = {row["requirement"] for row in judging(rows) if row["decidable"] is False}
-    assert partly == (IN_PART if name == "bench-dmm6500" else set())
+    assert partly == (IN_PART if name == "bench-dmm6500" else AIDED)
 
 
 def test_a_meter_that_records_too_slowly_is_told_by_its_rate(tmp_path):
@@ -211,6 +214,17 @@ def test_a_meter_whose_recordings_end_by_themselves_is_told_so(tmp_path):
     burst = Sampling(1.0, 1000.0, 1024, ends=True)
     assert burst.offers(100.0)
     assert not burst.carries(100.0)
+
+
+def test_what_a_bench_lacks_beside_its_meters_is_foreseen(tmp_path):
+    bare = tmp_path / "bench.toml"
+    text, count = re.subn(r"\n\[aids\.(jig|indicator)\].*\n.*", "", config.starter("bench"))
+    assert count == 2
+    bare.write_text(text, "utf-8")
+    known, rows = undecidable(planned(None).feasibility), undecidable(planned(bare).feasibility)
+    assert rows.keys() - known.keys() == {"STOP-HALT", "STOP-RESET", "IND-LAMP"}
+    assert rows["STOP-HALT"].endswith("add [aids.jig]")
+    assert rows["IND-LAMP"].endswith("add [aids.indicator]")
 
 
 def test_an_arming_that_asks_for_too_many_samples_is_refused_with_who_takes_them(tmp_path):
