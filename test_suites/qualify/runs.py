@@ -1,16 +1,36 @@
-"""The shipped suites, run by plain pytest in a process of its own."""
+"""The shipped suites, run by plain pytest in a process of its own.
+
+Each process is forked from one that has imported what all of them need, and has run nothing.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from hil.conclusion import Conclusion, conclude
 from hil_reports.evidence import read_journal
+
+_SERVER = multiprocessing.get_context("forkserver")
+_SERVER.set_forkserver_preload(
+    [
+        "allure_pytest.plugin",
+        "hil_fixtures.campaign",
+        "hil_fixtures.suite",
+        "hil_instruments.drivers",
+        "hil_instruments.simulated.bench",
+        "hypothesis",
+        "pytest",
+        "xdist.plugin",
+    ]
+)
+_TOLD = "told.txt"
 
 
 def judged(
@@ -34,16 +54,28 @@ def judged(
         RuntimeError: no run was journaled; with what pytest said.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pytest", "--pyargs", "hil_suites", "-c", os.devnull]
-        command += ["-p", "no:cacheprovider", "-p", "no:timeout", "-q", f"--hil-depth={depth}"]
-        command += ["--import-mode=importlib", f"--rootdir={folder}", f"--hil-out={folder}/runs"]
-        command += [f"--hil-seed={seed}"]
-        command += [f"--hil-examples={examples}"] if examples else []
-        command += ["-k", " or ".join(names)] if names else []
-        command += [f"--hil-fault={fault}"] if fault else []
-        told = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=False)
+        words = ["--pyargs", "hil_suites", "-c", os.devnull, "-p", "no:cacheprovider"]
+        words += ["-p", "no:timeout", "-q", f"--hil-depth={depth}", f"--hil-seed={seed}"]
+        words += ["--import-mode=importlib", f"--rootdir={folder}", f"--hil-out={folder}/runs"]
+        words += [f"--hil-examples={examples}"] if examples else []
+        words += ["-k", " or ".join(names)] if names else []
+        words += [f"--hil-fault={fault}"] if fault else []
+        Path(folder, _TOLD).touch()
+        process = _SERVER.Process(target=_pytest, args=(words, folder))
+        process.start()
+        process.join()
         found = list(Path(folder, "runs").glob("*/"))
         if len(found) != 1:
             who = f"{fault or 'healthy'}, seed {seed}, {depth}"
-            raise RuntimeError(f"{who}: no run was journaled\n{told.stdout[-2000:]}")
+            told = Path(folder, _TOLD).read_text("utf-8", errors="replace")[-2000:]
+            raise RuntimeError(f"{who}: no run was journaled\n{told}")
         return conclude(read_journal(found[0]).records)
+
+
+def _pytest(words: Sequence[str], folder: str) -> None:
+    """Run pytest in this process, which says what it says into a file."""
+    os.chdir(folder)
+    with Path(_TOLD).open("wb") as told:
+        os.dup2(told.fileno(), 1)
+        os.dup2(told.fileno(), 2)
+    sys.exit(pytest.main(list(words)))
