@@ -223,8 +223,9 @@ def test_what_a_bench_lacks_beside_its_meters_is_foreseen(tmp_path):
     bare.write_text(text, "utf-8")
     known, rows = undecidable(planned(None).feasibility), undecidable(planned(bare).feasibility)
     assert rows.keys() - known.keys() == {"STOP-HALT", "STOP-RESET", "IND-LAMP"}
-    assert rows["STOP-HALT"].endswith("add [aids.jig]")
-    assert rows["IND-LAMP"].endswith("add [aids.indicator]")
+    jig, lamp = rows["STOP-HALT"], rows["IND-LAMP"]
+    assert jig == "needs jig, which the bench file does not have: add [aids.jig]"
+    assert lamp == "needs indicator, which the bench file does not have: add [aids.indicator]"
 
 
 def test_an_arming_that_asks_for_too_many_samples_is_refused_with_who_takes_them(tmp_path):
