@@ -102,12 +102,14 @@ def peak(
     sigma = noise(signed)  # folded at zero it would look smaller than it is
     raw, value, spread = largest(data, sigma, 1.0)
     cause = own("extreme" + _span_name(after, until), wave)
+    # An offset adds to a positive current and takes from the magnitude of a negative one.
+    sign = -1.0 if signed[int(np.argmax(data))] < 0 else 1.0
     return made(
         wave,
         value,
         wave.capture.dimension,
         (
-            *wave.capture.source.accuracy.components(value, cause),
+            *_scaled(wave.capture.source.accuracy.components(sign * value, cause), sign),
             Component(f"noise of the {cause}", spread, source=_IN_PLACE),
         ),
         raw=Decimal(repr(raw)),

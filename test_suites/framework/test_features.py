@@ -185,6 +185,14 @@ def test_raw_extreme_is_above_the_corrected_one() -> None:
     assert float(found.raw - found.value) > 3.5 * SIGMA
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_offset_of_a_meter_is_in_no_overshoot_of_either_polarity(sign: int) -> None:
+    taken = wave(sign * np.full(20_000, 2e-3), gain=5e-4, offset=2e-6, hold=(0.0, 10.0))
+    over = peak(taken) - abs(steady(taken))
+    assert over.u < 1e-8
+    assert peak(taken).u > 1e-6
+
+
 def test_peak_looks_only_between_its_instants() -> None:
     shape = np.where(times(4) < 2, 1e-3, 3e-3)
     assert float(peak(wave(shape), until=instant(2.0)).value) == 1e-3
