@@ -52,6 +52,7 @@ _UNMEASURED = {
     Measurand.WORD: "the device's own word: no instrument measures it",
     Measurand.COUNT: "a count is exact",
 }
+_BY_SAMPLES = {Measurand.REST.value, Measurand.SPAN.value}
 _NEVER = {"uncertainty", "path", "figure"}
 _OFFERED = 4  # instruments named to whoever has to find another one
 
@@ -484,6 +485,11 @@ def _healthy(dimension: Dimension, figure: float, profile: DeviceProfile) -> flo
         Dimension.TIME: (down, up),
     }
     return max((each for each in declared.get(dimension, ()) if each < figure), default=0.0)
+
+
+def least(row: FeasibilityBody) -> bool:
+    """Whether U is foreseen from the samples alone: a ramp across the level adds to it."""
+    return row["u"] is not None and row["measurand"] in _BY_SAMPLES
 
 
 def _of(row: FeasibilityBody, name: str) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from hil.bodies import FeasibilityBody, PlanBody
-from hil.feasibility import decided, in_short, judging
+from hil.feasibility import decided, in_short, judging, least
 from hil_reports.text import DASH, clean, scale
 
 View: TypeAlias = dict[str, Any]
@@ -41,7 +41,7 @@ def _row(row: FeasibilityBody) -> View:
         "by": clean(by or "the device's word", 200),
         "instrument": clean(row["instrument"], 200) or DASH,
         "at": clean(row["at"], 80) or DASH,
-        "u": _figure(row["u"], row["unit"], 2),
+        "u": ("≥ " if least(row) else "") + _figure(row["u"], row["unit"], 2),
         "room": _figure(row["room"], row["unit"]),
         "bandwidth": _figure(row["bandwidth"], "Hz"),
         "excursion": _figure(row["excursion"], "s", 2),

@@ -216,6 +216,15 @@ def test_a_meter_whose_recordings_end_by_themselves_is_told_so(tmp_path):
     assert not burst.carries(100.0)
 
 
+def test_u_of_the_samples_alone_is_told_as_a_least_one():
+    """Its level is crossed on a ramp: how surely the meter knows the level is not foreseen."""
+    scope = [{"id": name} for name in SHIPPED]
+    view = feasibility_view({"requirements": scope, "feasibility": planned().feasibility})  # type: ignore[typeddict-item]  # it reads no more of a plan
+    rows = {row["requirement"]: row["u"] for row in view["rows"]}
+    assert rows["RAMP-TIME"].startswith("≥ ")
+    assert not rows["LIM-ACC"].startswith("≥ ")
+
+
 def test_what_a_bench_lacks_beside_its_meters_is_foreseen(tmp_path):
     bare = tmp_path / "bench.toml"
     text, count = re.subn(r"\n\[aids\.(jig|indicator)\].*\n.*", "", config.starter("bench"))
