@@ -142,6 +142,7 @@ class RequirementBody(TypedDict):
     measures: NotRequired[str]  # what is taken of a record; absent where its usual one is
     depth: NotRequired[str]  # from which a run looks at it; absent where every run does
     method: str  # how it is shown; empty if not said
+    unprovoked: NotRequired[str]  # what nothing on a bench makes happen; absent where it is done
     severity: str  # of the harm: minor, serious, critical; empty if not said
     applicability: ApplicabilityBody | None  # of this device; None if it applies to every one
 
@@ -625,6 +626,8 @@ def requirement_body(requirement: Requirement) -> RequirementBody:
         body["measures"] = requirement.measures.value
     if requirement.depth is not Depth.SMOKE:
         body["depth"] = requirement.depth.value
+    if requirement.unprovoked:
+        body["unprovoked"] = requirement.unprovoked
     return body
 
 
@@ -681,6 +684,7 @@ def requirement_of(body: RequirementBody) -> Requirement:
             roles=tuple(body["roles"]),
             measures=Measurand(body["measures"]) if "measures" in body else None,
             method=body["method"],
+            unprovoked=body.get("unprovoked", ""),
             severity=Severity(body["severity"]) if body["severity"] else None,
             applicability=_applicability_of(body["applicability"]),
             depth=Depth(body.get("depth", Depth.SMOKE.value)),

@@ -259,6 +259,8 @@ class Requirement:
     """What is taken of a record, where a catalogue says so; see `measurand`."""
     method: str = ""
     """How it is shown, in a sentence; empty if its catalogue does not say."""
+    unprovoked: str = ""
+    """What it is about, if nothing on a bench makes that happen: a PASS says that it did not."""
     severity: Severity | None = None
     """Harm that its hazard may do; None if its catalogue does not say."""
     applicability: Applicability | None = None

@@ -156,6 +156,13 @@ def _blind_spots(conclusion: Conclusion) -> list[str]:
     if words:
         told = clean(", ".join(words), 600)
         found.append(f"By the device's own word alone, which no instrument measures: {told}.")
+    waited = [f"{b['unprovoked']} ({b['id']})" for b in plan["requirements"] if b.get("unprovoked")]
+    if waited:
+        told = clean(", ".join(waited), 600)
+        found.append(
+            f"Not provoked, as nothing on this bench makes it happen: {told}. There a PASS says "
+            "that it did not happen; what the device would do shows only with a fault in it."
+        )
     unconfirmed = [b for b in plan["requirements"] if b["status"] != Knowledge.CONFIRMED.value]
     if unconfirmed:
         found.append(

@@ -49,6 +49,7 @@ KEYS = (
     "roles",
     "measures",
     "method",
+    "unprovoked",
     "severity",
     "depth",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -148,6 +149,21 @@ def test_blind_spots_tell_what_was_lost_and_what_nobody_confirmed(tmp_path):
     said = " ".join(view["gaps"]["blind"])
     assert "50 samples were lost in 1 captures" in said
     assert "1 of 1 limits are not confirmed" in said
+    assert "Not provoked" not in said
+
+
+def test_a_pass_of_what_nothing_provokes_says_so(tmp_path):
+    waits = replace(requirement("LIM-A", hazard="burn"), unprovoked="a current above the trip")
+    run = Run(tmp_path / "run", [waits])
+    run.collect({"m:test_a": ["LIM-A"]})
+    run.record("m:test_a", treatment())
+    _, view = concluded(run.end())
+    said = " ".join(view["gaps"]["blind"])
+    assert (
+        "Not provoked, as nothing on this bench makes it happen: a current above the trip" in said
+    )
+    (row,) = view["requirements"]
+    assert row["unprovoked"] == "a current above the trip"
 
 
 def test_each_item_of_a_laboratorys_report_is_supplied_by_somebody(every):
