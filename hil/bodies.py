@@ -485,6 +485,7 @@ class SafeStateBody(TypedDict):
     device_off: str
     path_open: str
     reason: str
+    by_supply: NotRequired[bool]  # whether the device was seen on, and off without its supply alone
 
 
 class ComponentBody(TypedDict):

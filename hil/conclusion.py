@@ -126,6 +126,8 @@ class Off:
     """First proof in words; empty where the sentinel's own record has it, or nobody."""
     path_open: str = ""
     """Second proof, likewise."""
+    by_supply: bool = False
+    """Whether the device did not go off by itself: only its supply, taken away, made it safe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -751,6 +753,7 @@ def _offs(records: list[Record]) -> list[Off]:
                     reason=body["reason"] or ("" if body["confirmed"] else _NO_REASON),
                     device_off=body["device_off"],
                     path_open=body["path_open"],
+                    by_supply=body.get("by_supply", False),
                 )
             )
         elif record.kind == "sentinel":

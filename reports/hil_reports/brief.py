@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from hil.conclusion import Conclusion, RequirementRow
 from hil.verdict import Verdict
+from hil_reports.offs import safe_in_words
 from hil_reports.text import DASH, in_print, markdown
 from hil_reports.view import WORDS, banner, judged_line, short, statement
 
@@ -102,6 +103,7 @@ def _about(conclusion: Conclusion) -> Iterator[Sequence[str]]:
         "serial number": conclusion.serial,
         "bench": conclusion.plan["bench_name"],
         "faults seeded": ", ".join(run["faults"]),
+        "safe state": safe_in_words(conclusion),
         "tests": f"{len(conclusion.tests)}, depth {run['depth']}, seed {run['seed']}",
         "stimproof": run["version"],
         "exit code": str(int(conclusion.exit_code)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hil.conclusion import Conclusion
+from hil_reports.offs import by_supply
 from hil_reports.text import clean
 
 _NAMED = 4
@@ -23,6 +24,11 @@ def observations(conclusion: Conclusion) -> list[str]:
         found.append(
             f"The device reported the state fault {sum(faults.values())} times, in records of "
             f"{_tests(faults)}."
+        )
+    if supply := by_supply(conclusion):
+        found.append(
+            f"The device did not go off by itself in {supply} of the {len(conclusion.offs)} places "
+            "that should show off: it was made safe by taking its supply away."
         )
     disputed = {b["test"]: b["dispute"] for b in conclusion.records if b.get("dispute")}
     found += [

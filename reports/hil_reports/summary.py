@@ -10,6 +10,7 @@ from hil.bodies import EntryBody, PropertyBody
 from hil.conclusion import Conclusion, RequirementRow
 from hil.feasibility import judging
 from hil.verdict import Verdict
+from hil_reports.offs import by_supply
 from hil_reports.signatures import NOT_SEALED
 
 SCHEMA = 1
@@ -41,6 +42,7 @@ def summary_of(conclusion: Conclusion, seal: Mapping[str, Any] = NOT_SEALED) -> 
         "run_id": run["run_id"],
         "exit_code": int(conclusion.exit_code),
         "safe_state": conclusion.safe_state,
+        "safe_by_supply": by_supply(conclusion),
         "verdict": conclusion.verdict.value,
         "complies": conclusion.complies,
         "complete": conclusion.complete,

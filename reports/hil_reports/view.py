@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from hil.bodies import InstrumentBody, JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
-from hil.conclusion import Conclusion, Off, RequirementRow, TestRow, severity
+from hil.conclusion import Conclusion, RequirementRow, TestRow, severity
 from hil.errors import UsageError
 from hil.proof import PROBE
 from hil.provenance import PREFIX
@@ -29,6 +29,7 @@ from hil_reports.laboratory import laboratory_view
 from hil_reports.marks import marks_of
 from hil_reports.moments import taken_from
 from hil_reports.observations import observations
+from hil_reports.offs import safe_states_view
 from hil_reports.plot import Envelope, draw, envelope
 from hil_reports.signatures import NOT_SEALED
 from hil_reports.text import (
@@ -188,7 +189,7 @@ def view_of(
         ],
         "feasibility": feasibility_view(plan),
         "properties": properties_view(conclusion.properties),
-        "safe_states": _safe_states(conclusion),
+        "safe_states": safe_states_view(conclusion),
         "wiring": wiring_view(conclusion.flights, plan["wiring"], _files(conclusion)),
         "ambient": {
             "told": ambient(conclusion.ambients),
@@ -653,37 +654,6 @@ def _group(name: str, rows: Sequence[TestRow]) -> View:
             {"id": clean(own, 120), "verdict": mark(verdict)} for own, verdict in verdicts.items()
         ],
         "brief": clean(first.detail.partition("\n")[0], 300),
-    }
-
-
-def _safe_states(conclusion: Conclusion) -> View:
-    found = conclusion.offs
-    bad = [off for off in found if not off.confirmed]
-    if not found:
-        text = "No safe state was recorded: the run ended before the bench was armed."
-        if any(conclusion.records):
-            text = "No safe state was recorded although treatments were: off was not shown."
-    elif bad:
-        text = f"UNCONFIRMED: off was not shown in {len(bad)} of {len(found)} places that should."
-    else:
-        text = f"Off was confirmed in each of the {len(found)} places that should show it."
-    shown = [*bad, *[off for off in found[-1:] if off.confirmed]][:10]
-    return {
-        "text": text,
-        "confirmed": conclusion.safe_state == "confirmed",
-        "unsafe": bool(bad),
-        "what_to_do": conclusion.what_to_do,
-        "rows": [_off(off) for off in shown],
-    }
-
-
-def _off(off: Off) -> View:
-    return {
-        "by": off.by,
-        "confirmed": "confirmed" if off.confirmed else "NOT CONFIRMED",
-        "device_off": clean(off.device_off or DASH, 400),
-        "path_open": clean(off.path_open or DASH, 400),
-        "reason": clean(off.reason, 700),
     }
 
 

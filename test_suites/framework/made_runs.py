@@ -188,12 +188,15 @@ class Run:
         end = {"test": name, "outcome": outcome, "detail": detail, "seconds": 0.25}
         self.evidence.append("test_end", end | {"judgements": judgements})
 
-    def off(self, *, confirmed: bool = True) -> None:
+    def off(
+        self, *, confirmed: bool = True, by_supply: bool = False, device: str = "terminals 0.1 V"
+    ) -> None:
         body = {
             "confirmed": confirmed,
-            "device_off": "0.1 uA on the ammeter",
+            "device_off": device,
             "path_open": "cut-off open",
             "reason": "" if confirmed else "the ammeter did not answer",
+            "by_supply": by_supply,
         }
         self.evidence.append("safe_state", body)
 

@@ -36,6 +36,8 @@ from hil_fixtures.progress import Progress
 from hil_reports import pdf
 from hil_reports.evidence import capture_loader, read_journal, seal, verify
 from hil_reports.gaps import GAPS
+from hil_reports.observations import observations
+from hil_reports.offs import safe_states_view
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
 from hil_reports.text import in_print, scale, value_step
@@ -506,6 +508,37 @@ def test_a_trip_that_was_proven_off_is_a_safe_state(tmp_path):
         assert "Off was confirmed in each of the 2 places" in text
         assert WHAT_TO_DO not in text
         assert "SAFE STATE UNCONFIRMED" not in text
+
+
+def test_every_view_says_in_how_many_places_the_device_went_off_with_its_supply_alone(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    for volts in ("8.91", "9.02", "-1e-05"):
+        run.evidence.append("armed", {"test": "m:test_a"})
+        run.off(by_supply=float(volts) > 1, device=f"terminals {volts} V, cut-off open")
+    *pages, summary = _tell(run)
+    told = (
+        "Made safe in 3 of 3 places, of these in 2 only by taking its supply away: the device did "
+        "not go off by itself."
+    )
+    brief = (run.folder / "report" / "summary.md").read_text("utf-8")
+    for text in (*pages, pdf_text(run.folder, 0), brief):
+        assert told in text
+        assert "Off was confirmed" not in text
+    assert (summary["safe_state"], summary["safe_by_supply"]) == ("confirmed", 2)
+    conclusion = conclude(read_journal(run.folder).records)
+    rows = safe_states_view(conclusion)["rows"]
+    assert [(row["count"], row["confirmed"]) for row in rows] == [
+        ("2", "by its supply alone"),
+        ("1", "confirmed"),
+    ]
+    assert rows[0]["device_off"] == "terminals 9.02 V, cut-off open"
+    assert any(
+        "did not go off by itself in 2 of the 3 places" in each for each in observations(conclusion)
+    )
+    said = io.StringIO()
+    Progress(Console(file=said, width=200)).end(run.folder, conclusion)
+    assert told in said.getvalue()
 
 
 def test_a_run_that_armed_nothing_has_no_safe_state(tmp_path):

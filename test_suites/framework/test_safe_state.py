@@ -260,6 +260,7 @@ def test_a_dead_link_to_the_device_does_not_hinder_the_proofs(rig, monkeypatch):
     assert rig.state["confirmed"] is True
     assert "abort: the peer closed the connection" in rig.state["reason"]
     assert "read a live current" in rig.state["path_open"]
+    assert rig.state["by_supply"] is True  # it never heard the abort
 
 
 def test_a_device_that_ignores_its_stop_is_switched_off_by_its_supply(rig, monkeypatch):
@@ -340,6 +341,7 @@ def test_no_current_was_commanded_is_said(rig):
         run.wait(1 * s)
     assert rig.state["confirmed"] is True
     assert "no current was commanded" in rig.state["path_open"]
+    assert rig.state["by_supply"] is False
 
 
 ASKED = r"asked with 20\.0 V, the voltmeter rose by 19\.\d V and the ammeter by 1\.9\d uA"
@@ -764,7 +766,7 @@ def test_a_leakage_is_measured_and_no_reason_to_refuse(fault):
         run.wait(3 * s)
     leak = mean(run.record.current)
     assert float(leak.value) > 20e-6
-    assert rig.state["confirmed"] is True
+    assert (rig.state["confirmed"], rig.state["by_supply"]) == (True, True)
     readings = [body for kind, body in rig.journal if kind == "reading"]
     before = [b for b in readings if b["quantity"].endswith("before anything was commanded")]
     assert abs(float(before[0]["value"])) > 0.5  # into the voltmeter alone
