@@ -18,24 +18,33 @@ def report(tmp_path_factory):
     return out / (out / "latest").read_text().strip() / "report"
 
 
+MEASURE = """<script>addEventListener('load', () => {
+  const fetched = performance.getEntriesByType('resource').length;
+  document.querySelectorAll('details').forEach(each => { each.open = true; });
+  const cut = Array.from(document.querySelectorAll('table.clauses, table.budget')).filter(
+    each => each.offsetWidth > each.parentElement.clientWidth).length;
+  scrollTo(0, document.documentElement.scrollHeight);
+  const stays = document.querySelector('.banner').getBoundingClientRect();
+  document.title = ['seen', document.documentElement.scrollWidth, innerWidth, fetched, cut,
+    scrollY > 0 ? Math.round(stays.top) : 'unscrolled'].join(' ');
+})</script>"""
+
+
 @pytest.mark.needs_tool("chromium")
 @pytest.mark.parametrize("width", [1280, 500])
-def test_the_page_fits_its_window_and_asks_nobody(report, tmp_path, width):
+def test_the_page_fits_its_window_asks_nobody_and_stays_marked(report, tmp_path, width):
     page = tmp_path / "page.html"
-    measure = (
-        "<script>addEventListener('load', () => { document.title = ['seen',"
-        "document.documentElement.scrollWidth, innerWidth,"
-        "performance.getEntriesByType('resource').length].join(' ') })</script>"
-    )
-    page.write_text((report / "index.html").read_text().replace("</body>", f"{measure}</body>"))
+    page.write_text((report / "index.html").read_text().replace("</body>", f"{MEASURE}</body>"))
     line = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     line += [f"--user-data-dir={tmp_path / 'profile'}", f"--window-size={width},900", page.as_uri()]
     dom = subprocess.run(line, capture_output=True, text=True, timeout=60, check=True).stdout
-    found = re.search(r"<title>seen (\d+) (\d+) (\d+)</title>", dom)
+    found = re.search(r"<title>seen (\d+) (\d+) (\d+) (\d+) (\S+)</title>", dom)
     assert found, "the page's script did not run"
-    content, window, fetched = map(int, found.groups())
+    content, window, fetched, cut = map(int, found.groups()[:4])
     assert content <= window
     assert fetched == 0
+    assert cut == 0  # the tables of verdicts and of contributions show each of their columns
+    assert found[5] == "0"  # the banner, at the end of the page
 
 
 @pytest.mark.needs_tool("chromium")

@@ -179,6 +179,16 @@ def test_a_simulated_run_says_so_on_each_page(good):
     assert "not evidence of device conformity" in html(good)
 
 
+def test_a_crop_of_the_result_alone_says_that_it_is_simulated(good):
+    box = re.search(r"OVERALL RESULT(.*?)complies with", pdf_text(good, 0))
+    assert box
+    assert box[1].split()[:2] == ["SIMULATED", "COMPLIES"]
+    page = re.search(r'<section class="result pass".*?</section>', html(good), re.DOTALL)
+    assert page
+    assert "SIMULATED" in page[0]
+    assert "COMPLIES" in page[0]
+
+
 def test_the_firmware_that_ran_stands_on_page_one(tmp_path, good):
     build = {"name": "ionto.so", "sha256": "ab" * 32}
     folder = good_run(tmp_path / "run", firmware=build)
