@@ -79,9 +79,14 @@ def set_or_off(
     if not data.size or not np.all(np.isfinite(data)):
         return _unknown(wave, "overload, gap or no sample in the window")
     held, most = float(data.mean()), float(data.max())
-    shown = readable(Decimal(repr(held)), wave.capture.dimension)
+    mean_, room_, rest_ = (
+        readable(Decimal(repr(each)), wave.capture.dimension) for each in (held, room, rest)
+    )
     holds = abs(held - target) <= room or most <= rest
-    return _seen(wave, holds, f"mean magnitude {shown}, set to {setting}", wave.shortest)
+    note = (
+        f"mean magnitude {mean_}; allowed: {setting} within {room_}, or at most {rest_} all along"
+    )
+    return _seen(wave, holds, note, wave.shortest)
 
 
 @derived
