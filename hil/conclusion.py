@@ -155,6 +155,8 @@ class Conclusion:
     """UTC of the last record."""
     seconds: float
     """Wall time of the runner; 0 if it never ended."""
+    bench_seconds: float | None
+    """Time on the bench's clock from its first record to its last; None if it was never read."""
     head: str
     """Hash of the last record."""
     records: tuple[Mapping[str, Any], ...]
@@ -258,6 +260,7 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
         begun=records[0].utc,
         ended=records[-1].utc,
         seconds=ends[-1]["seconds"] if ends else 0.0,
+        bench_seconds=_on_the_bench(records),
         head=records[-1].hash,
         records=tuple(_bodies(records, "record")),
         offs=tuple(_offs(records)),
@@ -282,6 +285,11 @@ def _concluded(run: RunBody, plan: PlanBody, records: list[Record]) -> Conclusio
             if record.kind in {"preflight", "postflight"}
         ),
     )
+
+
+def _on_the_bench(records: list[Record]) -> float | None:
+    times = [record.bench for record in records if record.bench is not None]
+    return max(times) - min(times) if times else None
 
 
 def ended_by_itself(kinds: Container[str]) -> bool:

@@ -36,6 +36,20 @@ def by_clause(rows: Iterable[RequirementRow]) -> Clauses:
     return sorted_
 
 
+def amended(rows: Iterable[RequirementRow]) -> str:
+    """Say which editions the sources of limits name with amendments, where clauses have none."""
+    found: dict[str, str] = {}
+    bodies = [row.requirement for row in rows]
+    for standard in {parted(body["clause"])[0] for body in bodies}:
+        for body in bodies:
+            if edition := re.search(rf"{re.escape(standard)}\+[\w+:]+", body["source"]):
+                found[edition[0]] = standard
+    return " ".join(
+        f"Clauses name {standard}; sources of limits name {edition}."
+        for edition, standard in sorted(found.items())
+    )
+
+
 def verdict_of(rows: Sequence[RequirementRow]) -> Verdict:
     """Worst verdict of a clause; NOT_APPLICABLE only where nothing in it applies."""
     counted = [row.verdict for row in rows if row.verdict is not Verdict.NOT_APPLICABLE]

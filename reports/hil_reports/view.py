@@ -6,6 +6,7 @@ that they cannot contradict each other; foreign text in it is printable, but not
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,11 +16,11 @@ from hil.bodies import InstrumentBody, JudgementBody, MeasuredBody, RemeasuredBo
 from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow, severity
 from hil.errors import UsageError
-from hil.proof import PROBE
 from hil.provenance import PREFIX
+from hil.requirement import Knowledge
 from hil.verdict import ExitCode, Verdict
 from hil_reports.ambient import ambient, ambient_in_brief
-from hil_reports.clauses import by_clause, verdict_of
+from hil_reports.clauses import amended, by_clause, verdict_of
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
 from hil_reports.explored import properties_view
@@ -44,6 +45,7 @@ from hil_reports.text import (
     uncertainty_step,
     value_step,
 )
+from hil_reports.treatments import in_short, shared, unjudged
 from hil_reports.waves import samples_of, wave
 from hil_reports.wiring import attested, wiring_view
 
@@ -72,6 +74,10 @@ _HARM = {
     "serious": "serious (an injury that heals)",
     "critical": "critical (an injury that stays, or a danger to life)",
 }
+_RELATES = (
+    "A clause has the worst result of those requirements that relate to it and apply: no statement "
+    "of conformity with a clause or a regulation."
+)
 TITLE = "Compliance test report"
 _NO_CALIBRATION = "simulated: none needed"
 SIMULATED = "Simulated instruments: not evidence of device conformity"
@@ -165,6 +171,9 @@ def view_of(
         "seed": str(run["seed"]),
         "faults": [clean(fault) for fault in run["faults"]],
         "scope": _scope(conclusion),
+        "treatments": in_short(conclusion),
+        "shared": shared(conclusion),
+        "limits": _limits(conclusion),
         "partial": clean(run["partial"]),
         "lease": clean(run["lease"]),
         "decision_rule": rules_in_words(plan["requirements"]),
@@ -177,6 +186,7 @@ def view_of(
         "not_evaluated": _set_aside(conclusion, Verdict.NOT_EVALUATED),
         "not_applicable": _set_aside(conclusion, Verdict.NOT_APPLICABLE),
         "clauses": _clauses(conclusion.requirements),
+        "clauses_told": " ".join(filter(None, [_RELATES, amended(conclusion.requirements)])),
         "requirements": requirements,
         "tests": [_test(row) for row in conclusion.tests],
         "test_groups": _groups(conclusion.tests),
@@ -344,6 +354,17 @@ def _scope(conclusion: Conclusion) -> str:
         f"{total} requirements, {mandatory} of them mandatory; "
         f"{len(conclusion.tests)} tests; {suites}; depth {clean(conclusion.run['depth'], 60)}"
     )
+
+
+def _limits(conclusion: Conclusion) -> str:
+    """How many limits of the scope somebody read in a purchased edition, and what the rest are."""
+    known = Counter(row.requirement["status"] for row in conclusion.requirements)
+    confirmed = known.pop(Knowledge.CONFIRMED.value, 0)
+    told = f"{confirmed} of {known.total() + confirmed} confirmed in a purchased edition"
+    if not known:
+        return told
+    rest = ", ".join(f"{count} {clean(status, 60)}" for status, count in known.most_common())
+    return f"{told}; the other figures are the project's ({rest})"
 
 
 def _counts(verdicts: Iterable[Verdict]) -> list[View]:
@@ -697,31 +718,16 @@ def _limitations(conclusion: Conclusion, plots: Plots) -> list[str]:
             f"{clean(why, 300)}."
             for number, why in body["unshown"][:_UNSHOWN]
         ]
-    if unjudged := _unjudged(conclusion):
-        more = f" and {len(unjudged) - _UNSHOWN} more" if len(unjudged) > _UNSHOWN else ""
-        named = ", ".join(clean(name, 60) for name in unjudged[:_UNSHOWN])
-        found.append(f"Recorded, and judged by nothing: {len(unjudged)} records ({named}{more}).")
+    if unused := unjudged(conclusion):
+        more = f" and {len(unused) - _UNSHOWN} more" if len(unused) > _UNSHOWN else ""
+        named = ", ".join(clean(name, 60) for name in unused[:_UNSHOWN])
+        found.append(f"Recorded, and judged by nothing: {len(unused)} records ({named}{more}).")
     found += [f"Aborted: {clean(body['cause'], 700)}" for body in conclusion.aborts]
     found += [f"Could not be collected: {clean(e, 700)}" for e in conclusion.collection_errors]
     found += [f"A plot is missing: {problem}" for problem in plots.problems]
     if plots.left_out:
         found.append(f"{plots.left_out} plots were left out of this report for length.")
     return found
-
-
-def _unjudged(conclusion: Conclusion) -> list[str]:
-    """Records that no judgement cites: what was seen, and left out of all verdicts."""
-    judgements = [body for row in conclusion.requirements for body in row.judgements]
-    named = {body.get("record", "") for body in judgements}
-    cited = {sha256 for body in judgements if body["measured"]
-             for sha256 in body["measured"]["captures"]}  # fmt: skip
-    return [
-        body["record"]
-        for body in conclusion.records
-        if body["test"] != PROBE
-        and body["record"] not in named
-        and not cited & {capture["sha256"] for capture in body["captures"]}
-    ]
 
 
 def _plotted(rows: Sequence[RequirementRow]) -> set[str]:

@@ -9,6 +9,7 @@ import pytest
 
 from framework.made_runs import HOSTILE, Run, current, every_verdict, requirement, treatment
 from hil.conclusion import Conclusion, Flight, conclude
+from hil.requirement import Knowledge
 from hil.verdict import Verdict
 from hil_reports.clauses import PROJECT, by_clause, parted, verdict_of
 from hil_reports.evidence import capture_loader, read_journal
@@ -17,6 +18,7 @@ from hil_reports.laboratory import laboratory_view
 from hil_reports.matrix import matrix
 from hil_reports.observations import observations
 from hil_reports.text import clean
+from hil_reports.treatments import in_short
 from hil_reports.view import View, view_of
 from hil_reports.wiring import wiring_view
 
@@ -279,3 +281,49 @@ def test_an_instrument_has_its_calibration_and_the_air_that_its_budgets_count(tm
 def test_standard_and_clause_are_told_apart():
     assert parted("IEC 60601-1:2005 12.4.4") == ("IEC 60601-1:2005", "12.4.4")
     assert parted("house rule 7") == (PROJECT, "house rule 7")
+
+
+def test_results_by_clause_are_no_statement_of_conformity_and_name_each_edition(tmp_path):
+    clauses = {"A": "IEC 60601-1:2005 12.1", "B": "project"}
+    source = {"A": "IEC 60601-1:2005+A1+A2, table 3", "B": "device specification"}
+    run = Run(
+        tmp_path / "run",
+        [requirement(name, clause=clauses[name], source=source[name]) for name in clauses],
+    )
+    _, view = concluded(run.end())
+    assert view["clauses_told"].endswith(
+        "no statement of conformity with a clause or a regulation. Clauses name IEC 60601-1:2005; "
+        "sources of limits name IEC 60601-1:2005+A1+A2."
+    )
+
+
+def test_the_limits_that_somebody_confirmed_are_counted(tmp_path):
+    status = {"A": Knowledge.PROJECT, "B": Knowledge.FROM_MEMORY, "C": Knowledge.PROJECT}
+    run = Run(tmp_path / "run", [requirement(n, status=known) for n, known in status.items()])
+    assert concluded(run.end())[1]["limits"] == (
+        "0 of 3 confirmed in a purchased edition; the other figures are the project's (2 project, "
+        "1 from memory)"
+    )
+    known = [requirement("A", status=Knowledge.CONFIRMED)]
+    sure = Run(tmp_path / "sure", known).end()
+    assert concluded(sure)[1]["limits"] == "1 of 1 confirmed in a purchased edition"
+
+
+def test_how_many_treatments_the_tests_rest_on_and_which_share_one_is_told(tmp_path):
+    run = Run(tmp_path / "run", [requirement("A"), requirement("B")])
+    run.collect({"m:test_a": ["A"], "m:test_b": ["B"], "m:test_c": ["A"]})
+    first, second, third = (treatment(seed=seed) for seed in range(3))
+    for name, capture in (("m:test_a", first), ("m:test_c", second), ("m:test_c", third)):
+        run.record(name, capture)
+    run.test("m:test_a", judged=[("A", current("0.004", first), None, "")])
+    run.test("m:test_b", judged=[("B", current("0.004", first), None, "")])
+    run.test("m:test_c", judged=[("A", current("0.004", second), None, "")])
+    conclusion, view = concluded(run.end())
+    assert view["treatments"].startswith("3 tests judge 2 recorded treatments")
+    assert "1 of the 2 are judged by more than one test, one of them by 2" in view["shared"]
+    assert "judged by nothing: 1 records" in " ".join(view["limitations"])
+    timed = in_short(replace(conclusion, bench_seconds=2686.0, seconds=17.3))
+    assert timed == (
+        "3 tests judge 2 recorded treatments; bench time 45 min, virtual on a simulated bench; "
+        "wall time 17 s"
+    )
