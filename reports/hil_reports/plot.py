@@ -8,6 +8,7 @@ once more; the true extremes are named in the caption. Nothing is judged here.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -31,6 +32,10 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 12, 30, 40
 _LIMIT, _BAD, _TRACE, _GRID, _INK = "#8a5a00", "#b3261e", "#1d4e89", "#d5d9de", "#3c434b"
 _BEFORE = "#b07a9e"
 _BENCH_TIME = "bench time in s"
+_LINE = 12  # from one line of labels to the next
+_LETTER = 6.8  # a letter of a label is at most this wide on average, on paper and on the page
+_ROWS = 8  # of labels of events; one that finds no room has its mark alone
+_NUMBERED = re.compile(r"(.*?)(?: #(\d+))?")
 
 
 @dataclass(frozen=True)
@@ -203,6 +208,7 @@ def draw(found: Envelope, marks: Marks, title: str) -> str:
         return ""
     found = coarser(found)
     frame = _frame([found], marks)
+    above, rows = _above(frame, marks)
     return _svg(
         title,
         [
@@ -211,7 +217,9 @@ def draw(found: Envelope, marks: Marks, title: str) -> str:
             *_trace(frame, found),
             *_limits(frame, marks),
             *_violations(frame, found, marks),
+            *above,
         ],
+        rows,
     )
 
 
@@ -251,6 +259,7 @@ def overlay(before: Trace, after: Trace, marks: Marks, title: str, origin: str) 
     if not len(below.time) or not len(above.time) or below.unit != above.unit:
         return ""
     frame = _frame([below, above], marks)
+    labels, rows = _above(frame, marks)
     return _svg(
         title,
         [
@@ -260,16 +269,21 @@ def overlay(before: Trace, after: Trace, marks: Marks, title: str, origin: str) 
             *_trace(frame, above),
             *_limits(frame, marks),
             *_violations(frame, above, marks),
+            *labels,
             _legend(before.name, after.name),
         ],
+        rows,
     )
 
 
-def _svg(title: str, parts: Iterable[str]) -> str:
+def _svg(title: str, parts: Iterable[str], rows: int) -> str:
+    """Parts as one drawing, with room above the plot for so many lines of labels."""
+    more = max(_LINE * (rows - 1) + 16 - _TOP + 6, 0)
+    high = _HEIGHT + more
     return "".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
-            f'width="{_WIDTH}" height="{_HEIGHT}" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 {-more} {_WIDTH} {high}" '
+            f'width="{_WIDTH}" height="{high}" role="img" '
             f"aria-label={quoteattr(clean(title, 200))} "
             'font-family="Libertinus Serif, system-ui, sans-serif" font-size="12">',
             *parts,
@@ -329,16 +343,63 @@ def _axes(frame: _Frame, along: str) -> Iterable[str]:
 
 
 def _events(frame: _Frame, events: Sequence[tuple[str, float]]) -> Iterable[str]:
-    inside = [event for event in events if frame.left <= event[1] <= frame.right][:12]
-    for place, (name, time) in enumerate(inside):
-        x = frame.x(time)
-        foot = _HEIGHT - _BOTTOM
-        line = f"M{x} {_TOP - 4}V{foot}"
+    for _, time in _inside(frame, events):
+        line = f"M{frame.x(time)} {_TOP - 4}V{_HEIGHT - _BOTTOM}"
         yield f'<path class="event" d="{line}" stroke="{_INK}" stroke-dasharray="1 3"/>'
-        anchor = "end" if x > _WIDTH * 0.8 else "start"
-        yield _label(
-            x + (3 if anchor == "start" else -3), _TOP - 4 + 12 * (place % 3), name, anchor
-        )
+
+
+def _inside(frame: _Frame, events: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    found = [event for event in events if frame.left <= event[1] <= frame.right]
+    return sorted(found, key=lambda event: event[1])
+
+
+def _above(frame: _Frame, marks: Marks) -> tuple[list[str], int]:
+    """Labels above the plot, where none lies over a line: events, limits on top; and their rows.
+
+    An event's label begins at its mark, or ends there where it would leave the paper.
+    """
+    found = []
+    rows: list[list[tuple[float, float]]] = []
+    for name, x in reversed(_named(frame, _inside(frame, marks.events))):
+        wide = _wide(name)
+        right = x + 3 + wide > _WIDTH
+        begin, end = (x - 3 - wide, x - 3) if right else (x + 3, x + 3 + wide)
+        free = (n for n, row in enumerate(rows) if all(end < a or b < begin for a, b in row))
+        place = next(free, len(rows))
+        if place == _ROWS:
+            continue
+        rows += [[] for _ in range(place + 1 - len(rows))]
+        rows[place].append((begin - 6, end + 6))
+        at = end if right else begin
+        found.append(_label(at, _row(place), name, "end" if right else "start"))
+    if told := "; ".join(_limit_names(frame, marks)):
+        found.append(_label(_WIDTH - _RIGHT, _row(len(rows)), told, "end", "limit"))
+    return found, len(rows) + bool(told)
+
+
+def _row(place: int) -> float:
+    return _TOP - 6 - _LINE * place
+
+
+def _wide(text: str) -> float:
+    return _LETTER * len(clean(text, 60))
+
+
+def _named(frame: _Frame, events: Sequence[tuple[str, float]]) -> list[tuple[str, float]]:
+    """Labels with their places; a close run of one event, as "step #1" to "step #9", has one."""
+    found: list[tuple[str, float]] = []
+    run = ("", 0, 0, 0.0)  # base, first and last number, place of the last one's mark
+    for name, time in events:
+        match, x = _NUMBERED.fullmatch(name), frame.x(time)
+        base, number = (match[1], int(match[2] or 1)) if match else (name, 1)
+        close = x < run[3] + 3 + _wide(name)
+        if found and close and (base, number) == (run[0], run[2] + 1):
+            run = (base, run[1], number, x)
+            found[-1] = (f"{base} #{run[1]} to #{number}", found[-1][1])
+        else:
+            run = (base, number, number, x)
+            found.append((name, x))
+    return found
 
 
 def _trace(frame: _Frame, found: Envelope, kind: str = "trace") -> Iterable[str]:
@@ -363,13 +424,8 @@ def _trace(frame: _Frame, found: Envelope, kind: str = "trace") -> Iterable[str]
 
 
 def _limits(frame: _Frame, marks: Marks) -> Iterable[str]:
-    for name, level in (("upper limit", marks.upper), ("lower limit", marks.lower)):
-        if level is None:
-            continue
-        shown = f"{name} {signed(f'{level * frame.factor:.6g}')} {frame.unit}"
-        if not frame.bottom <= level * frame.factor <= frame.top:
-            beyond = "above" if level * frame.factor > frame.top else "below"
-            yield _label(_WIDTH - _RIGHT, 12, f"{shown} lies {beyond} this plot", "end", "limit")
+    for level in (marks.upper, marks.lower):
+        if level is None or not frame.bottom <= level * frame.factor <= frame.top:
             continue
         y = frame.y(level)
         for begin, end in marks.windows or [(frame.left, frame.right)]:
@@ -377,8 +433,19 @@ def _limits(frame: _Frame, marks: Marks) -> Iterable[str]:
                 f'<path class="limit" d="M{frame.x(begin)} {y}H{frame.x(end)}" stroke="{_LIMIT}" '
                 'stroke-width="1.2" stroke-dasharray="7 4"/>'
             )
-        beside = y + 13 if name == "lower limit" else y - 5
-        yield _label(_WIDTH - _RIGHT - 4, beside, shown, "end", "limit")
+
+
+def _limit_names(frame: _Frame, marks: Marks) -> Iterable[str]:
+    for name, level in (("upper limit", marks.upper), ("lower limit", marks.lower)):
+        if level is None:
+            continue
+        shown = f"{name} {signed(f'{level * frame.factor:.6g}')} {frame.unit}"
+        if level * frame.factor > frame.top:
+            yield f"{shown} lies above this plot"
+        elif level * frame.factor < frame.bottom:
+            yield f"{shown} lies below this plot"
+        else:
+            yield f"dashed: {shown}"
 
 
 def _violations(frame: _Frame, found: Envelope, marks: Marks) -> Iterable[str]:
@@ -426,7 +493,7 @@ def _label(x: float, y: float, text: str, anchor: str, kind: str = "ink") -> str
     colour = _LIMIT if kind == "limit" else _INK
     return (
         f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">'
-        f"{escape(clean(text, 60))}</text>"
+        f"{escape(clean(text, 60 if kind == 'ink' else 160))}</text>"
     )
 
 

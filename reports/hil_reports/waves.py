@@ -20,7 +20,7 @@ from hil_reports.text import clean, scale, signed
 
 View: TypeAlias = dict[str, Any]
 
-EVENTS = 12
+EVENTS = 60
 """Most events that are drawn over a record."""
 
 

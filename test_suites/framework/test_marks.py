@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from framework.made_runs import treatment
 from hil_reports.marks import marks_of
-from hil_reports.plot import draw, envelope
+from hil_reports.plot import Marks, draw, envelope
 
 RECORD = {
     "events": [{"name": "reconnect", "time": 20.0, "u": 0.0}],
@@ -121,3 +122,46 @@ def test_a_window_narrower_than_a_column_shows_what_broke_its_limit(verdict, wan
 def test_marks_move_with_the_origin_of_time():
     marks = marks_of(judged("steady", phase="hold", **BAND), RECORD, FOUND).moved(4.0)
     assert (marks.events, marks.windows) == ([("reconnect", 16.0)], [(6.0, 34.0)])
+
+
+LABEL = re.compile(
+    r'<text class="(\w+)" x="([\d.-]+)" y="([\d.-]+)" text-anchor="(\w+)"[^>]*>([^<]*)'
+)
+
+
+def labels(svg):
+    """Boxes of the labels above the plot: left, right, foot, text."""
+    found = []
+    for _, x, y, anchor, text in LABEL.findall(svg):
+        if anchor == "middle" or float(x) < 60 or text == "bench time in s":
+            continue  # figures and names of the axes
+        wide = 6.0 * len(text)
+        left = float(x) - (wide if anchor == "end" else 0)
+        found.append((left, left + wide, float(y), text))
+    return found
+
+
+def test_many_events_have_each_their_mark_and_no_label_lies_over_another():
+    steps = [(f"supply step #{n + 1}", 20.0 + n) for n in range(12)]
+    others = [("start", 1.0), ("stop", 37.9), ("start #2", 38.0), ("abort", 38.2)]
+    marks = Marks(lower=-0.00001, upper=0.00001, events=[*others, *steps])
+    svg = draw(FOUND, marks, "t")
+    assert svg.count('class="event"') == len(marks.events)
+    boxes = labels(svg)
+    told = [text for *_, text in boxes]
+    assert "supply step #1 to #12" in told
+    assert {"start", "stop", "start #2", "abort"} <= {*told}
+    for place, (left, right, foot, text) in enumerate(boxes):
+        for other_left, other_right, other_foot, other in boxes[place + 1 :]:
+            apart = right < other_left or other_right < left or abs(foot - other_foot) >= 11
+            assert apart, (text, other)
+    assert all(foot < 30 for _, _, foot, _ in boxes)  # above the plot: over none of its lines
+    top = float(re.search(r'viewBox="0 (-?\d+) ', svg)[1])
+    assert all(foot - 11 >= top for _, _, foot, _ in boxes)
+    assert any("0.01 mA" in text for text in told)
+
+
+def test_events_far_apart_or_with_another_between_them_keep_their_own_names():
+    events = [("open", 1.0), ("open #2", 20.0), ("stop", 20.5), ("open #3", 21.0)]
+    told = [text for *_, text in labels(draw(FOUND, Marks(events=events), "t"))]
+    assert sorted(told) == ["open", "open #2", "open #3", "stop"]

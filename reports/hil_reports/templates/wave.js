@@ -284,12 +284,18 @@
     ctx.lineWidth = 1.3 * ratio;
     ctx.setLineDash([1 * ratio, 3 * ratio]);
     ctx.strokeStyle = ctx.fillStyle = this.colour("soft");
-    this.over.events.forEach(function (event, place) {
+    var rows = [];  /* of labels; one that finds no room has its mark alone, until it is looked into */
+    this.over.events.forEach(function (event) {
       if (event[1] < view[0] || event[1] > view[1]) { return; }
       var at = x(event[1]), right = at > box.left + 0.8 * box.width;
+      var wide = ctx.measureText(event[0]).width + 8 * ratio, begin = right ? at - wide : at, row = 0;
+      function free(taken) { return begin + wide <= taken[0] || begin >= taken[1]; }
       ctx.beginPath(); ctx.moveTo(at, box.top); ctx.lineTo(at, box.top + box.height); ctx.stroke();
+      while (row < 4 && !(rows[row] || []).every(free)) { row += 1; }
+      if (row === 4) { return; }
+      (rows[row] = rows[row] || []).push([begin, begin + wide]);
       ctx.textAlign = right ? "right" : "left";
-      write(event[0], at + (right ? -4 : 4) * ratio, box.top + (11 + 13 * (place % 3)) * ratio);
+      write(event[0], at + (right ? -4 : 4) * ratio, box.top + (11 + 13 * row) * ratio);
     });
     ctx.setLineDash([7 * ratio, 4 * ratio]);
     ctx.strokeStyle = ctx.fillStyle = this.colour("limit");
