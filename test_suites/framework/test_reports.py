@@ -243,6 +243,11 @@ def test_the_matrix_lies_within_the_pdf_which_says_that_it_is_pdf_a_3a_and_pdf_u
     assert reader.metadata.title == "Compliance test report 20260301-093000-ab12"
 
 
+def test_no_section_leaves_the_rest_of_its_page_empty(good):
+    letters = [len(page) for page in pdf_pages(good)]
+    assert min(letters[:-1]) > 1500, letters  # a full page of this report has 2000 to 3500
+
+
 def test_each_page_says_which_of_how_many_it_is(every, good):
     for folder in (every, good):
         pages = pdf_pages(folder)
