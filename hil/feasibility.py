@@ -48,10 +48,6 @@ _SEEN_WHOLE = {
     Measurand.REST,
     Measurand.SIGN,
 }
-_UNMEASURED = {
-    Measurand.WORD: "the device's own word: no instrument measures it",
-    Measurand.COUNT: "a count is exact",
-}
 _BY_SAMPLES = {Measurand.REST.value, Measurand.SPAN.value}
 _NEVER = {"uncertainty", "path", "figure"}
 _OFFERED = 4  # instruments named to whoever has to find another one
@@ -192,11 +188,10 @@ def _rows(
     if requirement.limit.lacks:
         yield _blank(requirement) | {"cause": "figure", "reason": requirement.limit.lacks}
         return
-    if requirement.measurand in _UNMEASURED:
-        yield _blank(requirement) | {
-            "decidable": True,
-            "reason": _UNMEASURED[requirement.measurand],
-        }
+    if exact := requirement.word or (
+        "a count is exact" if requirement.measurand is Measurand.COUNT else ""
+    ):
+        yield _blank(requirement) | {"decidable": True, "reason": exact}
         return
     for signal in signals(requirement):
         mine = [path for path in paths if path.dimension is signal]

@@ -321,6 +321,16 @@ class Requirement:
         return _MEASURANDS.get(self.dimension, usual)
 
     @property
+    def word(self) -> str:
+        """How far it rests on what the device says; empty if it is judged by what is measured."""
+        if self.measurand is not Measurand.WORD:
+            return ""
+        meters = [role for role in self.roles if role in _METERS]
+        if meters:
+            return f"the device's word, held against what the {' and the '.join(meters)} shows"
+        return "the device's word alone: no instrument measures it"
+
+    @property
     def budgeted(self) -> bool:
         """Whether its measurements carry an uncertainty; a count and a truth are exact."""
         return self.dimension not in {Dimension.COUNT, Dimension.TRUTH}

@@ -38,7 +38,7 @@ def _row(row: FeasibilityBody) -> View:
     by = " ".join(filter(None, [row["role"], row["range"]]))
     return {
         "requirement": clean(row["requirement"], 120),
-        "by": clean(by or "the device's word", 200),
+        "by": clean(by or (row["reason"] if row["decidable"] else ""), 200) or DASH,
         "instrument": clean(row["instrument"], 200) or DASH,
         "at": clean(row["at"], 80) or DASH,
         "u": ("≥ " if least(row) else "") + _figure(row["u"], row["unit"], 2),

@@ -5,11 +5,11 @@ The rows are those of matrix.csv; rows that say the same of one requirement stan
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from hil.bench import ROLES
-from hil.bodies import RequirementBody
+from hil.bodies import RequirementBody, requirement_of
 from hil.conclusion import Conclusion
 from hil.feasibility import judging
 from hil.requirement import Knowledge, Measurand
@@ -152,10 +152,10 @@ def _blind_spots(conclusion: Conclusion) -> list[str]:
     if lost:
         samples = sum(length for capture in lost for _, length in capture["gaps"])
         found.append(f"{samples} samples were lost in {len(lost)} captures: nobody saw them.")
-    words = [b["id"] for b in plan["requirements"] if b["roles"] == ["stimulator"]]
-    if words:
-        told = clean(", ".join(words), 600)
-        found.append(f"By the device's own word alone, which no instrument measures: {told}.")
+    found += [
+        f"By {how}: {clean(', '.join(names), 600)}."
+        for how, names in by_word(plan["requirements"]).items()
+    ]
     waited = [f"{b['unprovoked']} ({b['id']})" for b in plan["requirements"] if b.get("unprovoked")]
     if waited:
         told = clean(", ".join(waited), 600)
@@ -169,4 +169,13 @@ def _blind_spots(conclusion: Conclusion) -> list[str]:
             f"{len(unconfirmed)} of {len(plan['requirements'])} limits are not confirmed in a "
             "purchased edition: whether they are those of the standard, no run can show."
         )
+    return found
+
+
+def by_word(requirements: Iterable[RequirementBody]) -> dict[str, list[str]]:
+    """How a requirement rests on what the device says, to those that do; as feasibility has it."""
+    found: dict[str, list[str]] = {}
+    for body in requirements:
+        if word := requirement_of(body).word:
+            found.setdefault(word, []).append(body["id"])
     return found

@@ -35,6 +35,7 @@ from hil_instruments.drivers.keysight_34465a import RANGES
 from hil_instruments.drivers.meter import Range
 from hil_reports.evidence import read_journal, seal
 from hil_reports.feasible import feasibility_view
+from hil_reports.gaps import by_word
 from hil_reports.report import write_report
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -461,6 +462,20 @@ def test_the_report_shows_figures_as_it_shows_all_others():
     figures = ("ammeter 10 mA", "840 nA", "50.0 \N{MICRO SIGN}A", "886 Hz", "5.5 ms", "yes", "")
     assert tuple(row[name] for name in names) == figures
     assert (view["others"], view["decided"]) == (2, True)
+
+
+def test_what_rests_on_the_devices_word_is_one_list_and_names_what_it_is_held_against():
+    made = planned()
+    scope = [requirement_body(each) for each in made.known.values()]
+    view = feasibility_view({"requirements": scope, "feasibility": made.feasibility})  # type: ignore[typeddict-item]  # as above
+    foreseen = {row["requirement"]: row["by"] for row in view["rows"]}
+    told = by_word(scope)
+    listed = {name: how for how, names in told.items() for name in names}
+    assert listed == {name: by for name, by in foreseen.items() if "device's word" in by}
+    assert listed["CMD-TELL"] == "the device's word alone: no instrument measures it"
+    assert listed["IND-POL"] == "the device's word, held against what the ammeter shows"
+    counted = replace(OFF, dimension=Dimension.COUNT, limit=Limit(Kind.AT_MOST, Exact(1, "count")))
+    assert not counted.word
 
 
 @pytest.fixture(scope="module")
