@@ -19,6 +19,8 @@ from hil.verdict import Verdict
 if TYPE_CHECKING:
     from hil.capture import Capture
 
+TOO_SHORT = "the record ends after"
+"""Begins the reason of an ERROR that a longer record would decide."""
 LEAST_TUR = 4
 """A test uncertainty ratio below this is printed as a warning."""
 
@@ -81,8 +83,8 @@ def judge(requirement: Requirement, measured: object, at: Exact | None = None) -
         kept = measured if isinstance(measured, Measurement) else None
         return Judgement(requirement.id, Verdict.ERROR, refusal or "no measurement", kept, at)
     if measured.censored and not _decided_though_censored(requirement, measured, at):
-        observed = f"{measured.value} {measured.dimension.value}"
-        short = f"the record ends after {observed}, too early to decide"
+        observed = readable(measured.value, measured.dimension)
+        short = f"{TOO_SHORT} {observed}, too early to decide"
         return Judgement(requirement.id, Verdict.ERROR, short, measured, at)
     if requirement.limit.kind is Kind.TRUE:
         verdict, reason = _truth(measured)
@@ -251,7 +253,8 @@ def _verdict(
     width = readable(guard, measured.dimension)
     if margin < 0:
         near = ", within U of the limit" if -margin <= measured.expanded else ""
-        return Verdict.FAIL, f"outside by {size}{near}"
+        least = "at least " if measured.censored else ""
+        return Verdict.FAIL, f"outside by {least}{size}{near}"
     if half is not None and guard > half:
         room = readable(half, measured.dimension)
         why = f"w = {width} is more than half the tolerance, {room}: no value can be accepted"

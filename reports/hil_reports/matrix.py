@@ -12,6 +12,7 @@ from datetime import datetime
 
 from hil.bodies import AskedBody, JudgementBody, RequirementBody, asked_sha256
 from hil.conclusion import Conclusion, RequirementRow, TestRow
+from hil.decision import TOO_SHORT
 from hil.journal import Record
 from hil.verdict import Verdict
 from hil_reports.gaps import GAPS, Row
@@ -180,10 +181,15 @@ def _unjudged(test: TestRow, requirement: str) -> Row:
     }
 
 
+def _ended_early(judged: JudgementBody) -> bool:
+    """Whether it is an ERROR only because its record ended before it was decided."""
+    return judged["verdict"] == Verdict.ERROR.value and judged["reason"].startswith(TOO_SHORT)
+
+
 def _measured(judged: JudgementBody, record: Record) -> Row:
     verdict = Verdict(judged["verdict"])
     row = {
-        "gap": _OF_VERDICT.get(verdict, ""),
+        "gap": "too short" if _ended_early(judged) else _OF_VERDICT.get(verdict, ""),
         "test": judged["test"],
         "at": judged["at"] or "",
         "result": judged_line(judged),

@@ -541,9 +541,16 @@ def _shown(body: JudgementBody, measured: MeasuredBody) -> View:
         "lower": unit.number(lower),
         "upper": unit.number(upper),
         "guard": unit.number(guard, fine),
-        "margin": unit.number(margin, step),
+        "margin": _bound(margin, measured) + unit.number(margin, step),
         "raw": unit.number(decimal(measured["raw"]), step),
     }
+
+
+def _bound(margin: Decimal | None, measured: MeasuredBody) -> str:
+    """What stands before the margin of a duration that went on when its record ended."""
+    if margin is None or not measured["censored"]:
+        return ""
+    return "≤ " if margin < 0 else "≥ "
 
 
 def _number(

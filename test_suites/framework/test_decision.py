@@ -573,6 +573,16 @@ def test_a_censored_duration_decides_only_what_it_can(
     assert found.verdict is verdict
 
 
+def test_a_censored_duration_is_told_in_round_figures_as_the_least_that_it_was() -> None:
+    early = judge(required(Kind.AT_MOST, "2 s"), lasted("1.2655978000000019", censored=True))
+    assert early.reason == "the record ends after 1.27 s, too early to decide"
+    late = judge(required(Kind.AT_MOST, "2 s"), lasted("7", censored=True))
+    assert late.reason == "outside by at least 5.00 s"
+    assert judge(required(Kind.AT_MOST, "2 s"), lasted("7", censored=False)).reason == (
+        "outside by 5.00 s"
+    )
+
+
 def test_a_censored_difference_within_its_tolerance_is_not_decided() -> None:
     requirement = required(Kind.WITHIN, "0.1 s")
     at = Exact.parse("1 s")

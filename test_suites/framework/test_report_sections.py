@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from framework.made_runs import HOSTILE, Run, current, every_verdict, requirement, treatment
 from hil.conclusion import Conclusion, Flight, conclude
-from hil.requirement import Knowledge
+from hil.exact import Dimension, Exact
+from hil.requirement import Kind, Knowledge, Limit
 from hil.verdict import Verdict
 from hil_reports.clauses import PROJECT, by_clause, parted, verdict_of
 from hil_reports.evidence import capture_loader, read_journal
@@ -327,3 +329,25 @@ def test_how_many_treatments_the_tests_rest_on_and_which_share_one_is_told(tmp_p
         "3 tests judge 2 recorded treatments; bench time 45 min, virtual on a simulated bench; "
         "wall time 17 s"
     )
+
+
+def test_a_record_that_ended_too_early_is_no_failure_of_the_bench(tmp_path):
+    limit = Limit(Kind.AT_MOST, Exact.parse("2 s"))
+    timed = requirement("T", hazard="burn", limit=limit, dimension=Dimension.TIME)
+    run = Run(tmp_path / "run", [timed])
+    run.collect({"m:test_a": ["T"], "m:test_b": ["T"]})
+    capture = treatment()
+    run.record("m:test_a", capture)
+    lasted = replace(
+        current("1.2655978000000019", capture), dimension=Dimension.TIME, censored=True
+    )
+    run.test("m:test_a", "failed", judged=[("T", lasted, None, "")])
+    failed = replace(lasted, value=Decimal(7))
+    run.test("m:test_b", "failed", judged=[("T", failed, None, "")])
+    _, view = concluded(run.end())
+    (kind,) = view["gaps"]["kinds"]
+    (row,) = kind["rows"]
+    assert (kind["gap"], row["closed"]) == ("too short", "a longer record of the same")
+    assert row["remark"] == "the record ends after 1.27 s, too early to decide"
+    (told,) = view["requirements"]
+    assert told["judgements"][0]["margin"].startswith("≤ \N{MINUS SIGN}5.0")
