@@ -80,6 +80,7 @@ class RunBody(TypedDict):
     register: EntryBody
     firmware: FirmwareBody | None  # in the simulated device; None is the reference firmware
     faults: list[str]  # seeded in the simulated bench
+    fault_titles: NotRequired[dict[str, str]]  # of each, as the catalogue has it
     suites: list[str]  # asked for; empty means all
     depth: str  # of the grids: smoke, standard or full
     examples: int  # of each property

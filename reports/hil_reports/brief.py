@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from hil.conclusion import Conclusion, RequirementRow
 from hil.verdict import Verdict
 from hil_reports.offs import safe_in_words
-from hil_reports.text import DASH, in_print, markdown
-from hil_reports.view import WORDS, banner, judged_line, short, statement
+from hil_reports.text import DASH, foremost, in_print, markdown
+from hil_reports.view import WORDS, banner, faults_in_words, judged_line, short, statement
 
 _REASONS = 12
 _ROWS = 100  # requirements in one table: a comment has 65 536 characters at most
@@ -40,9 +40,10 @@ def _lines(conclusion: Conclusion) -> Iterator[str]:
     if run["partial"]:
         yield from ("", f"**Partial scope**: {markdown(run['partial'])}")
     yield ""
-    yield from (f"- {markdown(in_print(reason))}" for reason in conclusion.reasons[:_REASONS])
-    if len(conclusion.reasons) > _REASONS:
-        yield f"- and {len(conclusion.reasons) - _REASONS} more"
+    reasons, left = foremost(conclusion.reasons, _REASONS)
+    yield from (f"- {markdown(in_print(reason))}" for reason in reasons)
+    if left:
+        yield f"- and {left} more"
     open_rows = [row for row in conclusion.requirements if row.verdict is not Verdict.PASS]
     passed = [row for row in conclusion.requirements if row.verdict is Verdict.PASS]
     if open_rows:
@@ -102,7 +103,7 @@ def _about(conclusion: Conclusion) -> Iterator[Sequence[str]]:
         "firmware": conclusion.firmware,
         "serial number": conclusion.serial,
         "bench": conclusion.plan["bench_name"],
-        "faults seeded": ", ".join(run["faults"]),
+        "faults seeded": "; ".join(faults_in_words(run)),
         "safe state": safe_in_words(conclusion),
         "tests": f"{len(conclusion.tests)}, depth {run['depth']}, seed {run['seed']}",
         "stimproof": run["version"],

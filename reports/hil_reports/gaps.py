@@ -13,7 +13,7 @@ from hil.bodies import RequirementBody, requirement_of
 from hil.conclusion import Conclusion
 from hil.feasibility import judging
 from hil.requirement import Knowledge, Measurand
-from hil_reports.text import clean
+from hil_reports.text import clean, foremost
 
 View: TypeAlias = dict[str, Any]
 Row = Mapping[str, str]
@@ -105,6 +105,7 @@ def _row(
 ) -> View:
     first = rows[0]
     tests = list(dict.fromkeys(row["test"] for row in rows if row.get("test")))
+    shown, left = foremost(tests, 2)
     name = first.get("requirement", "")
     if not name:
         about = first.get("hazard", "") or ""
@@ -116,8 +117,8 @@ def _row(
     return {
         "id": clean(name, 120),
         "about": clean(about, 200),
-        "tests": [clean(test, 200) for test in tests[:2]],
-        "more": max(len(tests) - 2, 0),
+        "tests": [clean(test, 200) for test in shown],
+        "more": left,
         "remark": clean(_said(first).removeprefix(f"{name}: "), 400),
         "closed": clean(closed, 300),
     }

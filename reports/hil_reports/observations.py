@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from hil.conclusion import Conclusion
 from hil_reports.offs import by_supply
-from hil_reports.text import clean
+from hil_reports.text import clean, foremost
 
 _NAMED = 4
 """Tests that are named of each observation."""
@@ -50,6 +50,6 @@ def observations(conclusion: Conclusion) -> list[str]:
 def _tests(names: Iterable[str]) -> str:
     """The functions of tests, without their parameters."""
     functions = list(dict.fromkeys(name.partition("[")[0] for name in names))
-    left = len(functions) - _NAMED
-    told = ", ".join(clean(name, 200) for name in functions[:_NAMED])
-    return f"{told} and {left} more" if left > 0 else told
+    shown, left = foremost(functions, _NAMED)
+    told = ", ".join(clean(name, 200) for name in shown)
+    return f"{told} and {left} more" if left else told

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 _PREFIXES = {-9: "n", -6: "\N{MICRO SIGN}", -3: "m", 0: "", 3: "k", 6: "M"}
 _RANGES = {
@@ -135,6 +138,12 @@ def value_step(
             return step
         step = step.scaleb(-1)
     return None
+
+
+def foremost(entries: Sequence[Entry], most: int) -> tuple[list[Entry], int]:
+    """The first of some entries, and how many are left: never one, which takes no more room."""
+    shown = list(entries[:most] if len(entries) > most + 1 else entries)
+    return shown, len(entries) - len(shown)
 
 
 def clean(text: object, longest: int = LONGEST) -> str:

@@ -38,6 +38,7 @@ from hil_reports.text import (
     Scale,
     clean,
     decimal,
+    foremost,
     in_print,
     moment,
     scale,
@@ -95,6 +96,7 @@ _NAMING = (
     "the run folder; a record is the line of data/journal.jsonl that names its captures."
 )
 _PLOTS = 60  # a device that fails everywhere still gets a report of readable length
+_REASONS = 12  # on page 1
 _UNSHOWN = 20  # printed; how many there are stands with the evidence
 _DRAWINGS = 120  # on the page: it stays of a size that a browser opens at once
 _FURTHER = 5  # records of one requirement, besides the decisive one, that are no PASS
@@ -169,7 +171,7 @@ def view_of(
         "python": clean(run["python"]),
         "platform": clean(run["platform"]),
         "seed": str(run["seed"]),
-        "faults": [clean(fault) for fault in run["faults"]],
+        "faults": faults_in_words(run),
         "scope": _scope(conclusion),
         "treatments": in_short(conclusion),
         "shared": shared(conclusion),
@@ -266,6 +268,15 @@ def _software(run: RunBody) -> View:
     }
 
 
+def faults_in_words(run: RunBody) -> list[str]:
+    """The seeded faults, each with what is wrong in it."""
+    titles = run.get("fault_titles", {})
+    return [
+        f"{clean(fault)}: {in_print(clean(titles[fault]))}" if fault in titles else clean(fault)
+        for fault in run["faults"]
+    ]
+
+
 def mark(verdict: Verdict) -> View:
     """Word, letter and tone of a verdict: the tone chooses a colour, the word stands beside it."""
     return {"word": WORDS[verdict], "mark": verdict.clause_mark, "tone": TONES[verdict]}
@@ -284,6 +295,12 @@ def statement(conclusion: Conclusion) -> tuple[str, str]:
             f"The {device} complies with the {len(mandatory)} mandatory requirements "
             "of this scope.",
             "pass",
+        )
+    if grave and len(failed) > len(grave):
+        return (
+            f"The {device} does not comply with {len(failed)} requirements of this scope; of these "
+            f"{len(grave)} are mandatory, out of {len(mandatory)}.",
+            "fail",
         )
     if grave:
         return (
@@ -309,6 +326,7 @@ def _overall(conclusion: Conclusion) -> View:
     reasons = [clean(reason, 700) for reason in _reasons(conclusion)]
     if conclusion.run["partial"]:
         reasons.append(f"The scope is partial: {clean(conclusion.run['partial'])}")
+    shown, left = foremost(reasons, _REASONS)
     return {
         **mark(conclusion.verdict),
         "statement": text,
@@ -317,24 +335,33 @@ def _overall(conclusion: Conclusion) -> View:
         "code": int(conclusion.exit_code),
         "unsafe": unsafe,
         "complete": conclusion.complete,
-        "reasons": reasons,
+        "reasons": shown,
+        "unprinted": left,
     }
 
 
 def _reasons(conclusion: Conclusion) -> list[str]:
-    """Why the exit code is not 0, each cause once: requirements that share one stand together."""
+    """Why the exit code is not 0: requirements that share a cause stand together.
+
+    Those that are beyond their limit do not: by equal figures they share nothing.
+    """
     rows = {
         f"{row.requirement['id']} {row.verdict.value}: {row.remark}": row
         for row in conclusion.requirements
     }
-    found: dict[tuple[str, str], list[str]] = {}
+    found: dict[tuple[str, str, str], list[str]] = {}
     for reason in conclusion.reasons:
         row = rows.get(reason)
-        key = ("", reason) if row is None else (WORDS[row.verdict], cause_of(row))
-        found.setdefault(key, []).append("" if row is None else row.requirement["id"])
+        if row is None:
+            found.setdefault(("", reason, ""), []).append("")
+            continue
+        name = row.requirement["id"]
+        measured = row.decisive is not None and row.decisive["margin"] is not None
+        alone = name if row.verdict is Verdict.FAIL or measured else ""
+        found.setdefault((WORDS[row.verdict], cause_of(row), alone), []).append(name)
     return [
         f"{', '.join(names)} {word}: {cause}" if word else cause
-        for (word, cause), names in found.items()
+        for (word, cause, _), names in found.items()
     ]
 
 
@@ -713,8 +740,8 @@ def _limitations(conclusion: Conclusion, plots: Plots) -> list[str]:
     if not conclusion.provenance.hardware:
         found.append(f"{banner(conclusion)}: {clean(conclusion.provenance.reason, 2000)}.")
     if run["faults"]:
-        faults = ", ".join(clean(fault) for fault in run["faults"])
-        found.append(f"Faults were seeded in the simulated bench: {faults}.")
+        told = "; ".join(faults_in_words(run))
+        found.append(f"Faults were seeded in the simulated bench: {told}.")
     if run["partial"]:
         found.append(f"The scope is partial: {clean(run['partial'])}.")
     if not conclusion.complete:
@@ -726,8 +753,9 @@ def _limitations(conclusion: Conclusion, plots: Plots) -> list[str]:
             for number, why in body["unshown"][:_UNSHOWN]
         ]
     if unused := unjudged(conclusion):
-        more = f" and {len(unused) - _UNSHOWN} more" if len(unused) > _UNSHOWN else ""
-        named = ", ".join(clean(name, 60) for name in unused[:_UNSHOWN])
+        shown, left = foremost(unused, _UNSHOWN)
+        more = f" and {left} more" if left else ""
+        named = ", ".join(clean(name, 60) for name in shown)
         found.append(f"Recorded, and judged by nothing: {len(unused)} records ({named}{more}).")
     found += [f"Aborted: {clean(body['cause'], 700)}" for body in conclusion.aborts]
     found += [f"Could not be collected: {clean(e, 700)}" for e in conclusion.collection_errors]

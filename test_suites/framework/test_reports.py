@@ -32,6 +32,7 @@ from hil.measurement import Calibration
 from hil.requirement import Kind, Limit
 from hil.rule import METHOD_6, SIMPLE, Rule
 from hil.verdict import Verdict
+from hil_fixtures.plan import fault_titles
 from hil_fixtures.progress import Progress
 from hil_reports import pdf
 from hil_reports.evidence import capture_loader, read_journal, seal, verify
@@ -40,7 +41,7 @@ from hil_reports.observations import observations
 from hil_reports.offs import safe_states_view
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
-from hil_reports.text import in_print, scale, value_step
+from hil_reports.text import foremost, in_print, scale, value_step
 from hil_reports.view import WORDS, view_of
 
 
@@ -200,10 +201,22 @@ def test_the_firmware_that_ran_stands_on_page_one(tmp_path, good):
 
 
 def test_seeded_faults_and_a_partial_scope_stand_on_page_one(tmp_path):
-    folder = good_run(tmp_path / "run", faults=["overcurrent-5"], partial="--suite current")
+    titles = {"F19:severity=25uA": "direct current of 25 uA with the output off"}
+    folder = good_run(
+        tmp_path / "run",
+        faults=["F19:severity=25uA", "F99"],
+        fault_titles=titles,
+        partial="--suite current",
+    )
+    assert fault_titles(["F19:onset=start"]) == {
+        "F19:onset=start": "direct current with the output off"
+    }
     conclusion = write_report(folder)
     page = pdf_text(folder, 0)
-    assert "Faults seeded in the simulated bench: overcurrent-5" in page
+    told = "F19:severity=25uA: direct current of 25 \N{MICRO SIGN}A with the output off; F99"
+    assert f"Faults seeded in the simulated bench: {told}" in page
+    for text in (html(folder), (folder / "report" / "summary.md").read_text("utf-8")):
+        assert told in text
     assert "Partial scope: --suite current" in page
     assert "cannot say whether" in page
     assert "all that was asked for is PASS, but the scope is partial" in " ".join(page.split())
@@ -723,6 +736,25 @@ def test_requirements_that_share_a_cause_name_it_once_on_page_one(tmp_path):
     assert "LIM-A, LIM-B, LIM-C NO VERDICT: never started" in page
     assert page.count("never started") == 1
     assert "LIM-D NO VERDICT: boom" in page
+
+
+def test_what_lies_beyond_its_limit_shares_no_cause_and_none_is_left_out_alone(tmp_path):
+    names = [f"LIM-{letter}" for letter in "ABCDEFGHIJKLM"]
+    run = Run(tmp_path / "run", [requirement(name, mandatory=name != "LIM-B") for name in names])
+    run.collect({f"m:test_{name}": [name] for name in names})
+    for name in names:
+        run.test(f"m:test_{name}", "failed", judged=[(name, current("0.0043"), None, "")])
+    conclusion = conclude(read_journal(run.end(1)).records)
+    view = view_of(conclusion, capture_loader(run.folder, []), [])
+    assert view["overall"]["reasons"] == [
+        f"{name} FAIL: outside by 100 \N{MICRO SIGN}A" for name in names
+    ]
+    assert view["overall"]["unprinted"] == 0
+    assert view["overall"]["statement"] == (
+        "The simulated device does not comply with 13 requirements of this scope; of these 12 are "
+        "mandatory, out of 12."
+    )
+    assert foremost(range(14), 12) == ([*range(12)], 2)
 
 
 def test_page_one_names_the_file_of_the_probe_arm_and_what_a_seal_says(tmp_path):
