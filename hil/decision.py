@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from hil import risk
 from hil.derivation import Sources, walked
+from hil.digits import common_unit, margin_step, told, uncertainty_step, value_step
 from hil.errors import UsageError
 from hil.exact import ARITHMETIC, Dimension, Exact, readable
 from hil.mask import Mask
@@ -167,7 +168,7 @@ def _compared(requirement: Requirement, measured: Measurement, at: Exact | None)
     margins = [ARITHMETIC.subtract(upper, measured.value)] if upper is not None else []
     margins += [ARITHMETIC.subtract(measured.value, lower)] if lower is not None else []
     margin = min(margins)
-    verdict, reason = _verdict(margin, guard, half, measured)
+    verdict, reason = _verdict(margin, guard, (lower, upper), measured)
     judged = Judgement(
         requirement.id,
         verdict,
@@ -247,16 +248,24 @@ def _truth(measured: Measurement) -> tuple[Verdict, str]:
 
 
 def _verdict(
-    margin: Decimal, guard: Decimal, half: Decimal | None, measured: Measurement
+    margin: Decimal,
+    guard: Decimal,
+    limits: tuple[Decimal | None, Decimal | None],
+    measured: Measurement,
 ) -> tuple[Verdict, str]:
-    size = readable(abs(margin), measured.dimension)
-    width = readable(guard, measured.dimension)
+    """Verdict and reason; the figures of it in one unit, and with the digits that U leaves."""
+    half = _half(*limits)
+    unit = common_unit(measured.dimension, (measured.value, *limits))
+    step = value_step(measured.value, measured.expanded, limits)
+    size = told(abs(margin), unit, margin_step(margin, guard, step))
+    fine = uncertainty_step(measured.expanded)
+    width = told(guard, unit, fine)
     if margin < 0:
         near = ", within U of the limit" if -margin <= measured.expanded else ""
         least = "at least " if measured.censored else ""
         return Verdict.FAIL, f"outside by {least}{size}{near}"
     if half is not None and guard > half:
-        room = readable(half, measured.dimension)
+        room = told(half, unit, fine)
         why = f"w = {width} is more than half the tolerance, {room}: no value can be accepted"
         return Verdict.INCONCLUSIVE, f"inside by {size}, but {why}"
     if margin < guard:

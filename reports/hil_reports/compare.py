@@ -13,10 +13,11 @@ from decimal import Decimal
 
 from hil.bodies import JudgementBody, asked_sha256
 from hil.conclusion import Conclusion, RequirementRow
+from hil.digits import uncertainty_step
 from hil.errors import UsageError
 from hil.verdict import Verdict
 from hil_reports.overlays import Overlays, Side
-from hil_reports.text import DASH, clean, decimal, in_print, scale, uncertainty_step
+from hil_reports.text import DASH, clean, decimal, in_print, scale
 from hil_reports.view import View, banner, judged_line, mark, short, statement
 
 _ROWS = 200  # judgements that changed, printed

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from hil.bodies import JudgementBody, RequirementBody
-from hil_reports.text import decimal, scale, uncertainty_step
+from hil.digits import uncertainty_step
+from hil_reports.text import decimal, scale
 
 _BASIS = (
     "With tolerance limit T, measured value y and expanded uncertainty U (k = 2, about 95 %), PASS "

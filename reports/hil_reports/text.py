@@ -77,6 +77,7 @@ class Scale:
         shown = value * self.factor
         if step is not None and step > 0:
             shown = shown.quantize(_power(step * self.factor), ROUND_HALF_EVEN)
+            shown = shown or abs(shown)  # no zero has a sign
         else:
             shown = _trimmed(shown)
         return signed(f"{shown:f}")
@@ -111,33 +112,6 @@ def scale(unit: str, values: Iterable[Decimal | None]) -> Scale:
     exponent = max(sizes).adjusted() // 3 * 3 if sizes else 0
     exponent = min(max(exponent, low), high)
     return Scale(_PREFIXES[exponent] + name, Decimal(1).scaleb(-exponent))
-
-
-def uncertainty_step(expanded: Decimal | None) -> Decimal | None:
-    """Step that leaves two significant digits of an expanded uncertainty (SI)."""
-    if expanded is None or not expanded.is_finite() or expanded <= 0:
-        return None
-    return Decimal(1).scaleb(expanded.adjusted() - 1)
-
-
-def value_step(
-    value: Decimal | None, expanded: Decimal | None, limits: Iterable[Decimal | None]
-) -> Decimal | None:
-    """Step for a measured value: that of its uncertainty, finer where rounding would cross a limit.
-
-    A value beyond its limit must not be printed as equal to it, nor one within it as beyond it.
-    """
-    step = uncertainty_step(expanded)
-    if step is None or value is None or not value.is_finite():
-        return None
-    edges = [edge for edge in limits if edge is not None]
-    for _ in range(9):
-        rounded = value.quantize(_power(step), ROUND_HALF_EVEN)
-        if all((rounded > edge) is (value > edge) and (rounded < edge) is (value < edge)
-               for edge in edges):  # fmt: skip
-            return step
-        step = step.scaleb(-1)
-    return None
 
 
 def foremost(entries: Sequence[Entry], most: int) -> tuple[list[Entry], int]:

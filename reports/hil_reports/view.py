@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from hil.bodies import InstrumentBody, JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
 from hil.conclusion import Conclusion, RequirementRow, TestRow, severity
+from hil.digits import margin_step, uncertainty_step, value_step
 from hil.errors import UsageError
 from hil.provenance import PREFIX
 from hil.requirement import Knowledge
@@ -43,8 +44,6 @@ from hil_reports.text import (
     moment,
     scale,
     signed,
-    uncertainty_step,
-    value_step,
 )
 from hil_reports.treatments import in_short, shared, unjudged
 from hil_reports.waves import samples_of, wave
@@ -568,7 +567,7 @@ def _shown(body: JudgementBody, measured: MeasuredBody) -> View:
         "lower": unit.number(lower),
         "upper": unit.number(upper),
         "guard": unit.number(guard, fine),
-        "margin": _bound(margin, measured) + unit.number(margin, step),
+        "margin": _bound(margin, measured) + unit.number(margin, margin_step(margin, guard, step)),
         "raw": unit.number(decimal(measured["raw"]), step),
     }
 

@@ -93,6 +93,27 @@ def test_upper_limit_with_guard_band(milliamperes: str, verdict: Verdict) -> Non
 
 
 @pytest.mark.parametrize(
+    ("limit", "value", "u", "told"),
+    [
+        # One unit, that of the limit; and the digits that U leaves.
+        ("0.5 mA/cm^2", "4.0001", 1.633e-3, "inside by 0.09999 mA/cm^2, w = 0.00033 mA/cm^2"),
+        ("4 mA", "0.0036", 1e-5, "inside by 0.400 mA, w = 0.020 mA"),
+        ("325 ms", "-0.0897", 0.0525, "inside by 410 ms, w = 100 ms"),
+        # Rounded, a margin is neither nothing nor as wide as w.
+        ("4 mA", "0.00400004", 1e-5, "outside by 0.00004 mA, within U of the limit"),
+        ("4 mA", "0.0039801", 1e-5, "inside by 0.0199 mA, less than w = 0.020 mA"),
+        ("10 uA", "0.0000000000001", 0.0, "inside by 9.9999999 uA, w = 0 uA"),
+    ],
+)
+def test_a_reason_tells_its_figures_as_a_report_does(
+    limit: str, value: str, u: float, told: str
+) -> None:
+    requirement = required(figure=limit)
+    given = {"value": Decimal(value), "dimension": requirement.dimension}
+    assert judge(requirement, measured("0", u, **given)).reason == told
+
+
+@pytest.mark.parametrize(
     ("milliamperes", "verdict"),
     [("4.000000000000000000000000001", FAIL), ("4", PASS), ("3.99", PASS)],
 )
@@ -577,9 +598,9 @@ def test_a_censored_duration_is_told_in_round_figures_as_the_least_that_it_was()
     early = judge(required(Kind.AT_MOST, "2 s"), lasted("1.2655978000000019", censored=True))
     assert early.reason == "the record ends after 1.27 s, too early to decide"
     late = judge(required(Kind.AT_MOST, "2 s"), lasted("7", censored=True))
-    assert late.reason == "outside by at least 5.00 s"
+    assert late.reason == "outside by at least 5.0000 s"
     assert judge(required(Kind.AT_MOST, "2 s"), lasted("7", censored=False)).reason == (
-        "outside by 5.00 s"
+        "outside by 5.0000 s"
     )
 
 

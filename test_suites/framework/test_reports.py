@@ -27,6 +27,7 @@ from framework.made_runs import (
 )
 from hil.capture import Accuracy, Capture, Source
 from hil.conclusion import WHAT_TO_DO, conclude
+from hil.digits import value_step
 from hil.exact import Dimension, Exact
 from hil.measurement import Calibration
 from hil.requirement import Kind, Limit
@@ -41,7 +42,7 @@ from hil_reports.observations import observations
 from hil_reports.offs import safe_states_view
 from hil_reports.plot import Marks, draw, envelope
 from hil_reports.report import write_report
-from hil_reports.text import foremost, in_print, scale, value_step
+from hil_reports.text import foremost, in_print, scale
 from hil_reports.view import WORDS, view_of
 
 
@@ -657,6 +658,8 @@ def test_reports_leave_the_evidence_as_it_was(tmp_path):
         ("0.0042", "0.0000022", ["0.0042"], "4.2000"),
         ("-0.0041234", "0.0004", [], "\N{MINUS SIGN}4.12"),
         ("0.0041234", "0", [], "4.1234"),
+        ("-0.00000004", "0.0000023", ["0.00001"], "0.0"),
+        ("-0.00000004", "0.0000023", ["0"], "\N{MINUS SIGN}40"),
         ("Infinity", "0.1", ["0.0042"], "Infinity"),
     ],
 )
@@ -670,6 +673,7 @@ def test_digits_follow_the_uncertainty_but_never_cross_a_limit(value, expanded, 
     ("unit", "value", "shown"),
     [
         ("A", "0.00001", "10 \N{MICRO SIGN}A"),
+        ("A", "-0.0", "0 A"),
         ("C", "2.4", "2.4 C"),
         ("s", "1200", "1200 s"),
         ("s", "0.0123", "12.3 ms"),
@@ -746,9 +750,7 @@ def test_what_lies_beyond_its_limit_shares_no_cause_and_none_is_left_out_alone(t
         run.test(f"m:test_{name}", "failed", judged=[(name, current("0.0043"), None, "")])
     conclusion = conclude(read_journal(run.end(1)).records)
     view = view_of(conclusion, capture_loader(run.folder, []), [])
-    assert view["overall"]["reasons"] == [
-        f"{name} FAIL: outside by 100 \N{MICRO SIGN}A" for name in names
-    ]
+    assert view["overall"]["reasons"] == [f"{name} FAIL: outside by 0.1000 mA" for name in names]
     assert view["overall"]["unprinted"] == 0
     assert view["overall"]["statement"] == (
         "The simulated device does not comply with 13 requirements of this scope; of these 12 are "
