@@ -473,6 +473,7 @@ class PropertyBody(TypedDict):
     seed: int  # of Hypothesis, derived from that of the run
     asked: int  # examples that the depth asks for
     shrinking: int  # examples after the first that did not pass, in search of a smaller one
+    given_back: NotRequired[int]  # broken off while they were drawn, the device energised or not
     covered: CoveredBody  # by the examples up to the first that did not pass
     failed: str  # the smallest example that did not pass, in words; empty if each passed
     scenario: str  # name of the document that repeats it; empty if each passed, or none can

@@ -6,7 +6,7 @@ Read from the journal alone: a property that passes leaves this as its evidence.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
@@ -24,17 +24,27 @@ _MORE = 3.0
 _LONGEST = 700
 
 
-def properties_view(bodies: Iterable[PropertyBody]) -> list[View]:
-    """Lay out each property that ran."""
-    return [_property(body) for body in bodies]
+def properties_view(
+    bodies: Iterable[PropertyBody], recorded: Mapping[str, tuple[int, int]]
+) -> list[View]:
+    """Lay out each property that ran.
+
+    Args:
+        bodies: what each has shown.
+        recorded: test to the number of treatments that it recorded, and how many are judged.
+    """
+    return [_property(body, *recorded.get(body["test"], (0, 0))) for body in bodies]
 
 
-def _property(body: PropertyBody) -> View:
+def _property(body: PropertyBody, recorded: int, judged: int) -> View:
     covered = body["covered"]
     failed = bool(body["failed"])
     lines = [f"{covered['examples']} of {body['asked']} examples, seed {body['seed']}"]
     if body["shrinking"]:
         lines.append(f"{body['shrinking']} more in search of a smaller one that does not pass")
+    if back := body.get("given_back", 0):
+        lines.append(f"{back} broken off while they were drawn")
+    lines.append(f"{recorded} treatments recorded, {judged} of them judged")
     return {
         "test": clean(body["test"], 400),
         "word": "did not pass" if failed else "passed",

@@ -48,6 +48,16 @@ def unjudged(conclusion: Conclusion) -> list[str]:
     ]
 
 
+def recorded(conclusion: Conclusion) -> dict[str, tuple[int, int]]:
+    """Test to the number of treatments that it recorded, and how many of them are judged."""
+    used = _used(conclusion)
+    found: dict[str, tuple[int, int]] = {}
+    for body in conclusion.records:
+        count, judged = found.get(body["test"], (0, 0))
+        found[body["test"]] = count + 1, judged + (body["record"] in used)
+    return found
+
+
 def _used(conclusion: Conclusion) -> dict[str, set[str]]:
     """Record to the tests whose judgements name it, or cite a capture of it; none of the probe."""
     judging = [body for row in conclusion.requirements for body in row.judgements]

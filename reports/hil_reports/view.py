@@ -45,7 +45,7 @@ from hil_reports.text import (
     scale,
     signed,
 )
-from hil_reports.treatments import in_short, shared, unjudged
+from hil_reports.treatments import in_short, recorded, shared, unjudged
 from hil_reports.waves import samples_of, wave
 from hil_reports.wiring import attested, wiring_view
 
@@ -199,7 +199,7 @@ def view_of(
             {key: clean(value) for key, value in figure.items()} for figure in plan["figures"]
         ],
         "feasibility": feasibility_view(plan),
-        "properties": properties_view(conclusion.properties),
+        "properties": properties_view(conclusion.properties, recorded(conclusion)),
         "safe_states": safe_states_view(conclusion),
         "wiring": wiring_view(conclusion.flights, plan["wiring"], _files(conclusion)),
         "ambient": {
@@ -755,13 +755,22 @@ def _limitations(conclusion: Conclusion, plots: Plots) -> list[str]:
         shown, left = foremost(unused, _UNSHOWN)
         more = f" and {left} more" if left else ""
         named = ", ".join(clean(name, 60) for name in shown)
-        found.append(f"Recorded, and judged by nothing: {len(unused)} records ({named}{more}).")
+        told = f"Recorded, and judged by nothing: {len(unused)} records ({named}{more})"
+        found.append(f"{told}{_of_properties(conclusion)}.")
     found += [f"Aborted: {clean(body['cause'], 700)}" for body in conclusion.aborts]
     found += [f"Could not be collected: {clean(e, 700)}" for e in conclusion.collection_errors]
     found += [f"A plot is missing: {problem}" for problem in plots.problems]
     if plots.left_out:
         found.append(f"{plots.left_out} plots were left out of this report for length.")
     return found
+
+
+def _of_properties(conclusion: Conclusion) -> str:
+    """How many of the records that nothing judged are examples that properties broke off."""
+    by_test = recorded(conclusion)
+    made = (by_test.get(body["test"], (0, 0)) for body in conclusion.properties)
+    count = sum(all_ - judged for all_, judged in made)
+    return f"; {count} of them by properties, which break off examples" if count else ""
 
 
 def _plotted(rows: Sequence[RequirementRow]) -> set[str]:

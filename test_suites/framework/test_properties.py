@@ -366,8 +366,14 @@ def body_of(failed="", scenario="", lack=""):
 
 
 def test_the_reports_show_examples_ranges_worst_case_and_points():
-    (shown,) = properties_view([body_of(failed="setpoint 1 mA", scenario="a.toml")])
-    assert shown["line"].startswith("4 of 6 examples, seed 7; 3 more in search")
+    (shown,) = properties_view(
+        [body_of(failed="setpoint 1 mA", scenario="a.toml") | {"given_back": 146}],
+        {"test_a:test_b": (149, 3)},
+    )
+    assert shown["line"] == (
+        "4 of 6 examples, seed 7; 3 more in search of a smaller one that does not pass; 146 broken "
+        "off while they were drawn; 149 treatments recorded, 3 of them judged"
+    )
     assert shown["word"] == "did not pass"
     assert shown["ranges"][0] == {
         "name": "setpoint", "count": "4", "least": "0.1 mA", "most": "4 mA",
@@ -385,7 +391,7 @@ def test_the_reports_show_examples_ranges_worst_case_and_points():
 def test_no_plot_is_drawn_where_nothing_but_one_quantity_varies():
     body = body_of()
     body["covered"]["ranges"][1]["most"] = 500.0
-    (shown,) = properties_view([body])
+    (shown,) = properties_view([body], {})
     assert shown["plot"] == {"svg": "", "caption": ""}
     assert (shown["word"], shown["failed"]) == ("passed", "")
 

@@ -122,7 +122,7 @@ class Stand:
     exploring = False
 
     def __init__(self, flaw="", examples=100):
-        self.examples = examples
+        self.examples, self.energised = examples, 0
         self.flaw, self.kept, self.journaled, self.written = flaw, {}, [], []
         door = SimpleNamespace(energisations=0, charge=Decimal(0))
         self.station = SimpleNamespace(in_process=True, hand=None, door=door)
@@ -131,6 +131,7 @@ class Stand:
         return len(name)
 
     def armed(self):
+        self.energised += 1
         return nullcontext(Device(self.flaw))
 
     def journal(self, kind, body):
@@ -185,6 +186,9 @@ def test_a_flaw_is_found_and_shrunk_to_the_commands_that_show_it(flaw, smallest)
     assert "STATE-TRUE FAIL" in why
     ((name, text),) = stand.kept.items()
     assert f"data/config/{name} repeats it" in why
+    ((_, body),) = stand.journaled
+    counted = body["covered"]["examples"] + body["shrinking"] + body["given_back"]
+    assert counted == stand.energised
     commands = parsed_scenario(name, text).drawn["course"]
     done = " ".join(command.do.value for command in commands)
     assert done == f"set {smallest}"

@@ -20,7 +20,7 @@ from hil_reports.laboratory import laboratory_view
 from hil_reports.matrix import matrix
 from hil_reports.observations import observations
 from hil_reports.text import clean
-from hil_reports.treatments import in_short
+from hil_reports.treatments import in_short, recorded
 from hil_reports.view import View, view_of
 from hil_reports.wiring import wiring_view
 
@@ -324,6 +324,7 @@ def test_how_many_treatments_the_tests_rest_on_and_which_share_one_is_told(tmp_p
     assert view["treatments"].startswith("3 tests judge 2 recorded treatments")
     assert "1 of the 2 are judged by more than one test, one of them by 2" in view["shared"]
     assert "judged by nothing: 1 records" in " ".join(view["limitations"])
+    assert recorded(conclusion) == {"m:test_a": (1, 1), "m:test_c": (2, 1)}
     timed = in_short(replace(conclusion, bench_seconds=2686.0, seconds=17.3))
     assert timed == (
         "3 tests judge 2 recorded treatments; bench time 45 min, virtual on a simulated bench; "
