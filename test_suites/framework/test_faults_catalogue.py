@@ -5,6 +5,7 @@ import contextlib
 import gc
 import re
 import tomllib
+from dataclasses import replace
 from decimal import Decimal
 from importlib.resources import files
 
@@ -13,11 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hil.bench import AIDS, ROLES
+from hil.device import LINK, OFFERED
 from hil.errors import ConfigurationError, UsageError
 from hil.exact import Exact, units_of
 from hil_fixtures import config
+from hil_fixtures.plan import Options, make
 from hil_instruments.simulated.faults import catalogue as module
 from hil_instruments.simulated.faults.catalogue import Layer, Severity, When, catalogue, find
+from hil_instruments.simulated.faults.idle import refuse_idle
 from hil_instruments.simulated.faults.link import LINK_FAULTS
 from hil_instruments.simulated.faults.spec import FaultSpec, Onset
 
@@ -229,3 +233,74 @@ def test_any_text_is_a_spec_or_a_usage_error(text):
 def test_parameters_without_a_colon_are_told_where_it_goes():
     with pytest.raises(UsageError, match="a colon follows the id, as F11:severity=12%"):
         FaultSpec.parse("F11,severity=12%")
+
+
+def _changed(profile, **figures):
+    return replace(
+        profile,
+        figures={
+            name: replace(figure, value=Exact.parse(figures.get(name.replace(".", "_"), "")))
+            if name.replace(".", "_") in figures
+            else figure
+            for name, figure in profile.figures.items()
+        },
+    )
+
+
+IDLE = {
+    "F76": ({"ramp_up_time": "4 s"}, "ramp.up_time = 4 s: allowed: more than 4 s"),
+    "F04:severity=0.1mA/s": ({}, "allowed: above 0.133333 mA/s"),
+    "F13": ({"output_software_limit": "2.2 mA"}, "the converter clips at 4.095 mA"),
+    "F39": ({"output_software_limit": "4.7 mA"}, "it is 4.7 mA"),
+    "F73": ({"output_software_limit": "4.7 mA"}, "it is 4.7 mA"),
+    "F74": ({"output_software_limit": "4.8 mA"}, "the largest one is 4 mA"),
+    "F42": ({"output_setpoint_max": "0.5 mA"}, "give F42:onset=above:0.25mA"),
+}
+"""Fault to the figures with which it does nothing, and what says so."""
+
+
+@pytest.mark.parametrize("text", IDLE)
+def test_a_fault_that_would_do_nothing_on_a_device_is_refused(text, profile):
+    figures, said = IDLE[text]
+    spec = FaultSpec.parse(text)
+    with pytest.raises(UsageError, match=f"{text}.*Reference Ionto.*{re.escape(said)}"):
+        refuse_idle([spec], _changed(profile, **figures))
+    refuse_idle([FaultSpec.parse(spec.id)], profile)
+
+
+@pytest.mark.parametrize("fault", [f for f in MODELLED if f.needs], ids=named)
+def test_a_fault_of_words_that_a_device_lacks_is_refused(fault, profile):
+    commands = {key: text for key, text in profile.wire.commands.items() if key not in fault.needs}
+    assert set(fault.needs) <= {*OFFERED, LINK}
+    with pytest.raises(UsageError, match=rf"declares no {fault.needs[0]} in \[wire\]"):
+        refuse_idle(
+            [FaultSpec(fault.id)], replace(profile, wire=replace(profile.wire, commands=commands))
+        )
+
+
+def test_a_fault_of_a_figure_that_a_device_lacks_is_refused(profile):
+    figures = {name: each for name, each in profile.figures.items() if name != "output.ripple"}
+    with pytest.raises(UsageError, match=r"F35: .*declares no output.ripple.*or give severity"):
+        refuse_idle([FaultSpec("F35")], replace(profile, figures=figures))
+
+
+def test_every_other_fault_does_something_on_the_reference_device(profile):
+    for fault in MODELLED:
+        refuse_idle([FaultSpec(fault.id)], profile)
+
+
+def test_a_level_that_another_fault_may_reach_is_taken(profile):
+    refuse_idle([FaultSpec.parse("F42:onset=above:4.2mA"), FaultSpec("F09")], profile)
+
+
+def test_a_run_is_refused_before_anything_is_planned(tmp_path):
+    text = (files("hil_fixtures.data") / "device.toml").read_text("utf-8")
+    device = tmp_path / "device.toml"
+    slow = '[ramp.up_time]\nvalue = "30 s"'
+    assert slow in text
+    fast = text.replace(slow, slow.replace("30", "4")).replace(
+        '[ramp.up_slope]\nvalue = "0.2 mA/s"', '[ramp.up_slope]\nvalue = "1 mA/s"'
+    )
+    device.write_text(fast, "utf-8")
+    with pytest.raises(UsageError, match="would do nothing"):
+        make(Options(device=device, faults=("F76",)))

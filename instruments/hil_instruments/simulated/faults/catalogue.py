@@ -144,6 +144,8 @@ class CataloguedFault:
     """What no shipped test covers yet."""
     roles: tuple[str, ...] = ("stimulator", "ammeter")
     """Bench roles without which nobody sees it."""
+    needs: tuple[str, ...] = ()
+    """Optional actions of [wire] without which nothing is wrong with what a device does."""
     severity: Severity | None = None
     """Parameter; None: it is there or not."""
     onset: str = ""

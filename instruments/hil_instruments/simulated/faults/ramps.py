@@ -13,6 +13,9 @@ from typing import TypeAlias
 from hil_instruments.simulated.device.output import RAMP_TICK
 from hil_instruments.simulated.device.policy import Course, Leg, Policy, Ramp
 
+FALLING = 2.0
+"""Seconds for which a ramp that gives way falls."""
+
 Override: TypeAlias = Callable[[float], type[Policy]]
 """Makes the class that overrides a decision, of a severity in SI."""
 
@@ -73,18 +76,17 @@ def lost_ticks(severity: float) -> type[Policy]:
 
 def giving_way(severity: float) -> type[Policy]:
     """Fall back half-way, by the severity within a while, and arrive in time all the same."""
-    while_ = 2.0  # seconds for which it falls
 
     class GivingWay(Policy):
         def legs(self, course: Course) -> tuple[Leg, ...]:
             span = course.end - course.begin
             whole = abs(span) / course.slope
-            if abs(course.end) <= abs(course.begin) or whole <= 2 * while_:
+            if abs(course.end) <= abs(course.begin) or whole <= 2 * FALLING:
                 return super().legs(course)
             middle = course.begin + span / 2
             fallen = middle - math.copysign(min(severity, abs(span) / 2), span)
-            rest = whole / 2 - while_
-            return (Leg(middle, whole / 2), Leg(fallen, while_), Leg(course.end, rest))
+            rest = whole / 2 - FALLING
+            return (Leg(middle, whole / 2), Leg(fallen, FALLING), Leg(course.end, rest))
 
     return GivingWay
 
