@@ -37,6 +37,7 @@ from hil.bodies import (
 from hil.calibration import Band
 from hil.docket import Docket
 from hil.errors import UsageError
+from hil.exact import Dimension
 from hil.journal import Record
 from hil.proof import PROBE
 from hil.provenance import PREFIX, Provenance, earned
@@ -56,6 +57,10 @@ WHAT_TO_DO = (
 )
 """Last words wherever off is unconfirmed."""
 _NO_REASON = "no reason was given"
+IN_EACH = "holds in each of"
+"""Begins the remark on a yes or no that was judged several times, and holds each time."""
+_SEVERAL = 2
+_TRUTH = Dimension.TRUTH.value
 _TOLERATED = {Verdict.PASS, Verdict.NOT_APPLICABLE, Verdict.NOT_EVALUATED}
 
 
@@ -605,7 +610,8 @@ def _requirement_row(
     # A judgement by a test that was not planned for it, as of the bench ceiling, only worsens.
     verdict = worst([worst(test.by_requirement[name] for test in planned), *strays])
     decisive = min(mine, key=severity, default=None)
-    remark = _remark(name, verdict, decisive, planned)
+    passes = sum(body["verdict"] == Verdict.PASS.value for body in mine)
+    remark = _remark(name, verdict, decisive, planned, passes)
     if decisive and decisive["test"] in repeats and verdict is not Verdict.PASS:
         remark += f"; data/config/{repeats[decisive['test']]} repeats the smallest example"
     return RequirementRow(
@@ -624,11 +630,25 @@ def severity(body: JudgementBody) -> tuple[int, float]:
     return _ORDER.index(Verdict(body["verdict"])), margin
 
 
+def _in_each(decisive: JudgementBody, judged: int) -> str:
+    """Remark on a yes or no that holds each time: none of the times decides more than another."""
+    measured = decisive["measured"]
+    passed = decisive["verdict"] == Verdict.PASS.value
+    if judged < _SEVERAL or not passed or measured is None or measured["unit"] != _TRUTH:
+        return ""
+    also = decisive["reason"].removeprefix(measured["note"])
+    return f"{IN_EACH} {judged} cases{also if also.startswith('; ') else ''}"
+
+
 def _remark(
-    name: str, verdict: Verdict, decisive: JudgementBody | None, planned: list[TestRow]
+    name: str,
+    verdict: Verdict,
+    decisive: JudgementBody | None,
+    planned: list[TestRow],
+    judged: int,
 ) -> str:
     if decisive is not None and Verdict(decisive["verdict"]) is verdict:
-        return decisive["reason"]
+        return _in_each(decisive, judged) or decisive["reason"]
     if not planned:
         return "no test was collected for it"
     culprits = [test for test in planned if test.by_requirement[name] is verdict]

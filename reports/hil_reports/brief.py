@@ -8,7 +8,7 @@ from hil.conclusion import Conclusion, RequirementRow
 from hil.verdict import Verdict
 from hil_reports.offs import safe_in_words
 from hil_reports.text import DASH, foremost, in_print, markdown
-from hil_reports.view import WORDS, banner, faults_in_words, judged_line, short, statement
+from hil_reports.view import WORDS, banner, faults_in_words, result_line, short, statement
 
 _REASONS = 12
 _ROWS = 100  # requirements in one table: a comment has 65 536 characters at most
@@ -84,7 +84,7 @@ def _requirements(rows: Sequence[RequirementRow]) -> Iterator[str]:
 
 
 def _result(row: RequirementRow) -> str:
-    told = judged_line(row.decisive) if row.decisive else ""
+    told = result_line(row)
     remark = "" if row.verdict is Verdict.PASS and told else row.remark
     return markdown(in_print("; ".join(part for part in (told, remark) if part)))
 

@@ -17,7 +17,7 @@ from hil.bodies import LimitBody, RequirementBody
 from hil.conclusion import Conclusion, RequirementRow
 from hil.exact import Dimension
 from hil_reports.text import clean
-from hil_reports.view import WORDS, banner, judged_line
+from hil_reports.view import WORDS, banner, result_line
 
 NAMESPACE = "http://www.omg.org/spec/ReqIF/20110401/reqif.xsd"
 RESULTS = ("verdict", "result", "result remark", "run", "provenance", "evidence head")
@@ -198,7 +198,7 @@ def _values(row: RequirementRow) -> dict[str, str]:
         "limit": body["limit"],
         "applicability": _applies(body),
         "verdict": WORDS[row.verdict],
-        "result": judged_line(row.decisive) if row.decisive else "",
+        "result": result_line(row),
         "result remark": row.remark,
     }
     return {name: text for name, text in told.items() if text}

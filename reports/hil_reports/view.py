@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from hil.bodies import InstrumentBody, JudgementBody, MeasuredBody, RemeasuredBody, RunBody
 from hil.capture import Capture
-from hil.conclusion import Conclusion, RequirementRow, TestRow, severity
+from hil.conclusion import IN_EACH, Conclusion, RequirementRow, TestRow, severity
 from hil.digits import margin_step, uncertainty_step, value_step
 from hil.errors import UsageError
 from hil.provenance import PREFIX
@@ -484,7 +484,7 @@ def _requirement(row: RequirementRow, records: Mapping[str, Mapping[str, Any]], 
         "spread": _spread(row.judgements),
         "verdict": mark(row.verdict),
         "remark": remark_of(row, 700),
-        "result": judged_line(row.decisive) if row.decisive else "",
+        "result": result_line(row),
         "weighing": weighing(row.decisive) if row.decisive else "",
         "warning": clean(row.decisive["warning"], 200) if row.decisive else "",
         "tests": [clean(test, 400) for test in row.tests],
@@ -495,6 +495,13 @@ def _requirement(row: RequirementRow, records: Mapping[str, Mapping[str, Any]], 
         "correlated": _correlated(row.decisive),
         "plot": plot,
     }
+
+
+def result_line(row: RequirementRow) -> str:
+    """Figures of the judgement that decides; empty where none does, as the remark says."""
+    if row.decisive is None or row.remark.startswith(IN_EACH):
+        return ""
+    return judged_line(row.decisive)
 
 
 def judged_line(body: JudgementBody) -> str:

@@ -11,6 +11,7 @@ import pytest
 from framework.made_runs import HOSTILE, Run, current, every_verdict, requirement, treatment
 from hil.conclusion import Conclusion, Flight, conclude
 from hil.exact import Dimension, Exact
+from hil.measurement import truth
 from hil.requirement import Kind, Knowledge, Limit
 from hil.verdict import Verdict
 from hil_reports.clauses import PROJECT, by_clause, parted, verdict_of
@@ -352,3 +353,23 @@ def test_a_record_that_ended_too_early_is_no_failure_of_the_bench(tmp_path):
     assert row["remark"] == "the record ends after 1.27 s, too early to decide"
     (told,) = view["requirements"]
     assert told["judgements"][0]["margin"].startswith("≤ \N{MINUS SIGN}5.0")
+
+
+def test_a_yes_or_no_that_holds_each_time_is_told_by_their_number(tmp_path):
+    limit = Limit(Kind.TRUE)
+    shorted = requirement("S", hazard="burn", limit=limit, dimension=Dimension.TRUTH)
+    run = Run(tmp_path / "run", [shorted])
+    run.collect({"m:test_a": ["S"]})
+    capture = treatment()
+    run.record("m:test_a", capture)
+    notes = ("first load: 4.0 mA; short: False", "short: 4.0 mA; short: True")
+    seen = [
+        truth(True, note, captures=[capture.sha256], instruments=["SIM-0002"]) for note in notes
+    ]
+    run.test("m:test_a", judged=[("S", each, None, "") for each in seen])
+    run.off()
+    _, view = concluded(run.end())
+    (row,) = view["requirements"]
+    assert (row["verdict"]["word"], row["result"]) == ("PASS", "")
+    assert row["remark"] == "holds in each of 2 cases"
+    assert [each["told"] for each in row["judgements"]] == list(notes)
