@@ -27,7 +27,10 @@ _RULES = {
     "though outside, however they spread; of a single value at the acceptance limit the "
     "probability is larger, and printed with each result.",
 }
-_EXACT = "A count and a yes or no are exact: they have no guard band."
+_EXACT = (
+    "A count and a yes or no are exact: they have no guard band. So a yes or no that follows from "
+    "a measured value is compared without one, though the value is uncertain."
+)
 _NEVER = (
     "A value that is missing, not finite, without the uncertainty budget that it needs or from an "
     "instrument out of calibration is never a PASS. The test uncertainty ratio TUR is (upper - "

@@ -51,6 +51,8 @@ _CLOSED_BY = {
     "not collected": "a module that can be read",
 }
 """What closes each kind."""
+_RECALLED = Knowledge.FROM_MEMORY.value
+"""Stands in the source of a limit of error that nobody looked up."""
 _EXTREMES = {Measurand.EXTREME.value, Measurand.DIFFERENCE.value}
 """What would show an excursion; a slope or a mean is over a time of its own."""
 _SHOWN = 40
@@ -166,6 +168,7 @@ def _blind_spots(conclusion: Conclusion) -> list[str]:
             f"Not provoked, as nothing on this bench makes it happen: {told}. There a PASS says "
             "that it did not happen; what the device would do shows only with a fault in it."
         )
+    found += _unchecked(conclusion)
     unconfirmed = [b for b in plan["requirements"] if b["status"] != Knowledge.CONFIRMED.value]
     if unconfirmed:
         found.append(
@@ -173,6 +176,25 @@ def _blind_spots(conclusion: Conclusion) -> list[str]:
             "purchased edition: whether they are those of the standard, no run can show."
         )
     return found
+
+
+def _unchecked(conclusion: Conclusion) -> list[str]:
+    """How many judged values have a U that rests on limits of error which nobody looked up."""
+    budgets = [
+        [part["source"] for part in body["measured"]["components"]]
+        for row in conclusion.requirements
+        for body in row.judgements
+        if body["measured"] and body["measured"]["components"]
+    ]
+    resting = [sources for sources in budgets if any(_RECALLED in each for each in sources)]
+    recalled = dict.fromkeys(each for all_ in resting for each in all_ if _RECALLED in each)
+    if not recalled:
+        return []
+    told = clean("; ".join(recalled), 600)
+    return [
+        f"U of {len(resting)} of {len(budgets)} judged values rests on limits of error that were "
+        f"not looked up in the data sheet: {told}."
+    ]
 
 
 def by_word(requirements: Iterable[RequirementBody]) -> dict[str, list[str]]:

@@ -108,6 +108,7 @@ def test_each_rule_that_a_run_used_is_explained_once() -> None:
     assert "w = r U" in told
     assert "reaches 50 %" in told
     assert "A count and a yes or no are exact" in told
+    assert "follows from a measured value is compared without one" in told
     assert "is the default" not in told
 
 

@@ -373,3 +373,21 @@ def test_a_yes_or_no_that_holds_each_time_is_told_by_their_number(tmp_path):
     assert (row["verdict"]["word"], row["result"]) == ("PASS", "")
     assert row["remark"] == "holds in each of 2 cases"
     assert [each["told"] for each in row["judgements"]] == list(notes)
+
+
+def test_limits_of_error_that_nobody_looked_up_are_a_blind_spot(tmp_path):
+    run = Run(tmp_path / "run", [requirement("A")])
+    run.collect({"m:test_a": ["A"]})
+    capture = treatment()
+    run.record("m:test_a", capture)
+    sure = current("0.004", capture)
+    sheet = "M1 data sheet, 1 year (from memory, awaits a check)"
+    part = replace(sure.components[0], source=sheet)
+    recalled = replace(sure, components=(part, *sure.components[1:]))
+    run.test("m:test_a", judged=[("A", each, None, "") for each in (sure, recalled, recalled)])
+    _, view = concluded(run.end())
+    (said,) = [each for each in view["gaps"]["blind"] if "limits of error" in each]
+    assert said == (
+        "U of 2 of 3 judged values rests on limits of error that were not looked up in the data "
+        f"sheet: {sheet}."
+    )
