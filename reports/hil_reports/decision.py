@@ -16,8 +16,8 @@ _BASIS = (
 )
 _RULES = {
     "guarded": "Guarded acceptance, w = U, is the default for limits that protect the patient: the "
-    "probability that an accepted value is truly outside is at most 2.5 % for a normal "
-    "distribution.",
+    "probability that an accepted value truly lies beyond such a limit is at most 2.28 %, which it "
+    "is at the acceptance limit (normal distribution, one-sided, k = 2).",
     "simple": "Simple acceptance, w = 0, is used where a requirement names it: that probability "
     "reaches 50 % at the limit.",
     "guard factor": "Guarded acceptance with a factor, w = r U, is used where a requirement names "
@@ -27,6 +27,13 @@ _RULES = {
     "though outside, however they spread; of a single value at the acceptance limit the "
     "probability is larger, and printed with each result.",
 }
+_AT_LIMIT = {"guarded": "2.28 %", "simple": "50.00 %"}
+"""Of a rule that always lets pass the same at its acceptance limit; its words say so once."""
+_NEGLIGIBLE = "< 0.01 %"
+_RISKS = (
+    "The probability of a false accept is printed with a value where it is 0.01 % or more, and the "
+    "one at the acceptance limit where it is another than the rule says here."
+)
 _EXACT = (
     "A count and a yes or no are exact: they have no guard band. So a yes or no that follows from "
     "a measured value is compared without one, though the value is uncertain."
@@ -46,7 +53,8 @@ def rules_in_words(requirements: Iterable[RequirementBody]) -> str:
     used = {body["rule"] for body in found if body["dimension"] not in {"count", "true"}}
     exact = any(body["dimension"] in {"count", "true"} for body in found)
     parts = [text for word, text in _RULES.items() if any(rule.startswith(word) for rule in used)]
-    return " ".join([_BASIS, *parts, *([_EXACT] if exact else []), _NEVER])
+    weighed = [_RISKS] if parts else []
+    return " ".join([_BASIS, *parts, *weighed, *([_EXACT] if exact else []), _NEVER])
 
 
 def weighing(body: JudgementBody) -> str:
@@ -63,9 +71,11 @@ def weighing(body: JudgementBody) -> str:
     if body["share"] is not None:
         parts.append(f"U / limit {body['share'] * 100:.2g} %")
     risks = {"": body["false_accept"], "at the acceptance limit ": body["worst_false_accept"]}
-    known = [f"{where}{_bare(risk)}" for where, risk in risks.items() if risk is not None]
-    if known:
-        parts.append(f"false accept {', '.join(known)}")
+    implied = {"": _NEGLIGIBLE, "at the acceptance limit ": _AT_LIMIT.get(body["rule"], "")}
+    known = {where: _bare(risk) for where, risk in risks.items() if risk is not None}
+    told = [f"{where}{risk}" for where, risk in known.items() if risk != implied[where]]
+    if told:
+        parts.append(f"false accept {', '.join(told)}")
     return "; ".join(parts)
 
 

@@ -79,7 +79,7 @@ def _items(conclusion: Conclusion) -> list[tuple[str, str, str, str]]:
             "scope, Gaps, Observations, corrections",
             "what the run cannot know",
         ),
-        ("7.8.2.1 o", "Who authorises the report", _LEFT, "signature below"),
+        ("7.8.2.1 o", "Who authorises the report", _LEFT, "signature, under Signatures in the PDF"),
         (
             "7.8.2.1 p",
             "Results of external providers, marked as such",

@@ -19,10 +19,16 @@ def taken_from(judged: JudgementBody, record: Mapping[str, Any] | None) -> str:
     if record is None:
         return ""
     name = f"record {clean(record['record'], 40)}"
+    window = window_of(judged, record)
+    return f"{name}, {window}" if window else name
+
+
+def window_of(judged: JudgementBody, record: Mapping[str, Any] | None) -> str:
+    """Bench time from which a judged value was taken; empty where that is not known."""
     measured = judged["measured"]
     given = next(_given(measured["derivation"]), {}) if measured else {}
-    windows = _windows(given, record)
-    return f"{name}, bench time {' and '.join(windows)}" if windows else name
+    windows = _windows(given, record) if record else []
+    return f"bench time {' and '.join(windows)}" if windows else ""
 
 
 def _given(tree: object) -> Iterator[Mapping[str, Any]]:
@@ -48,15 +54,19 @@ def _windows(given: Mapping[str, Any], record: Mapping[str, Any]) -> list[str]:
     if first is None:
         return []
     last = max(each["start"] + each["count"] * each["interval"] for each in record["captures"])
-    begin, end = _instant(given.get("after")), _instant(given.get("until"))
+    events = {event["name"]: event["time"] for event in record["events"]}
+    begin, end = (_instant(given.get(name), events) for name in ("after", "until"))
     return [f"{begin or _s(first)} to {end or _s(last)}"]
 
 
-def _instant(written: object) -> str:
+def _instant(written: object, events: Mapping[str, float]) -> str:
+    """When an instant was; its name too, unless it lies some time after the event of that name."""
     instant = written.get("instant") if isinstance(written, dict) else None
     if not isinstance(instant, dict) or not isinstance(instant.get("time"), (int, float)):
         return ""
-    return f"{_s(instant['time'])} ({clean(instant.get('name', ''), 60)})"
+    name, time = clean(instant.get("name", ""), 60), instant["time"]
+    moved = name in events and _s(events[name]) != _s(time)
+    return _s(time) + (f" ({name})" if name and not moved else "")
 
 
 def _s(seconds: float) -> str:

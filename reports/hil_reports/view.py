@@ -21,6 +21,7 @@ from hil.provenance import PREFIX
 from hil.requirement import Knowledge
 from hil.verdict import ExitCode, Verdict
 from hil_reports.ambient import ambient, ambient_in_brief
+from hil_reports.budget import budget_rows, budget_sources
 from hil_reports.clauses import amended, by_clause, verdict_of
 from hil_reports.decision import rules_in_words, share, weighing
 from hil_reports.earlier import register_view
@@ -29,7 +30,7 @@ from hil_reports.feasible import feasibility_view
 from hil_reports.gaps import Row, gaps_view
 from hil_reports.laboratory import laboratory_view
 from hil_reports.marks import marks_of
-from hil_reports.moments import taken_from
+from hil_reports.moments import taken_from, window_of
 from hil_reports.observations import observations
 from hil_reports.offs import safe_states_view
 from hil_reports.plot import Envelope, draw, envelope
@@ -43,7 +44,6 @@ from hil_reports.text import (
     in_print,
     moment,
     scale,
-    signed,
 )
 from hil_reports.treatments import in_short, recorded, shared, unjudged
 from hil_reports.waves import samples_of, wave
@@ -488,9 +488,9 @@ def _requirement(row: RequirementRow, records: Mapping[str, Mapping[str, Any]], 
         "weighing": weighing(row.decisive) if row.decisive else "",
         "warning": clean(row.decisive["warning"], 200) if row.decisive else "",
         "tests": [clean(test, 400) for test in row.tests],
-        "judgements": [_judgement(judged) for judged in ranked[:_ROWS]],
+        "judgements": _judgements(ranked[:_ROWS], records),
         "unprinted": max(len(ranked) - _ROWS, 0),
-        "budget": budget_rows(row.decisive),
+        "budget": budget_rows(row.decisive, records),
         "sources": budget_sources(row.decisive),
         "correlated": _correlated(row.decisive),
         "plot": plot,
@@ -592,6 +592,21 @@ def _number(
     return clean(measured["value"], 60) if value is None else unit.number(value, step)
 
 
+def _judgements(
+    bodies: Sequence[JudgementBody], records: Mapping[str, Mapping[str, Any]]
+) -> list[View]:
+    """Rows of a requirement; those of one test at one setting say from when each was taken."""
+    windows = [window_of(body, records.get(body.get("record", ""))) for body in bodies]
+    alike: dict[tuple[str, str], set[str]] = {}
+    for body, window in zip(bodies, windows, strict=True):
+        alike.setdefault((body["test"], body["at"] or ""), set()).add(window)
+    return [
+        _judgement(body)
+        | {"window": window if len(alike[body["test"], body["at"] or ""]) > 1 else ""}
+        for body, window in zip(bodies, windows, strict=True)
+    ]
+
+
 def _judgement(body: JudgementBody) -> View:
     measured = body["measured"]
     row: View = {
@@ -629,43 +644,6 @@ def _correlated(decisive: JudgementBody | None) -> bool:
     measured = decisive["measured"] if decisive else None
     names = [part["id"] for part in measured["components"]] if measured else []
     return len(set(names)) < len(names)
-
-
-def budget_rows(decisive: JudgementBody | None) -> list[View]:
-    """Causes of a judged value's uncertainty as text, its U last; none where it has no budget."""
-    measured = decisive["measured"] if decisive else None
-    if measured is None or not measured["components"]:
-        return []
-    expanded = decimal(measured["expanded"])
-    unit = scale(measured["unit"], [expanded])
-    rows = []
-    for part in measured["components"]:
-        u = decimal(str(part["u"])) or Decimal(0)
-        factor = decimal(str(part["sensitivity"])) or Decimal(0)
-        finite = u.is_finite() and factor.is_finite()
-        rows.append(
-            {
-                "id": clean(part["id"], 200),
-                "u": signed(f"{u:.2e}"),
-                "sensitivity": signed(f"{factor:.4g}"),
-                "dof": "∞" if part["dof"] is None else f"{part['dof']:g}",
-                "contribution": _two_digits(unit, abs(u * factor)) if finite else "not finite",
-                "total": False,
-            }
-        )
-    total = {"id": "Expanded uncertainty U, k = 2", "u": "", "sensitivity": "", "dof": ""}
-    return [*rows, total | {"contribution": _two_digits(unit, expanded), "total": True}]
-
-
-def budget_sources(decisive: JudgementBody | None) -> list[str]:
-    """Where the figures of a budget come from, each once: data sheets, certificates, samples."""
-    measured = decisive["measured"] if decisive else None
-    parts = measured["components"] if measured else []
-    return [clean(each, 300) for each in dict.fromkeys(part["source"] for part in parts) if each]
-
-
-def _two_digits(unit: Scale, value: Decimal | None) -> str:
-    return unit.text(value, uncertainty_step(value))
 
 
 def _test(row: TestRow) -> View:

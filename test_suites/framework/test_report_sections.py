@@ -14,11 +14,13 @@ from hil.exact import Dimension, Exact
 from hil.measurement import truth
 from hil.requirement import Kind, Knowledge, Limit
 from hil.verdict import Verdict
+from hil_reports.budget import budget_rows
 from hil_reports.clauses import PROJECT, by_clause, parted, verdict_of
 from hil_reports.evidence import capture_loader, read_journal
 from hil_reports.gaps import GAPS
 from hil_reports.laboratory import laboratory_view
 from hil_reports.matrix import matrix
+from hil_reports.moments import taken_from
 from hil_reports.observations import observations
 from hil_reports.text import clean
 from hil_reports.treatments import in_short, recorded
@@ -184,6 +186,8 @@ def test_each_item_of_a_laboratorys_report_is_supplied_by_somebody(every):
     assert all(row["tool"] or row["laboratory"] for row in rows)
     by_hand = {row["item"] for row in rows if not row["tool"]}
     assert by_hand == {f"7.8.2.1 {letter}" for letter in "behjo"}
+    (signed,) = (row["laboratory"] for row in rows if row["item"] == "7.8.2.1 o")
+    assert signed == "signature, under Signatures in the PDF"  # which stand far before this table
 
 
 def test_what_was_seen_beside_the_verdicts_is_told(tmp_path):
@@ -391,3 +395,91 @@ def test_limits_of_error_that_nobody_looked_up_are_a_blind_spot(tmp_path):
         "U of 2 of 3 judged values rests on limits of error that were not looked up in the data "
         f"sheet: {sheet}."
     )
+
+
+MU, MINUS = "\N{MICRO SIGN}", "\N{MINUS SIGN}"
+
+
+@pytest.mark.parametrize(
+    ("unit", "name", "u", "sensitivity", "told"),
+    [
+        ("A/m^2", "SIM-1[10 mA].gain", 2.887e-4, 4.0, ("0.0289 %", "0.40 mA/cm²")),
+        (
+            "A/m^2",
+            "SIM-1[10 mA].offset",
+            1.155e-6,
+            1000.0,
+            (f"1.16 {MU}A", "100.0 mA/cm² per A"),
+        ),
+        (
+            "A/m^2",
+            "noise mean over hold abcdefabcdef",
+            2e-9,
+            1e3,
+            ("2.00 nA", "100.0 mA/cm² per A"),
+        ),
+        (
+            "A/s",
+            "SIM-1.time base",
+            1.155e-4,
+            -3.3e-6,
+            ("0.0116 %", f"{MINUS}3.3 {MU}A/s"),
+        ),
+        (
+            "A",
+            "SIM-1[10 mA].temperature offset",
+            1e-6,
+            -1.0,
+            (f"1.00 {MU}A", f"{MINUS}1"),
+        ),
+        ("s", "ramp noise abcdefabcdef", 4.35e-5, 1.25, (f"43.5 {MU}s", "1.25")),
+        ("s", "level 5.0 mA abcdefabcdef", 0.0, 1.0, ("0 s", "1")),
+        ("C", "something else", 2e-9, 3.0, (f"2.00e{MINUS}9 in SI", "3.0 C per SI unit")),
+    ],
+)
+def test_each_figure_of_a_budget_has_its_unit(unit, name, u, sensitivity, told):
+    part = {"id": name, "u": u, "sensitivity": sensitivity, "dof": None, "source": ""}
+    body: Any = {
+        "record": "r",
+        "measured": {"unit": unit, "expanded": "0.01", "components": [part]},
+    }
+    records = {"r": {"captures": [{"sha256": "abcdef" * 10, "unit": "A"}]}}
+    row = budget_rows(body, records)[0]
+    assert (row["u"], row["sensitivity"]) == told
+
+
+def test_rows_of_one_test_at_one_setting_say_from_when_each_is(tmp_path):
+    run = Run(tmp_path / "run", [requirement("LIM-A")])
+    run.collect({"m:test_a": ["LIM-A"]})
+    capture = treatment()
+    record = run.record("m:test_a", capture)
+
+    def until(time: float) -> Any:
+        instant = {"instant": {"name": "", "time": time, "u": 0.0}}
+        tree = {"feature": "mean", "given": {"until": instant}}
+        return replace(current("0.004", capture), derivation=tree)
+
+    run.test("m:test_a", judged=[("LIM-A", until(time), None, record) for time in (5.0, 7.0)])
+    _, view = concluded(run.end())
+    (row,) = view["requirements"]
+    windows = ["bench time 0.00 s to 5.00 s", "bench time 0.00 s to 7.00 s"]
+    assert [judged["window"] for judged in row["judgements"]] == windows
+
+
+def test_a_time_has_the_name_of_the_event_that_was_then_and_no_empty_brackets():
+    record = {
+        "record": "r",
+        "phases": {},
+        "captures": [{"start": 0.0, "count": 100, "interval": 1.0}],
+        "events": [{"name": "start", "time": 7.0, "u": 0.0}],
+    }
+
+    def told(name: str, time: float) -> str:
+        instant = {"instant": {"name": name, "time": time, "u": 0.0}}
+        derivation = {"feature": "mean", "given": {"after": instant}}
+        body: Any = {"measured": {"derivation": derivation}}
+        return taken_from(body, record)
+
+    assert told("start", 7.0) == "record r, bench time 7.00 s (start) to 100.00 s"
+    assert told("start", 67.0) == "record r, bench time 67.00 s to 100.00 s"
+    assert told("", 67.0) == "record r, bench time 67.00 s to 100.00 s"

@@ -1,5 +1,6 @@
 """Start interlock: no current by a start that nobody prepared, and none by a blind device."""
 
+from hil.exact import readable
 from hil.features import mean, peak
 from hil.measurement import truth
 from hil_fixtures.suite import Depth, from_depth, grid, over, requirement
@@ -31,5 +32,6 @@ def test_a_dead_sensor_is_found_by_the_self_test(bench, judge):
     flows = abs(mean(part.record.current, after=part.begin, until=part.end))
     apart = abs(claim.value.base - flows.value)
     sees = apart <= bench.profile["output.accuracy_absolute"].base
-    told = f"reported {claim.value}, measured {flows}, self-test {'passed' if passed else 'failed'}"
+    said = readable(claim.value.base, claim.value.dimension)
+    told = f"reported {said}, measured {flows}, self-test {'passed' if passed else 'failed'}"
     judge("START-SENSE", truth(sees or not passed, told, captures=flows.captures))
