@@ -480,7 +480,7 @@ def _requirement(row: RequirementRow, records: Mapping[str, Mapping[str, Any]], 
         "unprovoked": clean(body.get("unprovoked", "")),
         "severity": _HARM.get(body["severity"], clean(body["severity"])),
         "roles": ", ".join(clean(role) for role in body["roles"]),
-        "taken": _taken(row.decisive, records),
+        "taken": "" if row.remark.startswith(IN_EACH) else _taken(row.decisive, records),
         "spread": _spread(row.judgements),
         "verdict": mark(row.verdict),
         "remark": remark_of(row, 700),
@@ -741,7 +741,7 @@ def _limitations(conclusion: Conclusion, plots: Plots) -> list[str]:
         more = f" and {left} more" if left else ""
         named = ", ".join(clean(name, 60) for name in shown)
         told = f"Recorded, and judged by nothing: {len(unused)} records ({named}{more})"
-        found.append(f"{told}{_of_properties(conclusion)}.")
+        found.append(f"{told}{_of_properties(conclusion, len(unused))}.")
     found += [f"Aborted: {clean(body['cause'], 700)}" for body in conclusion.aborts]
     found += [f"Could not be collected: {clean(e, 700)}" for e in conclusion.collection_errors]
     found += [f"A plot is missing: {problem}" for problem in plots.problems]
@@ -750,12 +750,13 @@ def _limitations(conclusion: Conclusion, plots: Plots) -> list[str]:
     return found
 
 
-def _of_properties(conclusion: Conclusion) -> str:
+def _of_properties(conclusion: Conclusion, unused: int) -> str:
     """How many of the records that nothing judged are examples that properties broke off."""
     by_test = recorded(conclusion)
     made = (by_test.get(body["test"], (0, 0)) for body in conclusion.properties)
     count = sum(all_ - judged for all_, judged in made)
-    return f"; {count} of them by properties, which break off examples" if count else ""
+    of_them = "all" if count == unused else str(count)
+    return f"; {of_them} of them by properties, which break off examples" if count else ""
 
 
 def _plotted(rows: Sequence[RequirementRow]) -> set[str]:

@@ -330,6 +330,15 @@ def test_how_many_treatments_the_tests_rest_on_and_which_share_one_is_told(tmp_p
     assert "1 of the 2 are judged by more than one test, one of them by 2" in view["shared"]
     assert "judged by nothing: 1 records" in " ".join(view["limitations"])
     assert recorded(conclusion) == {"m:test_a": (1, 1), "m:test_c": (2, 1)}
+    body = {"test": "m:test_c", "seed": 7, "asked": 2, "shrinking": 0, "given_back": 1}
+    body |= {"failed": "", "scenario": "", "lack": ""}
+    body["covered"] = {"examples": 1, "ranges": [], "words": {}, "worst": [], "points": []}
+    searched: Any = replace(conclusion, properties=(body,))
+    seen = view_of(searched, capture_loader(run.folder, []), [])
+    assert "; all of them by properties, which break off examples." in " ".join(seen["limitations"])
+    assert seen["properties"][0]["line"].endswith(
+        "1 broken off while they were drawn; 2 treatments recorded, 1 of them judged"
+    )
     timed = in_short(replace(conclusion, bench_seconds=2686.0, seconds=17.3))
     assert timed == (
         "3 tests judge 2 recorded treatments; bench time 45 min, virtual on a simulated bench; "
@@ -375,7 +384,7 @@ def test_a_yes_or_no_that_holds_each_time_is_told_by_their_number(tmp_path):
     _, view = concluded(run.end())
     (row,) = view["requirements"]
     assert (row["verdict"]["word"], row["result"]) == ("PASS", "")
-    assert row["remark"] == "holds in each of 2 cases"
+    assert (row["remark"], row["taken"]) == ("holds in each of 2 cases", "")
     assert [each["told"] for each in row["judgements"]] == list(notes)
 
 
