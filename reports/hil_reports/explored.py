@@ -125,7 +125,7 @@ class _Axis:
         shown = _range(body)
         self._low, self._high = body["least"], body["most"]
         self._ratios = self._low > 0 and self._high / self._low >= _MORE
-        kind = ", by ratio" if self._ratios else ""
+        kind = ", logarithmic" if self._ratios else ""
         self.told = f"{shown['name']} {signed(shown['least'])} to {signed(shown['most'])}{kind}"
 
     def share(self, value: float) -> float:

@@ -35,6 +35,7 @@ from hil_reports.observations import observations
 from hil_reports.offs import safe_states_view
 from hil_reports.plot import Envelope, draw, envelope
 from hil_reports.signatures import NOT_SEALED
+from hil_reports.terms import TERMS
 from hil_reports.text import (
     DASH,
     Scale,
@@ -210,6 +211,7 @@ def view_of(
         "remeasured": _remeasured(conclusion.remeasured),
         "gaps": gaps_view(conclusion, rows),
         "observations": observations(conclusion),
+        "terms": [list(term) for term in TERMS],
         "laboratory": laboratory_view(conclusion),
         "drawn": screen.told,
         "waves": screen.waves,

@@ -384,7 +384,7 @@ def test_the_reports_show_examples_ranges_worst_case_and_points():
     assert svg.count("<circle") == 3  # the fourth has no load
     places = [float(x) for x in re.findall(r'cx="([\d.]+)"', svg)]
     assert (places[0], places[2]) == (14.0, 286.0)  # the ends of the frame
-    assert 200 < places[1] < 270  # by ratio: 2 mA lies near 4 mA
+    assert 200 < places[1] < 270  # logarithmic: 2 mA lies near 4 mA
     assert shown["plot"]["caption"].endswith("3 examples.")
 
 

@@ -248,6 +248,15 @@ def test_gaps_and_items_of_a_laboratory_stand_in_both_documents(every):
         assert "Known blind spots" in text
 
 
+def test_words_that_not_every_reader_has_met_are_explained_in_both_documents(every):
+    asked = {"guard band w", "u, U, k", "TUR", "excursion that shows whole", "raw extreme"}
+    asked |= {"censored", "lease, its keeper", "claim (a role)", "air of U", "bench time"}
+    page = html(every).partition("<h2>Terms</h2>")[2]
+    paper = pdf_text(every).partition("below 4 it is a warning")[2].partition("Contents")[0]
+    assert {term for term in asked if term not in paper} == set()
+    assert {term for term in asked if term not in page.partition("<h2>")[0]} == set()
+
+
 def test_the_matrix_lies_within_the_pdf_which_says_that_it_is_pdf_a_3a_and_pdf_ua(every):
     reader = PdfReader(every / "report" / "compliance.pdf")
     table = (every / "report" / "matrix.csv").read_bytes()
