@@ -33,9 +33,13 @@ from hil.sequence import Command, Do
 from hil.timeline import lay_out
 from hil.verdict import Verdict
 from hil_fixtures import draw
-from hil_fixtures.config import read_device
+from hil_fixtures.config import read_device, read_setup
 from hil_fixtures.config.scenario import Repetition, parsed_scenario, unwritable, written
 from hil_fixtures.exploring import by_the_seed_alone
+from hil_fixtures.fitting import Property, refuse_misfits
+from hil_fixtures.plan import Options
+from hil_fixtures.progress import Progress
+from hil_fixtures.supervisor import run
 from hil_reports.explored import properties_view
 
 PROFILE = read_device(None)
@@ -317,12 +321,14 @@ def test_other(bench, judge):
 @pytest.mark.parametrize(
     ("good", "bad", "said"),
     [
-        ("test_mine:test_property", "test_mine:test_gone", "allowed: test_mine:test_property"),
+        ("test_mine:test_property", "test_mine:test_proprety", "did you mean test_mine:test_prop"),
         ("test_mine:test_property", "test_mine:test_other", "allowed: test_mine:test_property"),
-        ('"LIM-ACC", "LIM-CEIL"', '"LIM-OFF"', "test_mine:test_property judges LIM-ACC, LIM-C"),
+        ('"LIM-ACC", "LIM-CEIL"', '"LIM-OFF"', "allowed: LIM-ACC, LIM-CEIL"),
         ('"LIM-ACC", "LIM-CEIL"', '"LIM-MINE"', "LIM-MINE: no catalogue holds it; known: "),
+        ("setpoint =", "setpiont =", "drawn.setpiont: unknown key (did you mean setpoint?)"),
+        ('setpoint = "0.', 'setpoint = "0.55', "allowed: 0.1 mA to 4.0 mA in steps of 0.1 mA"),
     ],
-    ids=["unknown test", "test that draws nothing", "not judged there", "unknown requirement"],
+    ids=["unknown test", "draws nothing", "not judged there", "no requirement", "key", "grid"],
 )
 def test_a_file_that_fits_no_property_is_refused_before_the_bench_is_opened(
     failed, tmp_path, good, bad, said
@@ -333,15 +339,110 @@ def test_a_file_that_fits_no_property_is_refused_before_the_bench_is_opened(
     done = session(tmp_path, f"--hil-scenario={path}", suite=None)
     assert said in done.text.replace("\n", " ")
     assert not done.of("armed")
+    assert not done.of("bench")
 
 
-def test_a_file_that_holds_other_arguments_is_an_error(failed, tmp_path):
+PROPERTIES = {
+    "test_a:test_b": Property(
+        {"setpoint": draw.setpoints, "texts": draw.invalid_texts}, ("LIM-CEIL",)
+    ),
+    "test_a:test_c": Property({"scenario": draw.treatments}, ("LIM-CEIL",)),
+    "test_a:test_d": Property({"course": draw.courses}, ("LIM-CEIL",)),
+}
+TREATED = """[drawn.scenario]
+resistance = "2 kohm"
+[[drawn.scenario.programmes]]
+kind = "direct current"
+setpoint = "2.0 mA"
+hold = "10 s"
+[[drawn.scenario.disturbances]]
+kind = "change"
+at = { phase = "hold", offset = "3 s" }
+setpoint = "1.0 mA"
+"""
+PLAIN = '[drawn]\nsetpoint = "2.0 mA"\ntexts = ["ZZQ"]\n'
+DONE = '[[drawn.course]]\ndo = "set"\ncurrent = "2.0 mA"\n[[drawn.course]]\ndo = "start"\n'
+ON_GRID = "allowed: 0.1 mA to 4.0 mA in steps of 0.1 mA"
+MISFITS = {
+    "off the grid": (
+        "b",
+        PLAIN,
+        "2.0 mA",
+        "0.55 mA",
+        f"a.toml:4: drawn.setpoint: 0.55 mA; {ON_GRID}",
+    ),
+    "beyond range": ("b", PLAIN, "2.0 mA", "9 mA", f"drawn.setpoint: 9 mA; {ON_GRID}"),
+    "other dimension": ("b", PLAIN, "2.0 mA", "0.5 V", "0.5 V is a voltage; allowed: a current"),
+    "no quantity": (
+        "b",
+        PLAIN,
+        "2.0 mA",
+        "much",
+        "drawn.setpoint: a text came; allowed: a current",
+    ),
+    "other kind": ("b", PLAIN, '["ZZQ"]', '"1 mA"', "1 mA is a current; allowed: a list"),
+    "misspelt": ("b", PLAIN, "setpoint", "setpiont", "unknown key (did you mean setpoint?)"),
+    "left out": (
+        "b",
+        PLAIN,
+        'texts = ["ZZQ"]',
+        "",
+        "drawn.texts: missing; test_a:test_b draws setp",
+    ),
+    "setting": ("c", TREATED, "2.0 mA", "2.05 mA", f"programmes[1].setpoint: 2.05 mA; {ON_GRID}"),
+    "change": ("c", TREATED, "1.0 mA", "4.5 mA", f"disturbances[1].setpoint: 4.5 mA; {ON_GRID}"),
+    "load": ("c", TREATED, "2 kohm", "3 kohm", "resistance: the bench has no load of 3 kohm"),
+    "envelope": ("c", TREATED, '"10 s"', '"9 h"', "drawn.scenario: "),
+    "dose": ("c", TREATED, "hold =", 'dose = "90 mA*min"\nhold =', "90 mA*min; allowed: up to 80"),
+    "course": ("d", DONE, "2.0 mA", "2.02 mA", f"drawn.course[1].current: 2.02 mA; {ON_GRID}"),
+    "no course": ("d", PLAIN, "texts", "course", "drawn.course: a list came; allowed: a sequence"),
+}
+
+
+def _held(test, text):
+    whole = f'test = "test_a:test_{test}"\nrequirements = ["LIM-CEIL"]\n{text}'
+    setup = read_setup(None, None)
+    repetition = parsed_scenario("a.toml", whole)
+    refuse_misfits("a.toml", whole, repetition, PROPERTIES, setup.profile, setup.bench)
+
+
+@pytest.mark.parametrize("misfit", MISFITS)
+def test_each_value_of_a_file_is_held_against_device_bench_and_test(misfit):
+    test, text, good, bad, said = MISFITS[misfit]
+    assert good in text
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        _held(test, text.replace(good, bad))
+
+
+@pytest.mark.parametrize(("test", "text"), [("b", PLAIN), ("c", TREATED), ("d", DONE)])
+def test_a_file_that_fits_is_taken(test, text):
+    _held(test, text)
+
+
+@pytest.mark.parametrize("factory", SCENARIOS)
+def test_whatever_is_drawn_fits(factory):
+    setup = read_setup(None, None)
+    properties = {"test_a:test_b": Property({"scenario": factory}, ("LIM-CEIL",))}
+
+    drawn = []
+
+    @settings(max_examples=15, database=None, derandomize=True, deadline=None)
+    @given(factory(PROFILE, ENVELOPE))
+    def look(scenario):
+        drawn.append(of(scenario=scenario))
+
+    look()
+    for made in drawn:
+        refuse_misfits("a", written(made), made, properties, setup.profile, setup.bench)
+
+
+def test_hil_run_refuses_a_misfit_and_leaves_no_folder(failed, tmp_path):
     (tmp_path / "test_mine.py").write_text(HEAD + PROPERTY)
-    path = tmp_path / "mine.toml"
-    path.write_text(scenario_of(failed).read_text().replace("setpoint =", "current ="))
-    done = session(tmp_path, f"--hil-scenario={path}", suite=None)
-    assert "draws setpoint; the scenario file holds current" in done.test("test_property").detail
-    assert done.verdict("LIM-CEIL") is Verdict.ERROR
+    path, out = tmp_path / "mine.toml", tmp_path / "runs"
+    path.write_text(re.sub('setpoint = ".*"', 'setpoint = "9 mA"', scenario_of(failed).read_text()))
+    with pytest.raises(UsageError, match=r"mine.toml:\d+: drawn.setpoint: 9 mA; allowed: 0.1 mA"):
+        run(Options(scenario=path), out, [str(tmp_path / "test_mine.py")], Progress(None))
+    assert not out.exists()
 
 
 def body_of(failed="", scenario="", lack=""):
