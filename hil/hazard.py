@@ -142,6 +142,7 @@ class Ledger:
         self.setting: Exact | None = None
         """What was set last; None if nothing was."""
         self._known = False  # whether the device is still set to it
+        self._guessed = False  # whether what flows is the most that may, and not what was commanded
         self.commanded = ZERO
         """Time energised in s up to the last command that ended it."""
         self._dose: Decimal | None = None
@@ -186,7 +187,7 @@ class Ledger:
         """
         self._energise(now, Flow(ceiling.base, self._compliance))
         self._dose = self._left = None
-        self._known = False
+        self._known, self._guessed = False, True
 
     def end(self, now: Decimal, tail: Decimal) -> None:
         """An end was commanded; what flows is over `tail` s later."""
@@ -288,6 +289,7 @@ class Ledger:
                 f"{why}, so the device's setting is not known; allowed: a start after configure()"
             )
         self._energise(now, self._flow(self.setting.base))
+        self._guessed = False
 
     def _energise(self, now: Decimal, flow: Flow) -> None:
         if self.account.energisations >= self.envelope.max_energisations:
@@ -304,12 +306,13 @@ class Ledger:
 
     def _admitted(self, current: Exact) -> Flow:
         self.envelope.admit(current)
-        before = self.account.flow.current if self.account.flow is not None else ZERO
-        rise = abs(current.base - before)
+        flow = self.account.flow
+        before = ZERO if flow is None or self._guessed else flow.current
+        rise = current.base - before
         time, steepest = self._profile["ramp.up_time"], self.envelope.max_slope
         if rise > ARITHMETIC.multiply(steepest.base, time.base):
             raise LimitExceeded(
-                f"{current} was commanded: a change by {readable(rise, Dimension.CURRENT)} in the "
+                f"{current} was commanded: a rise by {readable(rise, Dimension.CURRENT)} in the "
                 f"declared {time}; the envelope ends at {steepest}"
             )
         return self._flow(current.base)

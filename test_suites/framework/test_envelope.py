@@ -230,7 +230,7 @@ def test_a_falling_setting_counts_its_ramp() -> None:
 
 def test_a_slope_bounds_the_change_that_a_ramp_makes() -> None:
     ledger("3 mA", max_slope="0.1 mA/s")  # 30 s
-    with pytest.raises(LimitExceeded, match=r"3\.1 mA was commanded: a change by 3\.10 mA"):
+    with pytest.raises(LimitExceeded, match=r"3\.1 mA was commanded: a rise by 3\.10 mA"):
         ledger("3.1 mA", max_slope="0.1 mA/s")
     made = ledger("3 mA", max_slope="0.1 mA/s")
     made.change(Exact.parse("4 mA"), Decimal(40))
@@ -266,6 +266,15 @@ def test_what_was_never_set_is_not_started() -> None:
     for energise in (made.start, made.resume):
         with pytest.raises(LimitExceeded, match="nothing was set"):
             energise(Decimal(0))
+
+
+def test_a_setting_after_a_provoked_text_is_no_rise_from_the_ceiling() -> None:
+    made = ledger("1 mA", max_slope="0.1 mA/s")  # 3 mA in a ramp
+    made.provoke(Decimal(10), Exact.parse("6 mA"))
+    made.set(Exact.parse("1 mA"))
+    made.change(Exact.parse("2 mA"), Decimal(20))
+    with pytest.raises(LimitExceeded, match="a rise by 3"):  # nobody knows that more flows
+        made.change(Exact.parse("3.1 mA"), Decimal(20))
 
 
 def test_what_is_provoked_counts_as_the_bench_ceiling() -> None:

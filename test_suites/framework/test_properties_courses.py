@@ -3,6 +3,7 @@
 import math
 import re
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import SimpleNamespace
@@ -25,7 +26,7 @@ from hil.verdict import Verdict
 from hil_fixtures import draw, machine
 from hil_fixtures.config import read_device, read_setup
 from hil_fixtures.config.scenario import parsed_scenario
-from hil_fixtures.course import Course, repeated
+from hil_fixtures.course import SHORTEST, Course, repeated
 from hil_fixtures.exploring import Exploration
 from hil_fixtures.judging import Judge, NotPassed
 
@@ -141,7 +142,7 @@ class Stand:
         self.kept[name] = text
 
 
-def explored(flaw="", examples=100, stand=None):
+def explored(flaw="", examples=100, stand=None, pauses=True):
     """The stand after so many courses, and why they did not all pass."""
     stand = stand or Stand(flaw, examples)
     judge = Judge(
@@ -150,7 +151,7 @@ def explored(flaw="", examples=100, stand=None):
         stand.written.append,
         frozenset({"STATE-TRUE"}),
     )
-    courses = draw.courses(PROFILE, stand.envelope)
+    courses = replace(draw.courses(PROFILE, stand.envelope), pauses=pauses)
     running = Exploration(stand, judge, None, "course")
     try:
         machine.explore(
@@ -162,15 +163,24 @@ def explored(flaw="", examples=100, stand=None):
 
 
 def test_a_device_that_keeps_to_the_model_passes_whatever_is_done():
-    stand, why = explored(examples=30)
+    stand, why = explored(examples=60)
     assert why == ""
     ((kind, body),) = stand.journaled
     assert kind == "property"
-    assert body["covered"]["examples"] == body["asked"] == 30
+    assert body["covered"]["examples"] == body["asked"] == 60
+    assert stand.energised < 75  # some are given back, as driven before
     assert set(body["covered"]["words"]["command"]) == {do.value for do in Do}
     assert {entry["name"] for entry in body["covered"]["ranges"]} == {"set", "wait"}
     assert set(body) == set(PropertyBody.__annotations__)
     check([Chain().append("property", body, utc=datetime(2026, 1, 1, tzinfo=UTC), bench=None)])
+
+
+def test_a_device_that_cannot_pause_is_not_driven_for_courses_that_lead_nowhere():
+    stand, why = explored(examples=30, pauses=False)
+    assert why == ""
+    ((_, body),) = stand.journaled
+    assert body["covered"]["examples"] == 30
+    assert stand.energised < 40
 
 
 @pytest.mark.parametrize(
@@ -331,6 +341,14 @@ def test_rest_is_wherever_no_course_lets_current_flow():
     open_ = reference((5, Do.START), (40, Do.OPEN), (42, State.FAULT), (50, Do.RECONNECT))
     open_.ended(60)
     assert open_.rests == [(0.0, 5), (42 + off, 60)]
+
+
+def test_each_course_begins_with_a_rest():
+    """So that one which treats from its first command to its last has one that is judged."""
+    made = repeated(Stand(), [Command(Do.START), Command(Do.WAIT, Exact.parse("40 s"))])
+    ((begin, end),) = made.rests
+    assert end.time - begin.time >= SHORTEST
+    assert end.time == 0.0
 
 
 def test_a_start_that_is_refused_at_rest_is_an_error():

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from hil.depth import Depth
 from hil.device import DeviceProfile, Polarity, Reporting, State
 from hil.errors import Unavailable, UsageError
 from hil.exact import Exact
+from hil.features import SLOPE_WINDOW
 from hil.record import Record
 from hil.scenario import Observation, dose_of
 from hil.units import kohm, ms, s
@@ -26,12 +28,8 @@ from hil_fixtures.suite import TURN, Bench, Run, grid
 
 HOLD = 5 * s
 """Of a treatment: four seconds of it are steady, for its mean and four spectra of its ripple."""
-EARLY = 10 * s
-"""After a start, in the ramp."""
 PAUSE, LAST = 1.5 * s, 0.5 * s
 """From one message to the next, and the end of it in which the current is looked at."""
-STOPPED = 5 * s
-"""After a start, a second time in the ramp."""
 ASKED = 20 * ms
 """How often a device is asked that is asked all the time."""
 STORM = 6
@@ -137,6 +135,21 @@ def _up(profile: DeviceProfile) -> Exact:
     """Time from a start until the setting has been held a while."""
     time: Exact = profile["ramp.up_time"] + 1 * s
     return time
+
+
+def early(profile: DeviceProfile) -> Exact:
+    """Time after a start by which a third of the ramp is done."""
+    return Exact(profile["ramp.up_time"].base / 3, "s")
+
+
+def sooner(profile: DeviceProfile) -> Exact:
+    """The same for two fifteenths of it, where a rest between polarities may come first.
+
+    Of a short ramp it is more: a slope needs a second, and some, after the start.
+    """
+    up = profile["ramp.up_time"].base
+    risen = max(up * 2 / 15, min(Decimal(repr(SLOPE_WINDOW)) * 6 / 5, up / 2))
+    return Exact(profile["polarity.dwell"].base + risen, "s")
 
 
 # -- at rest --------------------------------------------------------------------------------------
@@ -390,19 +403,21 @@ def turns(bench: Bench, setpoint: Exact) -> list[Course]:
     profile, polarity = bench.profile, bench.profile.polarity
     with bench.armed() as run:
         first = _begun(run, setpoint, polarity)
-        run.wait(STOPPED)
+        run.wait(sooner(profile))
         _risen(first)
         first.moments["stop"] = run.stop()
         if not _rested(profile, first):
             return [first]
         second = _begun(run, setpoint, polarity.opposite)
-        run.wait(STOPPED)
+        run.wait(sooner(profile))
         _risen(second)
         second.moments["stop"] = run.stop()
         if not _rested(profile, second):
             return [first, second]
         third = _begun(run, setpoint, polarity)
-        run.wait(profile["ramp.up_time"] * TWO_THIRDS)
+        run.wait(
+            max(profile["ramp.up_time"] * TWO_THIRDS, profile["polarity.dwell"] + early(profile))
+        )
         _risen(third)
         _abort(third)
         run.wait(profile["protection.off_time"] + profile["protection.reconnect_time"])
@@ -457,7 +472,7 @@ def raised(bench: Bench, setpoint: Exact, later: Exact) -> Course:
     with bench.armed() as run:
         found = Course(run)
         found.moments["start"] = run.start(setpoint)
-        run.wait(EARLY)
+        run.wait(early(profile))
         run.change(later)
         run.wait(profile["ramp.up_time"] + 4 * s)
         found.note("end")
@@ -502,7 +517,7 @@ def opened_early(bench: Bench, setpoint: Exact, polarity: Polarity) -> Course:
     with bench.armed() as run:
         found = Course(run)
         run.start(setpoint, polarity=polarity)
-        run.wait(EARLY)
+        run.wait(early(profile))
         found.moments["open"] = run.inject("open")
         run.wait(profile["protection.open_time"] + profile["protection.off_time"])
         if polarity is not profile.polarity:

@@ -2,7 +2,8 @@
 
 from hil.course import largest_fall, ramp_time
 from hil.errors import Unavailable
-from hil.features import largest_step, mean, slope
+from hil.exact import Dimension, Exact
+from hil.features import SLOPE_WINDOW, largest_step, mean, slope
 from hil.signs import along
 from hil.units import s
 from hil_fixtures.suite import Depth, from_depth, grid, over, requirement
@@ -37,7 +38,7 @@ def test_a_ramp_takes_its_time(bench, judge, treatment):
 @over(setpoint=grid.top, course=grid.course)
 def test_a_second_treatment_ramps_up_too(bench, judge, setpoint, course):
     """Started again without a power cycle, in the same polarity and in the other one."""
-    dwell = bench.profile["polarity.dwell"]  # after it the ramp down before is out of sight
+    dwell = bench.profile["polarity.dwell"]
     again = [
         (part.record.current, part.begin, part.told["end"].said)
         for part in bench.once(courses.sessions, course)[1:]
@@ -46,8 +47,10 @@ def test_a_second_treatment_ramps_up_too(bench, judge, setpoint, course):
         (leg.record.current, leg["start"].later(dwell), leg["risen"])
         for leg in bench.once(courses.turns, setpoint)[1:]
     ]
+    # A slope looks back, and must not see the ramp down before: with a short rest it begins later.
+    unseen = Exact.si(max(SLOPE_WINDOW - float(dwell.base), 0.0), Dimension.TIME)
     for current, begin, end in again:
-        judge("RAMP-UP", slope(current, after=begin, until=end))
+        judge("RAMP-UP", slope(current, after=begin.later(unseen), until=end))
         judge("RAMP-STEP", largest_step(current, after=begin, until=end))
 
 
