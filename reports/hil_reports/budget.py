@@ -83,7 +83,7 @@ def _sensitivity(factor: Decimal, cause: str | None, unit: str) -> str:
     """In the unit of the value per unit of the cause."""
     if cause == unit:
         return signed(f"{factor.normalize():f}") if abs(factor) == 1 else signed(f"{factor:.4g}")
-    value = scale(unit, [factor if cause == "1" else Decimal(1)])
+    value = scale(unit, [factor])
     shown = signed(f"{factor * value.factor:.4g}")
     if cause == "1":
         return f"{shown} {value.unit}".rstrip()

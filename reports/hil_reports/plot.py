@@ -445,7 +445,7 @@ def _limit_names(frame: _Frame, marks: Marks) -> Iterable[str]:
         elif level * frame.factor < frame.bottom:
             yield f"{shown} lies below this plot"
         else:
-            yield f"dashed: {shown}"
+            yield shown
 
 
 def _violations(frame: _Frame, found: Envelope, marks: Marks) -> Iterable[str]:

@@ -442,6 +442,7 @@ MU, MINUS = "\N{MICRO SIGN}", "\N{MINUS SIGN}"
             (f"1.00 {MU}A", f"{MINUS}1"),
         ),
         ("s", "ramp noise abcdefabcdef", 4.35e-5, 1.25, (f"43.5 {MU}s", "1.25")),
+        ("ohm", "SIM-1[10 mA].offset", 2e-6, -5.248e5, (f"2.00 {MU}A", f"{MINUS}524.8 kΩ per A")),
         ("s", "level 5.0 mA abcdefabcdef", 0.0, 1.0, ("0 s", "1")),
         ("C", "something else", 2e-9, 3.0, (f"2.00e{MINUS}9 in SI", "3.0 C per SI unit")),
     ],

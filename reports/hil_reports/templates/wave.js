@@ -287,8 +287,8 @@
     var rows = [];  /* of labels; one that finds no room has its mark alone, until it is looked into */
     this.over.events.forEach(function (event) {
       if (event[1] < view[0] || event[1] > view[1]) { return; }
-      var at = x(event[1]), right = at > box.left + 0.8 * box.width;
-      var wide = ctx.measureText(event[0]).width + 8 * ratio, begin = right ? at - wide : at, row = 0;
+      var at = x(event[1]), wide = ctx.measureText(event[0]).width + 8 * ratio, row = 0;
+      var right = at + wide > box.left + box.width, begin = right ? at - wide : at;
       function free(taken) { return begin + wide <= taken[0] || begin >= taken[1]; }
       ctx.beginPath(); ctx.moveTo(at, box.top); ctx.lineTo(at, box.top + box.height); ctx.stroke();
       while (row < 4 && !(rows[row] || []).every(free)) { row += 1; }
