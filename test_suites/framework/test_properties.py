@@ -230,7 +230,9 @@ def test_noise_and_wrong_settings_are_drawn_in_the_words_of_the_device():
 
 HEAD = """
 from hil.exact import Exact
-from hil.features import peak
+from hil.features import peak, steady
+from hil.scenario import Scenario
+from hil.signs import along
 from hil.units import mA, s
 from hil_fixtures.suite import draw, for_all, requirement
 """
@@ -309,6 +311,52 @@ def test_a_scenario_file_repeats_one_example_and_judges_all_of_it_again(failed, 
     (plan,) = again.of("plan")
     assert plan["scenario"]["text"] == path.read_text()
     assert again.verdict("LIM-CEIL") is Verdict.PASS
+
+
+HELD = """
+@requirement("LIM-ACC")
+@for_all(setpoint=draw.setpoints)
+def test_property(bench, judge, setpoint):
+    current = bench.record(Scenario.treatment(setpoint, hold=2 * s)).current
+    smallest = setpoint == bench.profile["output.setpoint_min"]
+    about = setpoint if smallest else 0.15 * mA  # all others: 0.1 to 0.2 mA
+    judge("LIM-ACC", along(steady(current), bench.profile.polarity), at=about)
+"""
+
+
+def test_a_fail_is_shrunk_to_a_fail_though_smaller_examples_are_inconclusive(tmp_path):
+    (tmp_path / "test_mine.py").write_text(HEAD + HELD)
+    done = session(tmp_path, "--hil-seed=3", suite=None)
+    verdicts = [body["verdict"] for body in done.of("judgement")]
+    assert next(verdict for verdict in verdicts if verdict != "PASS") == "FAIL"
+    assert "INCONCLUSIVE" in verdicts  # of 0.2 mA, which was tried and is journaled
+    (body,) = done.of("property")
+    assert body["failed"] == "setpoint 0.3 mA"
+    assert "LIM-ACC FAIL" in done.test("test_property").detail
+    again = session(tmp_path, f"--hil-scenario={scenario_of(done)}", suite=None)
+    assert [body["verdict"] for body in again.of("judgement")] == ["FAIL"]
+
+
+ONCE = """
+TRIED = set()
+
+@requirement("LIM-ACC")
+@for_all(setpoint=draw.setpoints)
+def test_property(bench, judge, setpoint):
+    current = bench.record(Scenario.treatment(setpoint, hold=2 * s)).current
+    about = setpoint if setpoint in TRIED else 1000 * mA
+    TRIED.add(setpoint)
+    judge("LIM-ACC", along(steady(current), bench.profile.polarity), at=about)
+"""
+
+
+def test_a_fail_that_does_not_come_again_stands_and_keeps_its_file(tmp_path):
+    (tmp_path / "test_mine.py").write_text(HEAD + ONCE)
+    done = session(tmp_path, "--hil-seed=3", suite=None)
+    (body,) = done.of("property")
+    assert body["failed"].startswith("setpoint ")
+    assert f"data/config/{body['scenario']} repeats" in done.test("test_property").detail
+    assert done.verdict("LIM-ACC") is Verdict.FAIL
 
 
 OTHER = """
