@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from pypdf import PdfReader
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,17 @@ def test_the_page_fits_its_window_asks_nobody_and_stays_marked(report, tmp_path,
     assert fetched == 0
     assert cut == 0  # the tables of verdicts and of contributions show each of their columns
     assert found[5] == "0"  # the banner, at the end of the page
+
+
+@pytest.mark.needs_tool("chromium")
+def test_each_sheet_of_the_printed_page_is_marked(report, tmp_path):
+    line = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer"]
+    line += [f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={tmp_path / 'sheets.pdf'}"]
+    page = (report / "index.html").as_uri()
+    subprocess.run([*line, page], capture_output=True, timeout=60, check=True)
+    sheets = [sheet.extract_text() for sheet in PdfReader(tmp_path / "sheets.pdf").pages]
+    assert len(sheets) > 2
+    assert all("SIMULATED" in sheet for sheet in sheets)
 
 
 @pytest.mark.needs_tool("chromium")
