@@ -773,6 +773,23 @@ def test_a_leakage_is_measured_and_no_reason_to_refuse(fault):
     assert abs(float(before[-1]["value"])) < 0.5  # into the bleed load
 
 
+def test_a_voltage_that_was_not_read_while_the_supply_was_on_accuses_no_device(monkeypatch):
+    rig = Rig()
+    read, station = rig.station.voltmeter.read, rig.station
+
+    def deaf(*what):
+        powered = float(station.supply.output_voltage().m_as("V")) > 1
+        if powered and not station.cutoff.is_closed():
+            raise BenchError("no answer")
+        return read(*what)
+
+    with rig.bench.armed() as run:
+        run.wait(1 * s)
+        monkeypatch.setattr(station.voltmeter, "read", deaf)
+    assert (rig.state["confirmed"], rig.state["by_supply"]) == (True, False)
+    assert rig.state["device_off"].endswith("whether the device went off by itself was not read")
+
+
 def test_what_drives_the_bleed_load_is_refused_with_the_cutoff_open_again():
     rig = Rig("F68:severity=2mA")
     told = r"drives by itself.*bleed load of .*, which it energised; at most 0\.5 V is allowed"
