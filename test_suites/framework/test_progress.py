@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -19,6 +20,7 @@ from hil.requirement import Kind, Limit
 from hil.verdict import Verdict
 from hil_fixtures import plan
 from hil_fixtures.closing import STYLES
+from hil_fixtures.config.file import starter
 from hil_fixtures.plan import Options
 from hil_fixtures.progress import Follower, Progress
 from hil_reports.evidence import read_journal
@@ -62,6 +64,29 @@ def test_plain_lines_carry_no_escape_codes_and_do_not_wrap(plain, tmp_path):
     assert f"evidence: {tmp_path}" in said
     assert "  POL-SIGN FAIL: outside by 1 mA [bold]" + "x" * 80 in said.splitlines()
     assert re.search(r"^ +1/2  FAIL +m:test_a  0\.10 s$", said, re.MULTILINE)
+
+
+def test_the_command_that_repeats_an_example_is_given_what_its_run_was_given(tmp_path):
+    """Of a property that did not pass: file, device, bench, faults, seed and path of its test."""
+    device, bench, own = (tmp_path / name for name in ("d 1.toml", "bench.toml", "tests"))
+    own.mkdir()
+    for path, kind in ((device, "device"), (bench, "bench")):
+        path.write_text(starter(kind), "utf-8")
+    options = Options(device=device, bench=bench, faults=("F11:severity=12%",), seed=7)
+    made = plan.make(options, ["-q", str(own)])
+    text = io.StringIO()
+    progress = Progress(Console(file=text, width=60))
+    progress.begin(made, tmp_path)
+    whole = conclude(read_journal(every_verdict(tmp_path / "run")).records)
+    body = {"test": "m:test_c", "scenario": "scenario-c-1.toml", "lack": ""}
+    none = {"test": "m:test_d", "scenario": "", "lack": "drawn x = 1.5: no file can hold it"}
+    progress.end(tmp_path, replace(whole, properties=(body, none)))
+    file = tmp_path / "data" / "config" / "scenario-c-1.toml"
+    assert (
+        f"hil run --scenario {file} --device '{device}' --bench {bench} --fault F11:severity=12% "
+        f"--seed 7 -- {own}"
+    ) in text.getvalue()
+    assert "m:test_d: no file repeats its example: drawn x = 1.5" in text.getvalue()
 
 
 @pytest.mark.parametrize(

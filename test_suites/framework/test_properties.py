@@ -372,7 +372,11 @@ def test_other(bench, judge):
         ("test_mine:test_property", "test_mine:test_proprety", "did you mean test_mine:test_prop"),
         ("test_mine:test_property", "test_mine:test_other", "allowed: test_mine:test_property"),
         ('"LIM-ACC", "LIM-CEIL"', '"LIM-OFF"', "allowed: LIM-ACC, LIM-CEIL"),
-        ('"LIM-ACC", "LIM-CEIL"', '"LIM-MINE"', "LIM-MINE: no catalogue holds it; known: "),
+        (
+            '"LIM-ACC", "LIM-CEIL"',
+            '"LIM-MINE"',
+            "if it is one of your own: give --device FILE",
+        ),
         ("setpoint =", "setpiont =", "drawn.setpiont: unknown key (did you mean setpoint?)"),
         ('setpoint = "0.', 'setpoint = "0.55', "allowed: 0.1 mA to 4.0 mA in steps of 0.1 mA"),
     ],
