@@ -2,6 +2,7 @@
 # make test [STRICT=1]    every check; with STRICT=1 a missing tool is a failure
 # make peers ARGS="..."   PyMeasure and QCoDeS on the served bench; a sealed run in the eyes of others; in .venv-peers
 # make qualify            every fault that a suite is said to catch, caught again (some minutes)
+# make devices            devices that differ from the reference: none is accused, none hides a fault (some minutes)
 # make seeds ARGS="..."   a healthy device over many seeds, which the suites must not accuse; goes on where it was
 #                         (ARGS="smoke:100 standard:20 full:4", some hours)
 # make crash ARGS="..."   kill -9 of the runner at 200 moments of its life (some 10 minutes)
@@ -14,7 +15,7 @@
 # make paths ARGS="..."   every way a run can stop, driven five times on a served bench; with
 #                         ARGS="--write docs/sentinel.md" the table there is made anew
 # make fuzz SECONDS=60    coverage-guided fuzzing of SCPI, HiSLIP and VXI-11, in .venv-fuzz
-# make nightly            qualify, seeds, crash, tamper, chaos, paths, links, peers, fuzz and bench
+# make nightly            qualify, devices, seeds, crash, tamper, chaos, paths, links, peers, fuzz and bench
 # make clean              remove what can be made again; runs/ is evidence and stays
 PYTHON ?= python3
 STRICT ?= 0
@@ -24,10 +25,10 @@ FUZZ := .venv-fuzz
 SECONDS ?= 60
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
 
-.PHONY: run test peers qualify seeds crash tamper chaos paths links bench fuzz nightly clean
+.PHONY: run test peers qualify devices seeds crash tamper chaos paths links bench fuzz nightly clean
 
 # What these register is no evidence: the memory of this machine is not filled with it.
-test peers qualify seeds crash tamper chaos paths links bench fuzz: export STIMPROOF_STATE =
+test peers qualify devices seeds crash tamper chaos paths links bench fuzz: export STIMPROOF_STATE =
 
 run: .venv/installed
 	@$(BIN)/hil run $(ARGS)
@@ -37,6 +38,9 @@ test: .venv/installed
 
 qualify: .venv/installed
 	@$(BIN)/python -m qualify.matrix $(ARGS)
+
+devices: .venv/installed
+	@$(BIN)/python -m qualify.devices
 
 seeds: .venv/installed
 	@$(BIN)/python -m qualify.seeds $(ARGS)
@@ -74,7 +78,7 @@ $(FUZZ)/locked: test_suites/fuzz/requirements.lock .venv/locked
 	@$(PIP) --no-deps --require-hashes --target $(FUZZ)/packages --requirement $<
 	@touch $@
 
-nightly: qualify seeds crash tamper chaos paths links peers fuzz bench
+nightly: qualify devices seeds crash tamper chaos paths links peers fuzz bench
 
 # The project is not installed there: its packages lie on the path, beside those of the peers, whose
 # own warnings are no failures of ours.

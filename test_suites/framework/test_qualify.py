@@ -7,8 +7,9 @@ import pytest
 
 from hil.exact import Exact
 from hil.verdict import Verdict
+from hil_fixtures import config
 from hil_instruments.simulated.faults.catalogue import find
-from qualify import matrix, seeds
+from qualify import devices, matrix, seeds
 
 
 def body(verdict=Verdict.PASS, margin="1", guard="2", requirement="LIM-ACC"):
@@ -101,6 +102,20 @@ def told_of(severity, verdict, *, requirement="IND-VOLT", unit="V", at="20 V"):
     }
     rows = [SimpleNamespace(requirement={"id": requirement}, judgements=(judged,))]
     return SimpleNamespace(requirements=rows)
+
+
+def test_other_devices_have_files_that_hold_together(tmp_path):
+    file = tmp_path / "device.toml"
+    for variant in devices.DEVICES.values():
+        file.write_text(variant.text, "utf-8")
+        assert config.read_device(file).figures
+
+
+def test_a_stop_that_is_ignored_in_a_ramp_is_caught_in_one_of_4_s(monkeypatch):
+    assert devices.faulty("quick, 4 s, rest 0.2 s", "F58").told == ()
+    monkeypatch.setattr(devices, "judged", lambda *_, **__: SimpleNamespace(requirements=[]))
+    (told,) = devices.faulty("quick, 4 s, rest 0.2 s", "F58").told
+    assert told == "said to violate STOP-CMD; failed: nothing"
 
 
 @pytest.mark.parametrize(

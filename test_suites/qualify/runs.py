@@ -40,6 +40,7 @@ def judged(
     depth: str = "smoke",
     seed: int = 1,
     examples: int | None = None,
+    device: str = "",
 ) -> Conclusion:
     """Run tests of the shipped suites on the built-in bench; its evidence is not kept.
 
@@ -49,6 +50,7 @@ def judged(
         depth: smoke, standard or full.
         seed: of the instruments, of the device and of what is drawn.
         examples: of each property; None for as many as the depth has.
+        device: text of its file; empty for the built-in one.
 
     Raises:
         RuntimeError: no run was journaled; with what pytest said.
@@ -61,6 +63,9 @@ def judged(
         words += ["-k", " or ".join(names)] if names else []
         words += [f"--hil-fault={fault}"] if fault else []
         Path(folder, _TOLD).touch()
+        if device:
+            Path(folder, "device.toml").write_text(device, "utf-8")
+            words += [f"--hil-device={folder}/device.toml"]
         process = _SERVER.Process(target=_pytest, args=(words, folder))
         process.start()
         process.join()
