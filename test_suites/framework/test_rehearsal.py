@@ -103,6 +103,15 @@ def test_a_rehearsal_that_runs_no_test_says_why(tmp_path, monkeypatch):
         rehearsal.rehearse(Options(suites=("current-limits",)), ["test_mine.py"])
 
 
+def test_a_rehearsal_that_breaks_off_says_why(tmp_path, monkeypatch):
+    gone = 'import pytest; run.wait(1 * s); pytest.exit("gone")'
+    broken = QUIET.replace("run.wait(7 * s)", gone)
+    (tmp_path / "test_mine.py").write_text(broken)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"came to no verdict.*gone.*or give --no-rehearse"):
+        rehearsal.rehearse(Options(suites=("current-limits",)), ["test_mine.py"])
+
+
 PROPERTIES = records(
     ("test_begin", None, {"test": "m:test_a"}),
     ended("m:test_a", 100.0),

@@ -83,6 +83,16 @@ def front_end(entry: InstrumentEntry, world: World, seed: int) -> Instrument:
     )
 
 
+def is_reference(entry: InstrumentEntry) -> bool:
+    """Whether a stimulator is simulated as firmware behind a link, not in a dialect of its own."""
+    table = MODELS["stimulator"]
+    return next(
+        make is HostLink
+        for pattern, make in table.items()
+        if re.fullmatch(pattern, entry.model, re.IGNORECASE)
+    )
+
+
 def _spoken(pattern: str) -> str:
     """A model's pattern as people write it: DS1xxxZ."""
     return re.sub(r"\(MODEL \)\?|\.\*|.\?$", "", pattern).replace(r"\d", "x")
