@@ -14,7 +14,8 @@ from rich.console import Console
 from framework import brisk
 from framework.made_runs import Run, current, every_verdict, requirement, treatment
 from hil.conclusion import conclude
-from hil.exact import Exact
+from hil.exact import Dimension, Exact
+from hil.measurement import truth
 from hil.proof import PROBE
 from hil.requirement import Kind, Limit
 from hil.verdict import Verdict
@@ -271,6 +272,24 @@ def test_the_end_of_a_run_is_a_row_for_each_clause_then_each_failure_whole(tmp_p
         f"  plot: {tmp_path / 'run' / 'report' / 'index.html'}#A-2",
     ]
     assert not any(line.startswith(("A-1 ", "B-1 ")) for line in lines)
+
+
+def test_an_error_is_told_by_what_broke_and_never_by_what_holds(tmp_path):
+    """What one test measured is no reason for what became of another."""
+    lid = requirement("LID-1", limit=Limit(Kind.TRUE), dimension=Dimension.TRUTH)
+    run = Run(tmp_path / "run", [lid, requirement("A-1")])
+    run.collect({"m:test_a": ["LID-1", "A-1"], "m:test_b": ["LID-1", "A-1"]})
+    taken = treatment()
+    record = run.record("m:test_a", taken)
+    holds = truth(True, "lit", captures=[taken.sha256])
+    judged = [("LID-1", holds, None, record), ("A-1", current("0.004", taken), None, record)]
+    run.test("m:test_a", judged=judged)
+    run.test("m:test_b", "error", detail="UsageError: it never came")
+    run.off()
+    lines = said_at_the_end(run, 120)
+    for name in ("LID-1", "A-1"):
+        place = lines.index(f"{name} ERROR: m:test_b: UsageError: it never came")
+        assert lines[place + 1].startswith("  details: ")
 
 
 def test_the_nearest_to_its_limit_stands_for_a_clause_that_passed(tmp_path):
