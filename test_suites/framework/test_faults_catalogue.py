@@ -251,6 +251,8 @@ IDLE = {
     "F76": ({"ramp_up_time": "4 s"}, "ramp.up_time = 4 s: allowed: more than 4 s"),
     "F04:severity=0.1mA/s": ({}, "allowed: above 0.133333 mA/s"),
     "F13": ({"output_software_limit": "2.2 mA"}, "the converter clips at 4.095 mA"),
+    "F31": ({"output_load_max": "20 kohm"}, "80 V drive 4.0 mA into 20 kohm"),
+    "F50": ({"output_load_max": "20 kohm"}, "80 V drive 4.0 mA into 20 kohm"),
     "F39": ({"output_software_limit": "4.7 mA"}, "it is 4.7 mA"),
     "F73": ({"output_software_limit": "4.7 mA"}, "it is 4.7 mA"),
     "F74": ({"output_software_limit": "4.8 mA"}, "the largest one is 4 mA"),

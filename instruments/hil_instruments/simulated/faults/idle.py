@@ -1,6 +1,7 @@
 """Why a fault would do nothing on a device: then it is refused, lest a run on it look healthy.
 
-Only what no treatment of the device can change counts: its figures, and the words that it lacks.
+Only what no treatment within the device's declared range can change counts: its figures, and the
+words that it lacks.
 Whether a suite comes to the treatment that shows a fault is told by `trigger` in the catalogue.
 """
 
@@ -113,10 +114,24 @@ def _not_colliding(profile: DeviceProfile, severity: float) -> str:
     )
 
 
+def _never_limited(profile: DeviceProfile, severity: float) -> str:
+    del severity
+    volts, largest = profile["output.compliance"], profile["output.setpoint_max"]
+    load = profile["output.load_max"]
+    if volts.base < largest.base * load.base:
+        return ""
+    return (
+        f"compliance never limits the current: {volts} drive {largest} into {load}, the largest "
+        "declared load; allowed: an output.compliance below that"
+    )
+
+
 _LOOKS: Mapping[str, Look] = {
     "F04": _even_slope,
     "F13": _not_clipped,
+    "F31": _never_limited,
     "F39": _not_beyond,
+    "F50": _never_limited,
     "F73": _not_beyond,
     "F74": _not_colliding,
     "F76": _short_ramp,
