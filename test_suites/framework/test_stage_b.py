@@ -135,6 +135,14 @@ def test_its_envelope_holds_one_look_and_nothing_else(rig):
     assert max(abs(rig.of("record")[0].current.samples)) < 0.11e-3
 
 
+def test_a_bench_that_is_served_faster_leaves_this_machine_the_same_second():
+    made = Rig()
+    made.station.description = replace(DESCRIPTION, clock_scale=8.0)
+    made.arm()
+    assert Exact.parse(made.of("armed")[0]["envelope"]["max_time"]) == Exact.parse("40.5 s")
+    made.station.close()
+
+
 def test_it_is_over_within_forty_seconds_of_bench_time(rig):
     rig.preflight.require()
     begin = rig.station.clock.now()
