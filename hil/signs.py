@@ -79,14 +79,10 @@ def set_or_off(
     if not data.size or not np.all(np.isfinite(data)):
         return _unknown(wave, "overload, gap or no sample in the window")
     held, most = float(data.mean()), float(data.max())
-    mean_, room_, rest_ = (
-        readable(Decimal(repr(each)), wave.capture.dimension) for each in (held, room, rest)
-    )
     holds = abs(held - target) <= room or most <= rest
-    note = (
-        f"mean magnitude {mean_}; allowed: {setting} within {room_}, or at most {rest_} all along"
-    )
-    return _seen(wave, holds, note, wave.shortest)
+    told = [readable(Decimal(repr(each)), wave.capture.dimension) for each in (held, room, rest)]
+    note = "mean magnitude {}; allowed: {} within {}, or at most {} all along"
+    return _seen(wave, holds, note.format(told[0], setting, *told[1:]), wave.shortest)
 
 
 @derived

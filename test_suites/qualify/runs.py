@@ -59,7 +59,7 @@ def judged(
         words = ["--pyargs", "hil_suites", "-c", os.devnull, "-p", "no:cacheprovider"]
         words += ["-p", "no:timeout", "-q", f"--hil-depth={depth}", f"--hil-seed={seed}"]
         words += ["--import-mode=importlib", f"--rootdir={folder}", f"--hil-out={folder}/runs"]
-        words += [f"--hil-examples={examples}"] if examples else []
+        words += [f"--hil-examples={examples}"] if examples is not None else []
         words += ["-k", " or ".join(names)] if names else []
         words += [f"--hil-fault={fault}"] if fault else []
         Path(folder, _TOLD).touch()

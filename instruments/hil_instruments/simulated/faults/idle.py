@@ -1,8 +1,8 @@
 """Why a fault would do nothing on a device: then it is refused, lest a run on it look healthy.
 
 Only what no treatment within the device's declared range can change counts: its figures, and the
-words that it lacks.
-Whether a suite comes to the treatment that shows a fault is told by `trigger` in the catalogue.
+words that it lacks. Whether a suite comes to the treatment that shows a fault is told by `trigger`
+in the catalogue.
 """
 
 from __future__ import annotations
