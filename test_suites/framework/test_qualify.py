@@ -82,6 +82,9 @@ def test_a_call_goes_on_where_it_was_and_tells_what_it_found(tmp_path, monkeypat
     seeds.main(["full:1", "full:1:15", *call])
     assert ran[5:] == [("full", 1, 15)]  # so is another number of examples
     assert "full with 15 examples of each property: 1 seeds" in capsys.readouterr().out
+    seeds.main(["full:1:15", *call, "--first", "4"])
+    seeds.main(["full:1:15", "full:1", *call, "--first", "4"])  # fewer stand for no more
+    assert ran[6:] == [("full", 4, 15), ("full", 4, None)]
 
 
 @pytest.mark.parametrize("word", ["deep:3", "smoke", "smoke:x", "full:2:x", "full:2:3:4"])
